@@ -1,0 +1,59 @@
+"""What the library says about a post: the labels and the prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+__all__ = ["Decision", "Label", "Prediction"]
+
+Decision = Literal["flag", "review", "clear"]
+
+
+class Label(StrEnum):
+    """The labels of the packaged model, in the order of its logits.
+
+    A label is a suggestion about the text, never a finding about a person: the author of a
+    `MINOR_SOLICITATION` post is someone at risk.
+    """
+
+    MINOR_SOLICITATION = "minor_solicitation"
+    """The text presents a person under 18 who seeks a patron, money or a place to stay."""
+
+    ADULT_SOLICITATION = "adult_solicitation"
+    """The text presents someone who seeks, pays for or threatens a person under 18."""
+
+    BENIGN = "benign"
+    """Everything else, help-seeking by a child included. It does not mean "safe"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model says about one post."""
+
+    label: str
+    """The most probable label."""
+
+    scores: Mapping[str, float]
+    """Calibrated probability of every label, in the model's order; they add up to 1."""
+
+    risk: float
+    """Sum of the probabilities of the model's risk labels (for the packaged model 1 - P(benign))."""
+
+    decision: Decision
+    """`flag` (look at it first), `review` (look at it) or `clear`; decided on `risk`."""
+
+    truncated: bool
+    """The post was longer than the model reads at once: its head and its tail were scored."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prediction as plain JSON-ready values, without the text of the post."""
+        return {
+            "label": self.label,
+            "scores": dict(self.scores),
+            "risk": self.risk,
+            "decision": self.decision,
+            "truncated": self.truncated,
+        }
