@@ -40,7 +40,7 @@ class Prediction:
     """Calibrated probability of every label, in the model's order; they add up to 1."""
 
     risk: float
-    """Sum of the probabilities of the model's risk labels (for the packaged model 1 - P(benign))."""
+    """Sum of the probabilities of the risk labels; for the packaged model 1 - P(benign)."""
 
     decision: Decision
     """`flag` (look at it first), `review` (look at it) or `clear`; decided on `risk`."""

@@ -230,6 +230,7 @@ class Tokenizer:
         for identifier, piece, word_index, (start, end) in zip(
             encoding.ids, encoding.tokens, encoding.word_ids, encoding.offsets, strict=True
         ):
+            assert word_index is not None  # no special tokens are added here
             word_start, word_end = spans[word_index]
             if len(words[word_index]) == word_end - word_start:
                 span = (word_start + start, word_start + end)
@@ -241,10 +242,8 @@ class Tokenizer:
     def _windows(self, sections: list[list[int]]) -> Encoding:
         room = self.max_tokens - 2
         head, tail = sections[0], sections[-1]
-        if len(sections) == 1 and len(head) <= room:
-            parts = [head]
-        else:
-            parts = [head[:room], tail[-room:]]
+        fits = len(sections) == 1 and len(head) <= room
+        parts = [head] if fits else [head[:room], tail[-room:]]
         unknown = sum(part.count(self._unk_id) for part in parts)
         return Encoding(
             tuple([self._cls_id, *part, self._sep_id] for part in parts),
@@ -299,15 +298,15 @@ def _check_supported(config: Mapping[str, Any], file: Path) -> None:
     kind = str(config.get("tokenizer_class", ""))
     if kind != "BertJapaneseTokenizer":
         raise UnsupportedTokenizer(
-            f"{file} is of tokenizer_class {kind!r}: riskclf reads BertJapaneseTokenizer with MeCab "
-            "words and WordPiece; use a model with that tokenizer"
+            f"{file} is of tokenizer_class {kind!r}: riskclf reads BertJapaneseTokenizer with "
+            "MeCab words and WordPiece; use a model with that tokenizer"
         )
     for name, (supported, default) in _SUPPORTED.items():
         value = config.get(name, default)
         if value not in supported:
             raise UnsupportedTokenizer(
-                f"{file} has {name} {value!r}: riskclf reads only {supported[0]!r}; use a model with "
-                "that tokenizer"
+                f"{file} has {name} {value!r}: riskclf reads only {supported[0]!r}; use a "
+                "model with that tokenizer"
             )
 
 

@@ -1,0 +1,162 @@
+"""`RiskClassifier`: a post in, a label out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from importlib import metadata
+from itertools import islice
+from typing import Any
+
+from riskclf import artifact
+from riskclf.artifact import Artifact
+from riskclf.decide import decide, probabilities
+from riskclf.errors import NotText
+from riskclf.labels import Prediction
+from riskclf.text import NORMALISER_VERSION
+from riskclf.tokens import dictionary_version
+
+__all__ = ["RiskClassifier"]
+
+# Posts are sorted by length within a chunk: larger chunks pad less, smaller ones hold less memory.
+_BATCHES_PER_CHUNK = 16
+
+
+class RiskClassifier:
+    """Labels short posts. Make one with `RiskClassifier.load()`.
+
+    It holds no state between calls and sends nothing anywhere.
+    """
+
+    def __init__(self, loaded: Artifact) -> None:
+        self._artifact = loaded
+
+    @classmethod
+    def load(
+        cls,
+        path_or_id: str | os.PathLike[str] | None = None,
+        *,
+        device: str = "auto",
+        batch_size: int = 64,
+    ) -> RiskClassifier:
+        """Load a model.
+
+        Args:
+            path_or_id: a directory that riskclf saved, or the id of one on a hub; None is the model
+                that comes with the package, for which no network is used.
+            device: a torch device such as "cpu" or "cuda:0"; "auto" takes a GPU where there is one.
+            batch_size: posts that the model computes at once.
+
+        Raises:
+            ArtifactError: the model is missing, damaged, or computes something else here.
+            TokenizerError: its tokenizer or its dictionary cannot be used.
+        """
+        return cls(artifact.load(path_or_id, device=device, batch_size=batch_size))
+
+    def predict(self, post: str) -> Prediction:
+        """Label one post.
+
+        Raises:
+            NotText: `post` is not a str.
+        """
+        if not isinstance(post, str):
+            fix = "; for several posts call predict_many(posts)" if isinstance(post, list) else ""
+            raise NotText(f"predict() takes one str, not {type(post).__name__}{fix}")
+        return self.predict_many([post])[0]
+
+    def predict_many(self, posts: Iterable[str]) -> list[Prediction]:
+        """Label posts: always a list, in the order of the posts.
+
+        Raises:
+            NotText: `posts` is a single str, or one of them is not a str.
+        """
+        return list(self.stream(posts))
+
+    def stream(self, posts: Iterable[str]) -> Iterator[Prediction]:
+        """Label any number of posts in bounded memory, in their order.
+
+        Some thousand posts are read ahead, to compute those of like length together.
+
+        Raises:
+            NotText: `posts` is a single str, or one of them is not a str.
+        """
+        if isinstance(posts, str):
+            raise NotText("a single str was given where posts were expected: call predict(post)")
+        return self._stream(iter(posts))
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Write the model, so that `load` and transformers can open it.
+
+        Raises:
+            RiskclfError: `directory` exists and is not a riskclf model.
+        """
+        artifact.copy(self._artifact, directory)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the model's logits."""
+        return self._artifact.card.labels
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of all that decides a prediction: files, thresholds and normaliser."""
+        return artifact.fingerprint(self._artifact)
+
+    def info(self) -> dict[str, Any]:
+        """What this model is, as JSON values: where from, which versions, which hashes."""
+        loaded = self._artifact
+        manifest = {name: x for name, x in loaded.manifest.items() if name != "probes"}
+        return {
+            "model": str(loaded.directory),
+            "fingerprint": self.fingerprint,
+            "device": str(loaded.encoder.device),
+            "max_tokens": loaded.tokenizer.max_tokens,
+            "parameters": loaded.encoder.model.num_parameters(),
+            "versions": {
+                "riskclf": metadata.version("riskclf"),
+                "normaliser": NORMALISER_VERSION,
+                "dictionary": f"{loaded.tokenizer.dictionary} "
+                f"{dictionary_version(loaded.tokenizer.dictionary)}",
+                **{name: metadata.version(name) for name in ("torch", "transformers", "fugashi")},
+            },
+            "saved_as": manifest,
+        }
+
+    def _stream(self, posts: Iterator[str]) -> Iterator[Prediction]:
+        size = self._artifact.encoder.batch_size * _BATCHES_PER_CHUNK
+        number = 0
+        while chunk := list(islice(posts, size)):
+            for post in chunk:
+                if not isinstance(post, str):
+                    raise NotText(f"post number {number} is not a str but {type(post).__name__}")
+                number += 1
+            yield from self._predict(chunk)
+
+    def _predict(self, posts: list[str]) -> list[Prediction]:
+        """The main path: text -> ids -> logits -> probabilities -> decision."""
+        card = self._artifact.card
+        encodings = self._artifact.tokenizer.encode_batch(posts)
+        windows = [window for encoding in encodings for window in encoding.windows]
+        scored = iter(probabilities(self._artifact.encoder.logits(windows), card.temperature))
+        predictions = []
+        for encoding in encodings:
+            readings = [
+                dict(zip(card.labels, map(float, next(scored)), strict=True))
+                for _ in encoding.windows
+            ]
+            # Of a long post the riskier part counts: nothing can be hidden behind a long opening.
+            risk, scores = max(
+                ((sum(reading[x] for x in card.risk_labels), reading) for reading in readings),
+                key=lambda pair: pair[0],
+            )
+            predictions.append(
+                Prediction(
+                    label=max(scores, key=scores.__getitem__),
+                    scores=scores,
+                    risk=risk,
+                    decision=decide(risk, encoding.unknown_share, card.operating_point),
+                    truncated=encoding.truncated,
+                )
+            )
+        return predictions
