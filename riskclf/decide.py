@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import softmax
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 
 from riskclf.errors import OperatingPointError
 
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
     from riskclf.labels import Decision
 
-__all__ = ["UNREADABLE_SHARE", "OperatingPoint", "decide", "probabilities"]
+__all__ = [
+    "UNREADABLE_SHARE",
+    "OperatingPoint",
+    "choose_operating_point",
+    "decide",
+    "fit_temperature",
+    "probabilities",
+]
 
 UNREADABLE_SHARE = 0.5
 """From this share of unknown tokens on, the model has not read the post: it is never `clear`."""
@@ -61,3 +69,60 @@ def decide(risk: float, unknown_share: float, point: OperatingPoint) -> Decision
     if risk >= point.review or unknown_share >= UNREADABLE_SHARE:
         return "review"
     return "clear"
+
+
+def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.float64]) -> float:
+    """The temperature with the least cross-entropy on held-out posts (Guo et al. 2017).
+
+    Args:
+        logits: shape (posts, labels).
+        targets: probability of each label, same shape; soft targets are taken as they are.
+    """
+
+    def cross_entropy(log_temperature: float) -> float:
+        scaled = log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
+        return float(-(targets * scaled).sum(axis=1).mean())
+
+    best = minimize_scalar(cross_entropy, bounds=(np.log(0.1), np.log(10)), method="bounded")
+    return float(np.exp(best.x))
+
+
+def choose_operating_point(
+    risk: NDArray[np.float64],
+    target_risk: NDArray[np.float64],
+    *,
+    precision: float,
+    recall: float,
+) -> OperatingPoint:
+    """Thresholds from held-out posts that the model was not trained on.
+
+    `flag` is the lowest threshold from which on the precision is reached, with unclear posts
+    counted as wrong. `review` is the lower of the threshold that reaches the recall and the 20th
+    percentile of the unclear posts' risk.
+
+    Args:
+        risk: the model's risk of each post, shape (posts,).
+        target_risk: 1 for risky posts, 0 for benign ones, between for unclear ones; same shape.
+        precision: of `flag`, between 0 and 1.
+        recall: of `review`, between 0 and 1.
+
+    Raises:
+        OperatingPointError: there are no risky posts, no threshold reaches the precision, or
+            `review` does not come out below `flag`.
+    """
+    clearly = target_risk > 1 - 1e-9
+    unclear = (target_risk > 1e-9) & ~clearly
+    if not clearly.any():
+        raise OperatingPointError("there are no risky posts to choose thresholds on")
+    order = np.argsort(-risk, kind="stable")
+    reached = np.cumsum(clearly[order]) / np.arange(1, len(order) + 1) >= precision
+    # Posts of one risk are flagged together: only the last of them is a possible threshold.
+    last = np.append(np.diff(risk[order]) != 0, True)
+    usable = np.flatnonzero(reached & last)
+    if not len(usable):
+        raise OperatingPointError(f"no threshold reaches a precision of {precision:g}")
+    flag = float(risk[order][usable[-1]])
+    review = float(np.quantile(risk[clearly], 1 - recall, method="lower"))
+    if unclear.any():
+        review = min(review, float(np.quantile(risk[unclear], 0.2, method="lower")))
+    return OperatingPoint(flag=flag, review=review)

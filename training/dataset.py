@@ -134,8 +134,8 @@ def near_duplicates(
 ) -> Iterator[tuple[str, str, float]]:
     """Pairs of keys whose texts are near-duplicates, with their similarity.
 
-    Character trigrams of the letters (digits, names of width, emoji and blanks left out), MinHash
-    with locality-sensitive hashing (Broder 1997), each candidate verified by the exact Jaccard index.
+    Character trigrams of the letters (digits, symbols and blanks left out), MinHash with locality-
+    sensitive hashing (Broder 1997), each candidate verified by the exact Jaccard index.
 
     Args:
         texts: key to text.

@@ -1,0 +1,170 @@
+"""Train a classifier on labelled posts, through the same text -> ids path that serves it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.data import Dataset
+from transformers import AutoModelForSequenceClassification, Trainer, TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_utils import get_last_checkpoint
+
+from riskclf.encoder import pad
+from riskclf.errors import ArtifactNotFound, InputError
+from riskclf.tokens import Tokenizer
+
+__all__ = ["Example", "Recipe", "train_classifier"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A post and what it should be labelled."""
+
+    text: str
+    target: tuple[float, ...]
+    """Probability of each label, in the order of the labels; soft targets are taken as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train."""
+
+    epochs: float = 4
+    learning_rate: float = 5e-5
+    batch_size: int = 32
+    seed: int = 0
+    save_steps: int = 200
+    """A run that was interrupted goes on from the last multiple of this many steps."""
+
+
+class _Rows(Dataset[Example]):
+    def __init__(self, examples: Sequence[Example], tokenizer: Tokenizer) -> None:
+        self._examples = examples
+        encodings = tokenizer.encode_batch([example.text for example in examples])
+        self.lengths = [len(encoding.windows[0]) for encoding in encodings]
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int) -> Example:
+        return self._examples[index]
+
+
+class _Collator:
+    """Encodes while training, so that a transformed text goes through the same path."""
+
+    def __init__(self, tokenizer: Tokenizer, transform: Callable[[str, int], str] | None) -> None:
+        self._tokenizer = tokenizer
+        self._transform = transform
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+        texts = [example.text for example in examples]
+        if self._transform is not None:
+            # Drawn from torch's generator, whose state the Trainer saves and restores.
+            seeds = torch.randint(2**31, (len(texts),)).tolist()
+            texts = [self._transform(text, seed) for text, seed in zip(texts, seeds, strict=True)]
+        encodings = self._tokenizer.encode_batch(texts)
+        batch = pad([encoding.windows[0] for encoding in encodings], self._tokenizer.pad_id)
+        return {**batch, "labels": torch.tensor([example.target for example in examples])}
+
+
+class _Trainer(Trainer):
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        rows: Any = self.train_dataset
+        return LengthGroupedSampler(self.args.train_batch_size, lengths=rows.lengths)
+
+
+def train_classifier(
+    base: str | os.PathLike[str],
+    examples: Sequence[Example],
+    *,
+    labels: Sequence[str],
+    checkpoints: str | os.PathLike[str],
+    recipe: Recipe,
+    transform: Callable[[str, int], str] | None = None,
+    progress: bool = False,
+) -> Any:
+    """Fine-tune a sequence classifier with soft-target cross-entropy; resumes when interrupted.
+
+    Args:
+        base: directory of a BERT with a `BertJapaneseTokenizer` (MeCab and WordPiece).
+        examples: the posts; long ones are trained on by their head.
+        labels: names of the labels, in the order of the targets.
+        checkpoints: directory for checkpoints; an interrupted run of the same recipe goes on from
+            the last one there. They are this machine's own, never part of a model.
+        recipe: epochs, learning rate and so on.
+        transform: changes the spelling of a text in memory; is given the text and a seed.
+        progress: show a progress bar.
+
+    Returns:
+        The trained transformers model, in float32.
+
+    Raises:
+        ArtifactNotFound: `base` is not a model directory.
+        InputError: there is nothing to train on.
+    """
+    if not examples:
+        raise InputError("there are no posts to train on")
+    if not (Path(base) / "config.json").is_file():
+        raise ArtifactNotFound(f"{base} holds no config.json: give the directory of a BERT model")
+    tokenizer = Tokenizer.load(Path(base))
+    torch.manual_seed(recipe.seed)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        base,
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+        dtype=torch.float32,
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+    )
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        weight_decay=0.01,
+        warmup_steps=0.1,
+        lr_scheduler_type="linear",
+        seed=recipe.seed,
+        save_steps=recipe.save_steps,
+        save_total_limit=1,
+        logging_steps=50,
+        report_to="none",
+        bf16=_computes_bfloat16(),
+        use_cpu=not torch.cuda.is_available(),
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+        disable_tqdm=not progress,
+    )
+    trainer = _Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=_Rows(examples, tokenizer),
+        data_collator=_Collator(tokenizer, transform),
+        compute_loss_func=_soft_cross_entropy,
+    )
+    last = None
+    if Path(checkpoints).is_dir():
+        last = get_last_checkpoint(str(checkpoints))  # type: ignore[no-untyped-call]
+    trainer.train(resume_from_checkpoint=last)
+    return trainer.model
+
+
+def _computes_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16: without them it would be slower."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _soft_cross_entropy(
+    outputs: Any, targets: torch.Tensor, num_items_in_batch: Any = None
+) -> torch.Tensor:
+    return cross_entropy(outputs["logits"].float(), targets)
