@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from riskclf.errors import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
@@ -54,14 +56,21 @@ class TorchEncoder:
             pad_id: id of the padding token.
             device: a torch device, or "auto" for CUDA where there is one, else the CPU.
             batch_size: sequences to a batch, 1 or more.
+
+        Raises:
+            InputError: the device cannot be used here, or the batch size is less than 1.
         """
         if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}: it must be 1 or more")
+            raise InputError(f"batch_size is {batch_size}: it must be 1 or more")
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
+        try:
+            self.device = torch.device(device)
+            self.model: Any = model.to(self.device).eval()  # type: ignore[arg-type]
+        except (AssertionError, NotImplementedError, RuntimeError) as error:
+            reason = str(error).split("\n")[0]
+            raise InputError(f"device {device!r} cannot be used ({reason}): try cpu") from None
         self.batch_size = batch_size
-        self.model: Any = model.to(self.device).eval()  # type: ignore[arg-type]
         self._pad_id = pad_id
 
     def logits(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float32]:

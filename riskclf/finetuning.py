@@ -31,11 +31,11 @@ class Example:
     """Probability of each label, in the order of the labels; soft targets are taken as they are."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recipe:
     """How to train."""
 
-    epochs: float = 4
+    epochs: float = 5
     learning_rate: float = 5e-5
     batch_size: int = 32
     seed: int = 0

@@ -29,9 +29,9 @@ NORMALISER_VERSION = "1"
 # Format (UAX 15) sets the same bound. Without it NFKC sorts a run of marks in quadratic time.
 _MAX_MARKS = 30
 
-# Characters that NFKC maps to exactly one character, whatever stands beside them (unless one outside
-# this class follows): a run of them is normalised in C, and keeps its offsets. A test walks through
-# all of them.
+# Characters that NFKC maps to exactly one character, whatever stands beside them (unless one that is
+# not in this class follows): a run of them is normalised in C, and keeps its offsets. A test walks
+# through all of them.
 _PLAIN = (
     "!-~"  # printable ASCII
     "\u00c0-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e"  # Latin letters

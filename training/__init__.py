@@ -1,0 +1,1 @@
+"""The recipe that makes the packaged model; it calls the library's own public functions."""

@@ -10,6 +10,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +29,7 @@ from training.augment import vary
 from training.corpora import Corpora
 from training.dataset import Post, digest, load_posts, near_duplicates
 
-__all__ = ["LABELS", "NATURAL_MIX", "natural_lines", "train"]
+__all__ = ["LABELS", "NATURAL_MIX", "build", "calibrate", "natural_lines", "score", "train"]
 
 LABELS = tuple(map(str, Label))
 RISK_LABELS = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
@@ -134,24 +135,26 @@ def _example(post: Post) -> Example:
     return Example(post.text, tuple(post.target.get(label, 0.0) for label in LABELS))
 
 
-def main(
-    base: Annotated[Path, typer.Option(help="Directory of the adapted base encoder.")],
-    corpora: Annotated[Path, typer.Option(help="Directory of corpora with its manifest.json.")],
-    output: Annotated[Path, typer.Option(help="Model directory to write.")],
-    work: Annotated[Path, typer.Option(help="Directory for checkpoints.")] = Path("work/train"),
-    epochs: Annotated[float, typer.Option()] = 5,
-    seed: Annotated[int, typer.Option()] = 0,
-) -> None:
-    """Fine-tune, calibrate, and write the model directory."""
+def build(base: Path, sources: Corpora, output: Path, work: Path, recipe: Recipe) -> str:
+    """Fine-tune, calibrate, and write the model directory; returns one line about it.
+
+    Args:
+        base: directory of the adapted base encoder.
+        sources: the corpora.
+        output: the artifact to write.
+        work: directory for checkpoints.
+        recipe: how to train.
+    """
     posts = load_posts()
-    recipe = Recipe(epochs=epochs, seed=seed)
-    sources = Corpora.load(corpora)
     model = train(base, posts, natural_lines(sources), work, recipe)
     card = calibrate(model, Tokenizer.load(base), posts)
-    base_file = base / "provenance.json"
     provenance = {
         "licence": "Apache-2.0",
-        "base": json.loads(base_file.read_text(encoding="utf-8")) if base_file.is_file() else {},
+        "base": {
+            file.stem: json.loads(file.read_text(encoding="utf-8"))
+            for file in (base / "transplant.json", base / "adaptation.json")
+            if file.is_file()
+        },
         "posts": {
             "sha256": digest(post for post in posts if post.split in ("train", "calibration")),
             "train": dict(sorted(Counter(p.kind for p in posts if p.split == "train").items())),
@@ -165,33 +168,34 @@ def main(
             for source in sources.of("benign")
             if source.path.name in NATURAL_MIX
         },
-        "recipe": {
-            "epochs": recipe.epochs,
-            "learning_rate": recipe.learning_rate,
-            "batch_size": recipe.batch_size,
-            "seed": recipe.seed,
-            "repeats_of_our_posts": _REPEATS,
-        },
+        "recipe": {**asdict(recipe), "repeats_of_our_posts": _REPEATS},
         **card.provenance,
     }
     artifact.save(
         output,
         model=model,
         tokenizer_directory=base,
-        card=Card(
-            labels=card.labels,
-            risk_labels=card.risk_labels,
-            operating_point=card.operating_point,
-            temperature=card.temperature,
-            provenance=provenance,
-        ),
+        card=replace(card, provenance=provenance),
         half_precision=True,
     )
     point = card.operating_point
-    typer.echo(
+    return (
         f"{output}: temperature {card.temperature:.3f}, flag {point.flag:.3f}, "
         f"review {point.review:.3f}"
     )
+
+
+def main(
+    base: Annotated[Path, typer.Option(help="Directory of the adapted base encoder.")],
+    corpora: Annotated[Path, typer.Option(help="Directory with manifest.json and its files.")],
+    output: Annotated[Path, typer.Option(help="Model directory to write.")],
+    work: Annotated[Path, typer.Option(help="Directory for checkpoints.")],
+    epochs: Annotated[float, typer.Option(help="Passes over the posts.")] = Recipe.epochs,
+    seed: Annotated[int, typer.Option(help="Order, spelling and new weights.")] = Recipe.seed,
+) -> None:
+    """Fine-tune, calibrate, and write the model directory."""
+    recipe = Recipe(epochs=epochs, seed=seed)
+    typer.echo(build(base, Corpora.load(corpora), output, work, recipe))
 
 
 if __name__ == "__main__":

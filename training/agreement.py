@@ -1,0 +1,48 @@
+"""Agreement of the second, blind labelling with the first: Cohen's kappa by language.
+
+``python -m training.agreement`` reads `second_labels.jsonl`: ids with the label that the post had
+when it was labelled again. Both labellings were made inside the project; they are no measure of
+agreement between trained human annotators.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from sklearn.metrics import cohen_kappa_score
+
+__all__ = ["agreement"]
+
+SECOND_LABELS = Path(__file__).parent / "second_labels.jsonl"
+
+
+def agreement(first: list[str], second: list[str], *, draws: int = 2000) -> tuple[float, ...]:
+    """Share that agrees, kappa, and its 95 % percentile bootstrap interval over posts."""
+    one, other = np.array(first), np.array(second)
+    rng = np.random.default_rng(0)
+    drawn = [rng.integers(0, len(one), len(one)) for _ in range(draws)]
+    low, high = np.percentile([cohen_kappa_score(one[i], other[i]) for i in drawn], [2.5, 97.5])
+    return float((one == other).mean()), float(cohen_kappa_score(one, other)), low, high
+
+
+def main() -> None:
+    """Print the table."""
+    rows = [json.loads(line) for line in SECOND_LABELS.read_text(encoding="utf-8").splitlines()]
+    table = Table("language", "posts", "agree", "kappa", "95 % interval")
+    for language in ("all", *sorted({row["lang"] for row in rows})):
+        chosen = [row for row in rows if language in ("all", row["lang"])]
+        share, kappa, low, high = agreement(
+            [row["first"] for row in chosen], [row["second"] for row in chosen]
+        )
+        table.add_row(
+            language, str(len(chosen)), f"{share:.3f}", f"{kappa:.3f}", f"{low:.3f} to {high:.3f}"
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
