@@ -487,7 +487,7 @@ def _candidates(base: Base) -> dict[str, tuple[int, ...]]:
         if _normalised(surface) == surface and " " not in surface:
             forms[surface] = number
     candidates: dict[str, tuple[int, ...]] = {}
-    for surface in bare.keys() | initial.keys():
+    for surface in sorted(bare.keys() | initial.keys()):
         one, other = (initial, bare) if _is_spaced(surface) else (bare, initial)
         begins = one.get(surface, other.get(surface))
         continues = bare.get(surface, initial.get(surface) if len(surface) == 1 else None)

@@ -1,0 +1,104 @@
+"""What a keyword search and a linear model reach on the same posts: the bar for the transformer.
+
+``python -m training.baselines`` trains on the train split, chooses on the dev split and prints both
+for the dev split. The keywords are those that tell the train posts apart; no list is shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.pipeline import make_pipeline
+
+from riskclf.labels import Label
+from riskclf.text import normalise
+from training.dataset import Post, load_posts
+
+__all__ = ["Keywords", "macro_f1", "tfidf"]
+
+LABELS = tuple(map(str, Label))
+
+
+class Keywords:
+    """Labels a post by its character n-grams that most favour one risky label in training.
+
+    As an officer's search would: any hit is a risk, and the label with more hits wins.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str]) -> Keywords:
+        """Choose the `count` n-grams of each risky label with the highest log-odds ratio."""
+        self._grams = CountVectorizer(
+            analyzer="char", ngram_range=(2, 5), binary=True, min_df=3, preprocessor=_prepared
+        )
+        present = self._grams.fit_transform(texts)
+        kinds = np.array(labels)
+        self._chosen = {}
+        for label in LABELS[:2]:
+            inside = np.asarray(present[kinds == label].sum(axis=0)).ravel() + 0.5
+            outside = np.asarray(present[kinds == LABELS[2]].sum(axis=0)).ravel() + 0.5
+            odds = np.log(inside / (kinds == label).sum()) - np.log(
+                outside / (kinds == LABELS[2]).sum()
+            )
+            self._chosen[label] = np.argsort(-odds, kind="stable")[: self._count]
+        return self
+
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """One label a text."""
+        present = self._grams.transform(texts)
+        hits = np.stack(
+            [np.asarray(present[:, chosen].sum(axis=1)).ravel() for chosen in self._chosen.values()]
+        )
+        return [
+            LABELS[column.argmax()] if column.any() else LABELS[2] for column in hits.transpose()
+        ]
+
+
+def tfidf(strength: float) -> Any:
+    """Character n-gram TF-IDF with logistic regression; `strength` is scikit-learn's C."""
+    return make_pipeline(
+        TfidfVectorizer(
+            analyzer="char", ngram_range=(1, 4), sublinear_tf=True, preprocessor=_prepared
+        ),
+        LogisticRegression(C=strength, max_iter=2000, class_weight="balanced"),
+    )
+
+
+def macro_f1(model: Any, posts: Sequence[Post]) -> float:
+    """Macro-F1 over the three labels; soft posts are left out."""
+    hard = [post for post in posts if len(post.target) == 1]
+    predicted = model.predict([post.text for post in hard])
+    return float(f1_score([post.kind for post in hard], predicted, labels=LABELS, average="macro"))
+
+
+def _prepared(text: str) -> str:
+    return normalise(text).text.lower()
+
+
+def main() -> None:
+    """Print macro-F1 on the dev split for every setting."""
+    posts = load_posts()
+    train = [post for post in posts if post.split == "train" and len(post.target) == 1]
+    dev = [post for post in posts if post.split == "dev"]
+    texts, labels = [post.text for post in train], [post.kind for post in train]
+    table = Table("baseline", "setting", "macro-F1 on dev", title=f"{len(dev)} dev posts")
+    for count in (5, 10, 20, 50, 100):
+        score = macro_f1(Keywords(count).fit(texts, labels), dev)
+        table.add_row("keywords", f"{count} a label", f"{score:.3f}")
+    for strength in (1.0, 10.0, 100.0):
+        score = macro_f1(tfidf(strength).fit(texts, labels), dev)
+        table.add_row("TF-IDF", f"C = {strength:g}", f"{score:.3f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
