@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 from transformers import AutoModelForSequenceClassification, Trainer, TrainingArguments
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import get_last_checkpoint
 
 from riskclf.encoder import pad
@@ -43,7 +43,9 @@ class Recipe:
     """A run that was interrupted goes on from the last multiple of this many steps."""
 
 
-class _Rows(Dataset[Example]):
+class _Rows(Dataset[tuple[Example, int]]):
+    """The examples, anew for every epoch: item `epoch * size + row`, with a seed of its own."""
+
     def __init__(self, examples: Sequence[Example], tokenizer: Tokenizer) -> None:
         self._examples = examples
         encodings = tokenizer.encode_batch([example.text for example in examples])
@@ -52,32 +54,61 @@ class _Rows(Dataset[Example]):
     def __len__(self) -> int:
         return len(self._examples)
 
-    def __getitem__(self, index: int) -> Example:
-        return self._examples[index]
+    def __getitem__(self, index: int) -> tuple[Example, int]:
+        return self._examples[index % len(self)], index
+
+
+class _Sampler(Sampler[int]):
+    """Rows in an order that depends on nothing but the seed and the epoch, so that it resumes.
+
+    Rows of like length stand together, as transformers' length-grouped sampling has them.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self._lengths = lengths
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self._seed + self._epoch)
+        rows: list[int] = get_length_grouped_indices(  # type: ignore[no-untyped-call]
+            self._lengths, self._batch_size, generator=generator
+        )
+        return (self._epoch * len(self) + row for row in rows)
 
 
 class _Collator:
     """Encodes while training, so that a transformed text goes through the same path."""
 
-    def __init__(self, tokenizer: Tokenizer, transform: Callable[[str, int], str] | None) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, transform: Callable[[str, int], str] | None, seed: int
+    ) -> None:
         self._tokenizer = tokenizer
         self._transform = transform
+        self._seed = seed
 
-    def __call__(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
-        texts = [example.text for example in examples]
+    def __call__(self, rows: Sequence[tuple[Example, int]]) -> dict[str, torch.Tensor]:
+        texts = [example.text for example, _ in rows]
         if self._transform is not None:
-            # Drawn from torch's generator, whose state the Trainer saves and restores.
-            seeds = torch.randint(2**31, (len(texts),)).tolist()
-            texts = [self._transform(text, seed) for text, seed in zip(texts, seeds, strict=True)]
+            texts = [
+                self._transform(example.text, (self._seed << 32) + index) for example, index in rows
+            ]
         encodings = self._tokenizer.encode_batch(texts)
         batch = pad([encoding.windows[0] for encoding in encodings], self._tokenizer.pad_id)
-        return {**batch, "labels": torch.tensor([example.target for example in examples])}
+        return {**batch, "labels": torch.tensor([example.target for example, _ in rows])}
 
 
 class _Trainer(Trainer):
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+    def _get_train_sampler(self, train_dataset: Any = None) -> _Sampler:
         rows: Any = self.train_dataset
-        return LengthGroupedSampler(self.args.train_batch_size, lengths=rows.lengths)
+        return _Sampler(rows.lengths, self.args.train_batch_size, self.args.seed)
 
 
 def train_classifier(
@@ -147,7 +178,7 @@ def train_classifier(
         model=model,
         args=arguments,
         train_dataset=_Rows(examples, tokenizer),
-        data_collator=_Collator(tokenizer, transform),
+        data_collator=_Collator(tokenizer, transform, recipe.seed),
         compute_loss_func=_soft_cross_entropy,
     )
     last = None

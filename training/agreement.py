@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import cohen_kappa_score
 
-__all__ = ["agreement"]
+__all__ = ["COLUMNS", "agreement", "agreement_rows"]
+
+COLUMNS = ("language", "posts", "agree", "kappa", "95 % interval")
 
 SECOND_LABELS = Path(__file__).parent / "second_labels.jsonl"
 
@@ -29,18 +31,25 @@ def agreement(first: list[str], second: list[str], *, draws: int = 2000) -> tupl
     return float((one == other).mean()), float(cohen_kappa_score(one, other)), low, high
 
 
-def main() -> None:
-    """Print the table."""
+def agreement_rows() -> list[tuple[str, ...]]:
+    """Language, number of posts, share that agrees, kappa and its interval, as text."""
     rows = [json.loads(line) for line in SECOND_LABELS.read_text(encoding="utf-8").splitlines()]
-    table = Table("language", "posts", "agree", "kappa", "95 % interval")
+    result: list[tuple[str, ...]] = []
     for language in ("all", *sorted({row["lang"] for row in rows})):
         chosen = [row for row in rows if language in ("all", row["lang"])]
         share, kappa, low, high = agreement(
             [row["first"] for row in chosen], [row["second"] for row in chosen]
         )
-        table.add_row(
-            language, str(len(chosen)), f"{share:.3f}", f"{kappa:.3f}", f"{low:.3f} to {high:.3f}"
-        )
+        interval = f"{low:.3f}–{high:.3f}"
+        result.append((language, str(len(chosen)), f"{share:.3f}", f"{kappa:.3f}", interval))
+    return result
+
+
+def main() -> None:
+    """Print the table."""
+    table = Table(*COLUMNS)
+    for row in agreement_rows():
+        table.add_row(*row)
     Console().print(table)
 
 

@@ -2,7 +2,7 @@
 
 People who post do not spell alike, and some split words to escape a keyword search. Each text that
 is trained on is spelled a little differently every time, whatever its label. No word is added,
-replaced or reordered: numbers (ages, sums, times), places and the opening word stay as they are.
+replaced or reordered: numbers (ages, sums, times), places and the opening stay as they are.
 Nothing is written anywhere.
 """
 
@@ -53,12 +53,19 @@ def vary(text: str, seed: int) -> str:
     if rng.random() < 0.25:
         return text
     words = _words(text)
+    opening = _opening([surface for _, surface, _, _ in words])
     varied = []
     for number, (blank, surface, reading, fixed) in enumerate(words):
-        if number and not fixed:
+        if number >= opening and not fixed:
             surface = _respell(surface, reading, rng)
         varied.append(blank + surface)
     return _finish("".join(varied), rng)
+
+
+def _opening(words: list[str]) -> int:
+    """How many words open the post: those before the first mark, three at most."""
+    marks = (number for number, word in enumerate(words[:3]) if not word[0].isalnum())
+    return next(marks, min(3, len(words)))
 
 
 def _respell(word: str, reading: str, rng: random.Random) -> str:

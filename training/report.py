@@ -22,6 +22,9 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
 from riskclf import Label, Prediction, RiskClassifier
+from training.agreement import COLUMNS as AGREEMENT_COLUMNS
+from training.agreement import agreement_rows
+from training.baselines import baseline_rows
 from training.corpora import Corpora
 from training.dataset import SPLITS, Post, load_posts
 
@@ -95,7 +98,10 @@ def card_with(card: str, results: Mapping[str, Any], posts: Sequence[Post]) -> s
     for name, text in (
         ("dev", _dev_table(results["dev"])),
         ("natural", _natural_table(results["natural"])),
-        ("model", _model_table(results["model"])),
+        ("model", _table(("what", "value"), results["model"].items())),
+        ("baselines", _table(("baseline", "setting", "macro-F1 on dev"), results["baselines"])),
+        ("widths", _widths_table(posts)),
+        ("agreement", _table(AGREEMENT_COLUMNS, agreement_rows())),
         ("counts", _counts_table(posts, "split", SPLITS)),
         ("languages", _counts_table(posts, "lang", ("ja", "en", "ko", "zh"))),
         ("slices", _counts_table(posts, "slice", sorted({post.slice for post in posts}))),
@@ -173,8 +179,20 @@ def _natural_table(natural: Mapping[str, Any]) -> str:
     return _table(("held-out corpus", "risk label", "flag", "flag or review"), rows)
 
 
-def _model_table(model: Mapping[str, Any]) -> str:
-    return _table(("what", "value"), [(name, str(value)) for name, value in model.items()])
+def _widths_table(posts: Sequence[Post]) -> str:
+    """How wide the intervals on the test split will be, at the shares that are aimed at."""
+    counts = Counter("unclear" if "+" in p.kind else p.kind for p in posts if p.split == "test")
+    rows = []
+    for kind, share in (
+        (_RISKY[0], 0.95),
+        (_RISKY[1], 0.95),
+        (Label.BENIGN, 0.03),
+        ("unclear", 0.7),
+    ):
+        found = proportion(round(share * counts[kind]), counts[kind])
+        low, high = 100 * found["low"], 100 * found["high"]
+        rows.append((kind, str(found["of"]), f"{100 * share:.0f} %", f"{low:.1f}–{high:.1f} %"))
+    return _table(("test posts", "count", "a share of", "would have the interval"), rows)
 
 
 def _counts_table(posts: Sequence[Post], field: str, values: Sequence[str]) -> str:
@@ -207,11 +225,12 @@ def main(
             "model": {
                 "SHA-256 of model.safetensors": saved["files"]["model.safetensors"],
                 "parameters": f"{info['parameters']:,}",
-                "longest window, tokens": info["max_tokens"],
-                "temperature": round(saved["temperature"], 4),
-                "flag from a risk of": round(saved["operating_point"]["flag"], 4),
-                "review from a risk of": round(saved["operating_point"]["review"], 4),
+                "longest window, tokens": str(info["max_tokens"]),
+                "temperature": f"{saved['temperature']:.4f}",
+                "flag from a risk of": f"{saved['operating_point']['flag']:.4f}",
+                "review from a risk of": f"{saved['operating_point']['review']:.4f}",
             },
+            "baselines": baseline_rows(posts),
             "dev": measure_dev(classifier, posts),
             "natural": measure_natural(classifier, Corpora.load(corpora)),
         }
