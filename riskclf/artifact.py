@@ -24,14 +24,20 @@ import numpy as np
 
 from riskclf.decide import OperatingPoint
 from riskclf.encoder import TorchEncoder
-from riskclf.errors import ArtifactCorrupt, ArtifactMismatch, ArtifactNotFound, RiskclfError
+from riskclf.errors import (
+    ArtifactCorrupt,
+    ArtifactMismatch,
+    ArtifactNotFound,
+    OperatingPointError,
+    RiskclfError,
+)
 from riskclf.text import NORMALISER_VERSION
 from riskclf.tokens import Tokenizer, dictionary_version
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["PROBE_SENTENCES", "Artifact", "Card", "copy", "fingerprint", "load", "save"]
+__all__ = ["PROBE_SENTENCES", "Artifact", "Card", "copy", "load", "save"]
 
 _FORMAT = 1
 _CARD_FILE = "riskclf.json"
@@ -136,11 +142,19 @@ def save(
     with _staged(Path(directory)) as staged:
         dtype = torch.float16 if half_precision else torch.float32
         state = {name: x.to(dtype) for name, x in model.state_dict().items()}
-        model.save_pretrained(staged, state_dict=state)
-        _set_float32(staged / "config.json")
+        with _no_progress_bars():
+            model.save_pretrained(staged, state_dict=state)
+        # transformers 5 would compute with float16 weights in float16.
+        _change_json(staged / "config.json", dtype="float32")
         for name in ("vocab.txt", "tokenizer_config.json"):
             shutil.copyfile(Path(tokenizer_directory) / name, staged / name)
         tokenizer = Tokenizer.load(staged)
+        # So that transformers, too, reads "[SEP]" in a post as text, and knows where to cut.
+        _change_json(
+            staged / "tokenizer_config.json",
+            split_special_tokens=True,
+            model_max_length=tokenizer.max_tokens,
+        )
         # Read back, so that the probes hold what the stored (perhaps rounded) weights compute.
         encoder = TorchEncoder(
             _read_model(staged),
@@ -165,6 +179,7 @@ def save(
             "files": {name: _sha256(staged / name) for name in _MODEL_FILES},
             "provenance": card.provenance,
         }
+        manifest["digest"] = _digest(manifest)
         (staged / _CARD_FILE).write_text(
             json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
@@ -176,14 +191,6 @@ def copy(loaded: Artifact, directory: str | os.PathLike[str]) -> None:
     with _staged(Path(directory)) as staged:
         for name in (*_MODEL_FILES, _CARD_FILE):
             shutil.copyfile(loaded.directory / name, staged / name)
-
-
-def fingerprint(loaded: Artifact) -> str:
-    """SHA-256 over all of `riskclf.json` that decides a prediction, file hashes included."""
-    deciding = {
-        name: x for name, x in loaded.manifest.items() if name not in ("probes", "provenance")
-    }
-    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 @contextmanager
@@ -198,16 +205,22 @@ def _staged(target: Path) -> Iterator[Path]:
         staged = Path(scratch) / "new"
         staged.mkdir()
         yield staged
+        old = Path(scratch) / "old"
         if target.exists():
-            target.rename(Path(scratch) / "old")
-        staged.rename(target)
+            target.rename(old)
+        try:
+            staged.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
 
 
 def _locate(path_or_id: str | os.PathLike[str] | None) -> Path:
     if path_or_id is None:
         return Path(str(resources.files("riskclf"))) / "default_model"
     directory = Path(path_or_id)
-    if directory.is_dir():
+    if str(path_or_id) and directory.is_dir():
         return directory
     if not isinstance(path_or_id, str) or not _HUB_ID.fullmatch(path_or_id) or directory.exists():
         raise ArtifactNotFound(
@@ -244,6 +257,10 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
             f"{file} is not of format {_FORMAT}: it comes from another version of riskclf; install "
             "that version or save the model again"
         )
+    if manifest.get("digest") != _digest(manifest):
+        raise ArtifactCorrupt(
+            f"{file} is not the file that was saved, its digest differs: copy the model again"
+        )
     return manifest
 
 
@@ -261,11 +278,16 @@ def _read_card(manifest: Mapping[str, Any], directory: Path) -> Card:
             and card.temperature > 0
             and isinstance(manifest["files"], dict)
             and set(_MODEL_FILES) <= set(manifest["files"])
-            and len(manifest["probes"]) > 0
+            and isinstance(manifest["normaliser"], str)
+            and isinstance(manifest["dictionary"]["version"], str)
+            and all(isinstance(probe["text"], str) for probe in manifest["probes"])
+            and np.array([probe["logits"] for probe in manifest["probes"]], dtype=float).shape
+            == (len(manifest["probes"]), len(card.labels))
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OperatingPointError) as error:
         raise ArtifactCorrupt(
-            f"{directory / _CARD_FILE} has no usable {error}: copy or save the model again"
+            f"{directory / _CARD_FILE} cannot be used ({type(error).__name__}: {error}): copy or "
+            "save the model again"
         ) from None
     if not complete:
         raise ArtifactCorrupt(f"{directory / _CARD_FILE} is incomplete: save the model again")
@@ -288,14 +310,15 @@ def _read_model(directory: Path) -> Any:
     from transformers import AutoModelForSequenceClassification
 
     try:
-        model, loading = AutoModelForSequenceClassification.from_pretrained(
-            directory,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
+        with _no_progress_bars():
+            model, loading = AutoModelForSequenceClassification.from_pretrained(
+                directory,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
     except Exception as error:
         # transformers and safetensors raise a dozen unrelated types for an unusable directory.
         raise ArtifactCorrupt(
@@ -332,13 +355,29 @@ def _verify_probes(
     )
 
 
-def _set_float32(config_file: Path) -> None:
-    # transformers 5 would compute with float16 weights in float16.
-    config = json.loads(config_file.read_text(encoding="utf-8"))
-    config["dtype"] = "float32"
-    config_file.write_text(
-        json.dumps(config, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-    )
+def _change_json(file: Path, **changes: Any) -> None:
+    values = {**json.loads(file.read_text(encoding="utf-8")), **changes}
+    file.write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of all of `riskclf.json` but the digest itself."""
+    content = {name: x for name, x in manifest.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """transformers shows a bar for every load and save, however small the model."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _sha256(file: Path) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from importlib import metadata
 from itertools import islice
 from typing import Any
 
-from riskclf import artifact
+from riskclf import __version__, artifact
 from riskclf.artifact import Artifact
 from riskclf.decide import decide, probabilities
 from riskclf.errors import NotText
@@ -61,8 +60,10 @@ class RiskClassifier:
             NotText: `post` is not a str.
         """
         if not isinstance(post, str):
-            fix = "; for several posts call predict_many(posts)" if isinstance(post, list) else ""
-            raise NotText(f"predict() takes one str, not {type(post).__name__}{fix}")
+            raise NotText(
+                f"predict() takes one str, not {type(post).__name__}; for several posts call "
+                "predict_many(posts)"
+            )
         return self.predict_many([post])[0]
 
     def predict_many(self, posts: Iterable[str]) -> list[Prediction]:
@@ -98,10 +99,10 @@ class RiskClassifier:
         """The labels, in the order of the model's logits."""
         return self._artifact.card.labels
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """Hex digest of all that decides a prediction: files, thresholds and normaliser."""
-        return artifact.fingerprint(self._artifact)
+        """SHA-256 that stands for the whole model: its files, thresholds, normaliser and so on."""
+        return str(self._artifact.manifest["digest"])
 
     def info(self) -> dict[str, Any]:
         """What this model is, as JSON values: where from, which versions, which hashes."""
@@ -114,7 +115,7 @@ class RiskClassifier:
             "max_tokens": loaded.tokenizer.max_tokens,
             "parameters": loaded.encoder.model.num_parameters(),
             "versions": {
-                "riskclf": metadata.version("riskclf"),
+                "riskclf": __version__,
                 "normaliser": NORMALISER_VERSION,
                 "dictionary": f"{loaded.tokenizer.dictionary} "
                 f"{dictionary_version(loaded.tokenizer.dictionary)}",

@@ -29,9 +29,9 @@ NORMALISER_VERSION = "1"
 # Format (UAX 15) sets the same bound. Without it NFKC sorts a run of marks in quadratic time.
 _MAX_MARKS = 30
 
-# Characters that NFKC maps to exactly one character, whatever stands beside them (unless one that is
-# not in this class follows): a run of them is normalised in C, and keeps its offsets. A test walks
-# through all of them.
+# Characters that NFKC maps to exactly one character, whatever stands beside them, unless one that
+# is not in this class follows: a run of them is normalised in C, and keeps its offsets. A test
+# walks through all of them.
 _PLAIN = (
     "!-~"  # printable ASCII
     "\u00c0-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e"  # Latin letters
@@ -45,7 +45,7 @@ _PLAIN = (
     "\U00020000-\U0002a6df"  # rare CJK
 )
 _PLAIN_RUN = re.compile(f"[{_PLAIN}]+")
-_PLAIN_TEXT = re.compile(f"(?:[{_PLAIN}]+(?:[ \u3000][{_PLAIN}]+)*)?")
+_PLAIN_TEXT = re.compile(f"(?:[{_PLAIN}]+(?:[ \u3000\n][{_PLAIN}]+)*)?")
 
 # Blank to the eye, but not Unicode white space.
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
@@ -80,9 +80,12 @@ def normalise(raw: str) -> Normalised:
         The normalised text with its offsets into `raw`. Characters that were dropped belong to no
         span, unless they stand between two characters that became one.
     """
-    if _PLAIN_TEXT.fullmatch(raw):
-        size = len(raw)
-        return Normalised(unicodedata.normalize("NFKC", raw), range(size), range(1, size + 1))
+    plain = raw.strip()
+    if _PLAIN_TEXT.fullmatch(plain):
+        start = raw.find(plain)
+        end = start + len(plain)
+        text = unicodedata.normalize("NFKC", plain).replace("\n", " ")
+        return Normalised(text, range(start, end), range(start + 1, end + 1))
     builder = _Builder()
     position = 0
     for run in _PLAIN_RUN.finditer(raw):
@@ -120,17 +123,19 @@ class _Builder:
             if kind == "starter" and characters:
                 self._add_cluster(characters, offsets)
                 characters, offsets, marks = [], [], 0
-            elif kind == "mark":
-                marks += 1
-                if marks > _MAX_MARKS:
-                    continue
+            marks += _count_marks(character)
+            if kind == "mark" and marks > _MAX_MARKS:
+                continue
             characters.append(character)
             offsets.append(offset)
         if characters:
             self._add_cluster(characters, offsets)
 
     def _add_cluster(self, characters: list[str], offsets: list[int]) -> None:
-        singly = [unicodedata.normalize("NFKC", character) for character in characters]
+        singly = [_nfkc(character) for character in characters]
+        if len(singly) == 1:  # by far the most
+            self._add_text(singly[0], offsets[0], offsets[0] + 1)
+            return
         whole = unicodedata.normalize("NFKC", "".join(characters))
         if "".join(singly) == whole:
             for text, offset in zip(singly, offsets, strict=True):
@@ -182,3 +187,14 @@ def _classify(character: str) -> tuple[str, str]:
     if unicodedata.category(first)[0] == "M" or _LATER_JAMO.match(first):
         return "joiner", character
     return "starter", character
+
+
+@lru_cache(maxsize=65536)
+def _nfkc(character: str) -> str:
+    return unicodedata.normalize("NFKC", character)
+
+
+@lru_cache(maxsize=65536)
+def _count_marks(character: str) -> int:
+    """Marks of the character itself, counted apart so that composed and decomposed text agree."""
+    return sum(map(bool, map(unicodedata.combining, unicodedata.normalize("NFKD", character))))

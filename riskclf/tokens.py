@@ -163,18 +163,24 @@ class Tokenizer:
         _check_supported(config, config_file)
         if pieces and not pieces[-1]:
             pieces.pop()
-        mecab = config.get("mecab_kwargs") or {}
-        return cls(
-            {piece: index for index, piece in enumerate(pieces)},
-            max_tokens=_max_tokens(config, Path(directory)),
-            lower_case=bool(config.get("do_lower_case", False)),
-            dictionary=mecab.get("mecab_dic", "unidic_lite"),
-            mecab_option=mecab.get("mecab_option") or "",
-            special_tokens={
-                name: _token_text(config.get(name, default))
-                for name, default in _SPECIAL_TOKENS.items()
-            },
-        )
+        try:
+            mecab = dict(config.get("mecab_kwargs") or {})
+            settings: dict[str, Any] = {
+                "max_tokens": _max_tokens(config, Path(directory)),
+                "lower_case": bool(config.get("do_lower_case", False)),
+                "dictionary": str(mecab.get("mecab_dic", "unidic_lite")),
+                "mecab_option": str(mecab.get("mecab_option") or ""),
+                "special_tokens": {
+                    name: _token_text(config.get(name, default))
+                    for name, default in _SPECIAL_TOKENS.items()
+                },
+            }
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactCorrupt(
+                f"{config_file} or config.json holds a setting of the wrong type "
+                f"({type(error).__name__}): save the model again"
+            ) from None
+        return cls({piece: index for index, piece in enumerate(pieces)}, **settings)
 
     def encode(self, post: str) -> Encoding:
         """Turn one raw post into ids. Any `str` will do; an empty one is [CLS][SEP]."""
@@ -196,20 +202,22 @@ class Tokenizer:
         normalised = normalise(post)
         sections = _sections(normalised.text)
         room = self.max_tokens - 2
-        found: dict[tuple[int, int], Token] = {}
-        per_section = []
-        offset = 0
-        for number, text in enumerate(sections):
-            if number:
-                offset = len(normalised.text) - len(text)
-            per_section.append(self._place(text, offset))
-        head, tail = per_section[0], per_section[-1]
-        for placed in (*head[:room], *tail[-room:]):
-            identifier, piece, start, end = placed
-            surface = normalised.text[start:end]
-            raw_start, raw_end = normalised.raw_span(start, end)
-            found[start, end] = Token(identifier, piece, surface, raw_start, raw_end)
-        return list(found.values())
+        head = self._place(sections[0], 0)
+        if len(sections) == 1:
+            placed = head[:room] + head[max(room, len(head) - room) :]
+        else:
+            read = head[:room]
+            tail = self._place(sections[1], len(normalised.text) - len(sections[1]))
+            placed = read + [token for token in tail[-room:] if token[2] >= read[-1][3]]
+        return [
+            Token(
+                identifier,
+                piece,
+                normalised.text[start:end],
+                *normalised.raw_span(start, end),
+            )
+            for identifier, piece, start, end in placed
+        ]
 
     def _words(self, text: str) -> str:
         """MeCab's words, separated by single blanks."""

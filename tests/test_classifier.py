@@ -1,0 +1,432 @@
+"""`RiskClassifier`: what a user of the library relies on."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+import pickle
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import riskclf
+from riskclf.artifact import Artifact, load
+from riskclf.classifier import RiskClassifier
+from riskclf.decide import probabilities
+from riskclf.errors import NotText, RiskclfError
+from riskclf.labels import Label, Prediction
+from riskclf.tokens import Tokenizer
+
+LABELS = ("minor_solicitation", "adult_solicitation", "benign")
+
+# The same post beside others is computed with sums in another order.
+TOLERANCE = 1e-5
+
+
+def assert_same(found: list[Prediction], expected: list[Prediction]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.label == other.label
+        assert one.decision == other.decision
+        assert one.truncated == other.truncated
+        assert one.risk == pytest.approx(other.risk, abs=TOLERANCE)
+        assert one.scores == pytest.approx(other.scores, abs=TOLERANCE)
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+# One post, several posts, many posts --------------------------------------------------------------
+
+
+def test_one_several_and_many_posts_get_the_same_predictions(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    posts = [*sentences, "", " ", "\0", "\ud800", "😀", "\n".join(sentences)]
+    single = [classifier.predict(post) for post in posts]
+    assert_same(classifier.predict_many(posts), single)
+    assert_same(list(classifier.stream(posts)), single)
+
+
+def test_predictions_come_in_the_order_of_the_posts(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    posts = [sentence * (1 + index % 3) for index, sentence in enumerate(sentences)]
+    forwards = classifier.predict_many(posts)
+    assert_same(classifier.predict_many(posts[::-1])[::-1], forwards)
+    assert len({prediction.risk for prediction in forwards}) > len(posts) // 2
+
+
+def test_predict_many_is_always_a_list(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    expected = classifier.predict_many(list(sentences))
+    assert isinstance(expected, list)
+    assert_same(classifier.predict_many(sentence for sentence in sentences), expected)
+    assert_same(classifier.predict_many(dict.fromkeys(sentences)), expected)
+    assert len(classifier.predict_many(sentences[:1])) == 1
+    assert classifier.predict_many([]) == []
+    assert classifier.predict_many(iter(())) == []
+    assert list(classifier.stream([])) == []
+
+
+def test_more_posts_than_are_read_at_once(
+    model_directory: Path, sentences: tuple[str, ...]
+) -> None:
+    small = RiskClassifier.load(model_directory, device="cpu", batch_size=1)
+    posts = list(itertools.islice(itertools.cycle(sentences), 100))
+    found = small.predict_many(posts)
+    assert_same(found, [*found[: len(sentences)] * 4][:100])
+    assert len(found) == 100
+
+
+def test_a_stream_reads_as_it_is_read_and_only_a_little_ahead(model_directory: Path) -> None:
+    small = RiskClassifier.load(model_directory, device="cpu", batch_size=2)
+    read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read
+        while True:
+            read += 1
+            yield f"雨の日 {read}"
+
+    predictions = small.stream(endless())
+    assert read == 0
+    ahead = []
+    for given in range(1, 201):
+        next(predictions)
+        ahead.append(read - given)
+    # Bounded by the batches (here of 2 posts), not by what is still to come.
+    assert max(ahead) <= 100
+    assert max(ahead[100:]) <= max(ahead[:100])
+
+
+@pytest.mark.parametrize("posts", [["雨"], ("雨",), [], None, b"abc", 7, {"text": "雨"}])
+def test_predict_takes_one_str_and_nothing_else(classifier: RiskClassifier, posts: Any) -> None:
+    with pytest.raises(NotText) as caught:
+        classifier.predict(posts)
+    assert isinstance(caught.value, TypeError)
+    assert type(posts).__name__ in str(caught.value)
+    assert "雨" not in str(caught.value)
+    if isinstance(posts, list):
+        assert "predict_many" in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["predict_many", "stream"])
+def test_a_single_str_is_not_taken_for_posts(classifier: RiskClassifier, method: str) -> None:
+    with pytest.raises(NotText, match=re.escape("predict(post)")) as caught:
+        getattr(classifier, method)("雨が降る")  # a stream says so at once, too
+    assert "雨" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [0, 3, 40])
+@pytest.mark.parametrize("wrong", [None, math.nan, b"abc", ["雨"]])
+def test_what_is_not_a_str_among_the_posts_is_named_by_its_number(
+    model_directory: Path, number: int, wrong: Any
+) -> None:
+    small = RiskClassifier.load(model_directory, device="cpu", batch_size=1)
+    posts: list[Any] = ["雨が降る"] * 50
+    posts[number] = wrong
+    with pytest.raises(NotText) as caught:
+        small.predict_many(posts)
+    assert re.search(rf"\b{number}\b", str(caught.value))
+    assert type(wrong).__name__ in str(caught.value)
+    assert "雨" not in str(caught.value)
+
+
+@pytest.mark.parametrize("posts", [None, 7])
+def test_what_is_not_posts_at_all_is_a_type_error(classifier: RiskClassifier, posts: Any) -> None:
+    with pytest.raises(TypeError):
+        classifier.predict_many(posts)
+
+
+# What a prediction says ---------------------------------------------------------------------------
+
+
+def test_scores_are_probabilities_in_the_order_of_the_labels(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    assert classifier.labels == LABELS == tuple(Label)
+    for prediction in classifier.predict_many(sentences):
+        assert tuple(prediction.scores) == LABELS
+        assert all(0 <= score <= 1 for score in prediction.scores.values())
+        assert sum(prediction.scores.values()) == pytest.approx(1, abs=1e-9)
+        assert all(type(score) is float for score in prediction.scores.values())
+
+
+def test_risk_is_the_sum_of_the_risk_labels_and_label_the_most_probable(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    for prediction in classifier.predict_many(sentences):
+        scores = prediction.scores
+        assert prediction.risk == pytest.approx(1 - scores["benign"], abs=1e-9)
+        assert scores[prediction.label] == max(scores.values())
+        assert type(prediction.risk) is float
+
+
+def test_scores_are_calibrated_by_the_stored_temperature(
+    classifier: RiskClassifier, loaded: Artifact, sentences: tuple[str, ...]
+) -> None:
+    windows = [loaded.tokenizer.encode(post).windows[0] for post in sentences]
+    expected = probabilities(loaded.encoder.logits(windows), 1.5)
+    for prediction, row in zip(classifier.predict_many(sentences), expected, strict=True):
+        assert list(prediction.scores.values()) == pytest.approx(list(row), abs=TOLERANCE)
+
+
+def test_the_decision_follows_the_stored_thresholds(
+    make_model: Callable[..., Path], sentences: tuple[str, ...]
+) -> None:
+    risks = sorted(p.risk for p in RiskClassifier.load(make_model()).predict_many(sentences))
+    low, high = risks[len(risks) // 3], risks[2 * len(risks) // 3]
+    # Between two risks, so that rounding cannot move a post over a threshold.
+    review = (low + next(risk for risk in risks if risk > low)) / 2
+    flag = (high + next(risk for risk in risks if risk > high)) / 2
+    predictions = RiskClassifier.load(make_model(flag=flag, review=review)).predict_many(sentences)
+    for prediction in predictions:
+        expected = (
+            "flag" if prediction.risk > flag else "review" if prediction.risk > review else "clear"
+        )
+        assert prediction.decision == expected
+    assert {prediction.decision for prediction in predictions} == {"flag", "review", "clear"}
+
+
+def test_text_that_the_vocabulary_cannot_read_is_never_clear(
+    make_model: Callable[..., Path],
+) -> None:
+    calm = RiskClassifier.load(make_model(flag=0.9999, review=0.9998), device="cpu")
+    assert calm.predict("今日は雨").decision == "clear"
+    assert calm.predict("").decision == "clear"
+    assert calm.predict("鑫淼 鑫 淼").decision == "review"
+    assert calm.predict("鑫 淼 " * 200).decision == "review"
+
+
+def test_to_dict_is_ready_for_json_and_holds_no_text(classifier: RiskClassifier) -> None:
+    prediction = classifier.predict("図書館の本")
+    plain = prediction.to_dict()
+    assert set(plain) == {"label", "scores", "risk", "decision", "truncated"}
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["scores"] == prediction.scores
+    assert "図書館" not in json.dumps(plain, ensure_ascii=False) + repr(prediction)
+
+
+def test_a_prediction_can_be_sent_to_another_process(classifier: RiskClassifier) -> None:
+    prediction = classifier.predict("図書館の本")
+    assert pickle.loads(pickle.dumps(prediction)) == prediction
+
+
+def test_a_prediction_cannot_be_changed(classifier: RiskClassifier) -> None:
+    prediction = classifier.predict("図書館の本")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        prediction.label = "benign"  # type: ignore[misc]
+
+
+# Long posts ---------------------------------------------------------------------------------------
+
+
+def test_of_a_long_post_the_riskier_window_counts(
+    classifier: RiskClassifier, loaded: Artifact, sentences: tuple[str, ...]
+) -> None:
+    posts = ["\n".join(sentences[start:] + sentences[:start]) for start in range(len(sentences))]
+    riskier = set()
+    for post, prediction in zip(posts, classifier.predict_many(posts), strict=True):
+        windows = loaded.tokenizer.encode(post).windows
+        scores = probabilities(loaded.encoder.logits(windows), 1.5)
+        risks = [float(row[0] + row[1]) for row in scores]
+        assert prediction.truncated
+        assert prediction.risk == pytest.approx(max(risks), abs=TOLERANCE)
+        riskier.add(risks.index(max(risks)))
+        expected = scores[risks.index(max(risks))]
+        assert list(prediction.scores.values()) == pytest.approx(list(expected), abs=TOLERANCE)
+    assert riskier == {0, 1}  # heads and tails were both tried
+
+
+def test_nothing_is_hidden_behind_a_long_opening_or_before_a_long_ending(
+    model_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(model_directory, device="cpu", batch_size=8)
+    (marker,) = loaded.tokenizer.encode("✨").windows[0][1:-1]
+
+    def logits(windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        rows = [(5, 0, 0) if marker in window else (0, 0, 5) for window in windows]
+        return np.array(rows, dtype=np.float32)
+
+    monkeypatch.setattr(loaded.encoder, "logits", logits)
+    classifier = RiskClassifier(loaded)
+    filling = "今日は雨です。" * 5000
+    harmless, head, tail, both = classifier.predict_many(
+        [filling, "✨" + filling, filling + "✨", "✨" + filling + "✨"]
+    )
+    assert harmless.label == "benign"
+    assert head.label == tail.label == "minor_solicitation"
+    assert harmless.risk < head.risk == tail.risk == both.risk
+
+
+def test_short_posts_are_not_truncated(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    assert not any(prediction.truncated for prediction in classifier.predict_many(sentences))
+
+
+# Saving, and other models -------------------------------------------------------------------------
+
+
+def test_a_saved_classifier_gives_the_same_predictions(
+    classifier: RiskClassifier, sentences: tuple[str, ...], tmp_path: Path
+) -> None:
+    classifier.save(tmp_path / "model")
+    again = RiskClassifier.load(tmp_path / "model", device="cpu", batch_size=8)
+    assert again.predict_many(sentences) == classifier.predict_many(sentences)
+    assert again.fingerprint == classifier.fingerprint
+
+
+def test_save_refuses_to_overwrite_what_is_not_a_model(
+    classifier: RiskClassifier, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(RiskclfError):
+        classifier.save(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_half_precision_model_gives_nearly_the_same_scores(
+    make_model: Callable[..., Path], classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    half = RiskClassifier.load(make_model(half_precision=True), device="cpu")
+    for one, other in zip(
+        half.predict_many(sentences), classifier.predict_many(sentences), strict=True
+    ):
+        assert one.scores == pytest.approx(other.scores, abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "risks"),
+    [
+        (("ordinary", "spam"), ("spam",)),
+        (("a", "b", "c", "d", "e", "f", "g"), ("b", "c", "g")),
+        (tuple(f"label {number}" for number in range(12)), ("label 11",)),
+    ],
+    ids=["two", "seven", "twelve"],
+)
+def test_other_labels_and_other_risks_work(
+    make_model: Callable[..., Path],
+    sentences: tuple[str, ...],
+    labels: tuple[str, ...],
+    risks: tuple[str, ...],
+) -> None:
+    directory = make_model(labels=labels, risk_labels=risks)
+    other = RiskClassifier.load(directory, device="cpu")
+    assert other.labels == labels
+    loaded = load(directory, device="cpu", batch_size=8)
+    windows = [loaded.tokenizer.encode(post).windows[0] for post in sentences]
+    expected = probabilities(loaded.encoder.logits(windows), 1.5)
+    for prediction, row in zip(other.predict_many(sentences), expected, strict=True):
+        assert tuple(prediction.scores) == labels
+        assert list(prediction.scores.values()) == pytest.approx(list(row), abs=TOLERANCE)
+        assert prediction.risk == pytest.approx(sum(prediction.scores[x] for x in risks))
+        assert prediction.label == labels[int(row.argmax())]
+
+
+# Which model it is --------------------------------------------------------------------------------
+
+
+def assert_tells(info: dict[str, Any], model: RiskClassifier) -> None:
+    assert json.loads(json.dumps(info, allow_nan=False)) == info
+    assert set(info["versions"]) >= {"riskclf", "torch", "transformers", "fugashi"}
+    assert re.fullmatch(r"unidic_lite \d+\.\d+.*", info["versions"]["dictionary"])
+    assert info["fingerprint"] == model.fingerprint
+    hashes = info["saved_as"]["files"]
+    assert {"model.safetensors", "vocab.txt"} <= set(hashes)
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes.values())
+    assert info["saved_as"]["labels"] == list(model.labels)
+    assert info["parameters"] > 0
+
+
+def test_info_tells_which_model_on_which_versions(
+    classifier: RiskClassifier, model_directory: Path
+) -> None:
+    info = classifier.info()
+    assert_tells(info, classifier)
+    assert info["model"] == str(model_directory)
+    assert info["device"] == "cpu"
+    assert info["max_tokens"] == 64
+
+
+def test_nothing_is_printed_and_nothing_is_left_behind(
+    model_directory: Path,
+    sentences: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    RiskClassifier.load(model_directory, device="cpu").predict_many(sentences)
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert not any(sentence in captured.err for sentence in sentences)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_loading_shows_no_progress_bar_of_a_library_below(
+    model_directory: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    RiskClassifier.load(model_directory, device="cpu")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_directory_needs_no_network(model_directory: Path) -> None:
+    assert RiskClassifier.load(model_directory, device="cpu").predict("今日は雨").label in LABELS
+
+
+# The packaged model -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def packaged() -> RiskClassifier:
+    return RiskClassifier.load(device="cpu")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_packaged_model_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert RiskClassifier.load(device="cpu").predict("今日は雨").label in LABELS
+
+
+def test_packaged_model_has_the_labels_in_their_order(packaged: RiskClassifier) -> None:
+    assert packaged.labels == tuple(Label)
+    prediction = packaged.predict("今日は雨")
+    assert prediction.risk == pytest.approx(1 - prediction.scores[Label.BENIGN])
+
+
+def test_packaged_model_tells_what_it_is(packaged: RiskClassifier) -> None:
+    assert_tells(packaged.info(), packaged)
+
+
+def test_packaged_model_can_read_the_scripts(sentences: tuple[str, ...]) -> None:
+    reader = Tokenizer.load(Path(riskclf.__file__).parent / "default_model")
+    for sentence in (*sentences, "😀😂🥰👍🎉📚"):
+        assert reader.encode(sentence).unknown_share < 0.2, sentence
+
+
+def test_packaged_model_agrees_with_itself_alone_and_among_others(
+    packaged: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    posts = sentences[:12]
+    # The logits of a larger model differ a little more.
+    for one, other in zip(packaged.predict_many(posts), map(packaged.predict, posts), strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-4)

@@ -1,0 +1,98 @@
+"""A base encoder and corpora small enough for a test, in directories as a hub gives them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import Unigram
+from tokenizers.pre_tokenizers import Metaspace
+from tokenizers.processors import TemplateProcessing
+from transformers import BertConfig, BertModel
+
+LINES = {
+    "ja": [
+        f"今日は{place}で{thing}を{n}回見た"
+        for n in (2, 3, 4)
+        for place in ("駅", "店", "海")
+        for thing in ("猫", "犬", "本", "絵")
+    ],
+    "en": [f"I saw {n} {thing} today" for n in range(2, 8) for thing in ("cats", "dogs", "books")],
+    "ko": [f"오늘 {thing} {n} 봤다" for n in range(2, 8) for thing in ("고양이", "책", "그림")],
+    "zh": [f"我今天看了{n}{thing}" for n in range(2, 8) for thing in ("只猫", "本书", "张画")],
+}
+"""Plain lines by language."""
+
+
+def write_base(directory: Path, *, layers: int = 4) -> Path:
+    """A random `BertModel` of 16 dimensions with a Unigram tokenizer that can read `LINES`."""
+    letters = sorted({c for lines in LINES.values() for line in lines for c in line} - {" "})
+    words = sorted({f"\u2581{word}" for line in LINES["en"] for word in line.split()})
+    pieces = [
+        "<s>",
+        "<pad>",
+        "</s>",
+        "<unk>",
+        "\u2581",
+        *letters,
+        *words,
+        "今日",
+        "猫を",
+        "##",
+        "###",
+        "<mask>",
+    ]
+    tokenizer = Tokenizer(
+        Unigram([(piece, -float(min(i, 20))) for i, piece in enumerate(pieces)], unk_id=3)
+    )
+    tokenizer.pre_tokenizer = Metaspace()
+    tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    config = BertConfig(
+        vocab_size=len(pieces) + 3,  # like multilingual-e5-small, more rows than pieces
+        hidden_size=16,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=128,
+        initializer_range=0.3,
+    )
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(directory)
+    tokenizer.save(str(directory / "tokenizer.json"))
+    return directory
+
+
+def write_corpora(directory: Path) -> Path:
+    """A corpus directory: a file of each language, and one of each closed use."""
+    directory.mkdir(parents=True, exist_ok=True)
+    manifest = []
+    for language, lines in LINES.items():
+        manifest.append(_write(directory, f"{language}.txt", lines, language, ["adapt", "benign"]))
+    manifest.append(_write(directory, "held.txt", ["秘密の行です"], "ja", ["heldout"]))
+    manifest.append(_write(directory, "task.csv", [",sent,label"], "ja", ["outside task"]))
+    text = json.dumps(manifest, ensure_ascii=False)
+    (directory / "manifest.json").write_text(text, encoding="utf-8")
+    return directory
+
+
+def _write(
+    directory: Path, name: str, lines: list[str], language: str, uses: list[str]
+) -> dict[str, object]:
+    content = "".join(line + "\n" for line in lines).encode("utf-8")
+    (directory / name).write_bytes(content)
+    return {
+        "file": name,
+        "language": language,
+        "what": "lines for a test",
+        "licence": "CC0 1.0",
+        "repository": "github:someone/lines",
+        "commit": "c0ffee",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "lines": len(lines),
+        "use": uses,
+    }
