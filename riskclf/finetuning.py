@@ -22,6 +22,9 @@ from riskclf.tokens import Tokenizer
 __all__ = ["Example", "Recipe", "train_classifier"]
 
 
+Transform = Callable[[list[str], int], list[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A post and what it should be labelled."""
@@ -36,7 +39,7 @@ class Recipe:
     """How to train."""
 
     epochs: float = 5
-    learning_rate: float = 5e-5
+    learning_rate: float = 1e-4
     batch_size: int = 32
     seed: int = 0
     save_steps: int = 200
@@ -87,9 +90,7 @@ class _Sampler(Sampler[int]):
 class _Collator:
     """Encodes while training, so that a transformed text goes through the same path."""
 
-    def __init__(
-        self, tokenizer: Tokenizer, transform: Callable[[str, int], str] | None, seed: int
-    ) -> None:
+    def __init__(self, tokenizer: Tokenizer, transform: Transform | None, seed: int) -> None:
         self._tokenizer = tokenizer
         self._transform = transform
         self._seed = seed
@@ -97,9 +98,7 @@ class _Collator:
     def __call__(self, rows: Sequence[tuple[Example, int]]) -> dict[str, torch.Tensor]:
         texts = [example.text for example, _ in rows]
         if self._transform is not None:
-            texts = [
-                self._transform(example.text, (self._seed << 32) + index) for example, index in rows
-            ]
+            texts = self._transform(texts, (self._seed << 32) + rows[0][1])
         encodings = self._tokenizer.encode_batch(texts)
         batch = pad([encoding.windows[0] for encoding in encodings], self._tokenizer.pad_id)
         return {**batch, "labels": torch.tensor([example.target for example, _ in rows])}
@@ -118,7 +117,7 @@ def train_classifier(
     labels: Sequence[str],
     checkpoints: str | os.PathLike[str],
     recipe: Recipe,
-    transform: Callable[[str, int], str] | None = None,
+    transform: Transform | None = None,
     progress: bool = False,
 ) -> Any:
     """Fine-tune a sequence classifier with soft-target cross-entropy; resumes when interrupted.
@@ -130,7 +129,7 @@ def train_classifier(
         checkpoints: directory for checkpoints; an interrupted run of the same recipe goes on from
             the last one there. They are this machine's own, never part of a model.
         recipe: epochs, learning rate and so on.
-        transform: changes the spelling of a text in memory; is given the text and a seed.
+        transform: changes the texts of a batch in memory; is given them and a seed of their own.
         progress: show a progress bar.
 
     Returns:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.augment import vary
+from training.augment import Surroundings, vary
 from training.dataset import load_posts
 
 TEXTS = [post.text for post in load_posts() if post.split == "train"][::7]
@@ -71,3 +71,22 @@ def test_half_of_the_texts_or_more_are_varied_for_every_label() -> None:
             changed = any(vary(post.text, seed) != post.text for seed in range(5))
             by_label.setdefault(post.kind, []).append(changed)
     assert all(sum(changed) > len(changed) / 2 for changed in by_label.values())
+
+
+def test_ordinary_lines_of_the_same_script_stand_around_a_text() -> None:
+    lines = [
+        "Rain all day",
+        "The tea is cold",
+        "傘をかりた",
+        "お茶がさめた",
+        "비가 온다",
+        "x" * 500,
+    ]
+    around = Surroundings(lines)
+    made = {around.add("Where is my umbrella?", seed) for seed in range(50)}
+    assert len(made) > 5
+    assert all("Where is my umbrella?" in text for text in made)
+    assert not any("傘" in text or "xxx" in text for text in made)
+    assert any(text.startswith("Where") for text in made)
+    assert any(text.endswith("umbrella?") for text in made)
+    assert around.add("Где зонт?", 1) == "Где зонт?"

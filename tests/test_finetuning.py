@@ -36,8 +36,8 @@ def _train(base: Path, checkpoints: Path, **changes: float) -> dict[str, torch.T
     return dict(model.state_dict())
 
 
-def _shout(text: str, seed: int) -> str:
-    return text + "！" * (seed % 3)
+def _shout(texts: list[str], seed: int) -> list[str]:
+    return [text + "！" * ((seed + number) % 3) for number, text in enumerate(texts)]
 
 
 def test_it_learns_what_it_is_shown(base: Path, tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
-"""Surface variation of training texts, in memory: spelling, width, spacing, emoji, elongation.
+"""Variation of training texts, in memory: spelling, width, spacing, emoji, and what stands around.
 
 People who post do not spell alike, and some split words to escape a keyword search. Each text that
 is trained on is spelled a little differently every time, whatever its label. No word is added,
 replaced or reordered: numbers (ages, sums, times), places and the opening stay as they are.
 Nothing is written anywhere.
+
+Posts of ours are short, natural text may be long: without more, a model takes any long text for
+benign. So now and then ordinary lines are put before or behind a text, again whatever its label.
 """
 
 from __future__ import annotations
@@ -12,12 +15,12 @@ import functools
 import random
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import fugashi
 import unidic_lite
 
-__all__ = ["vary"]
+__all__ = ["Surroundings", "vary"]
 
 _HALF_WIDTH = {
     unicodedata.normalize("NFKC", half): half for half in map(chr, range(0xFF66, 0xFF9E))
@@ -39,6 +42,12 @@ _NUMBER = re.compile(
 _KATAKANA_WORD = re.compile("[ァ-ヴー]{2,}")
 _HIRAGANA_WORD = re.compile("[ぁ-ん]{2,}")
 _KANJI = re.compile("[一-龥]")
+_SCRIPTS = {
+    "hangul": re.compile("[가-힣]"),
+    "kana": re.compile("[ぁ-んァ-ヴｦ-ﾟ]"),
+    "han": re.compile("[一-龥]"),
+    "latin": re.compile("[A-Za-z]"),
+}
 _LATIN_WORD = re.compile("[A-Za-z]{2,}")
 
 
@@ -60,6 +69,38 @@ def vary(text: str, seed: int) -> str:
             surface = _respell(surface, reading, rng)
         varied.append(blank + surface)
     return _finish("".join(varied), rng)
+
+
+class Surroundings:
+    """Puts ordinary lines of the same script around a text."""
+
+    def __init__(self, lines: Iterable[str], longest: int = 80) -> None:
+        """
+        Args:
+            lines: ordinary lines of any language.
+            longest: characters; longer lines are not used.
+        """
+        self._lines: dict[str, list[str]] = {}
+        for line in lines:
+            if len(line) <= longest:
+                self._lines.setdefault(_script(line), []).append(line)
+
+    def add(self, text: str, seed: int) -> str:
+        """The text with one to three lines around it."""
+        rng = random.Random(seed)
+        lines = self._lines.get(_script(text))
+        if not lines:
+            return text
+        chosen = rng.choices(lines, k=rng.randint(1, 3))
+        chosen.insert(rng.randint(0, len(chosen)), text)
+        return rng.choice((" ", "\n", "　")).join(chosen)
+
+
+def _script(text: str) -> str:
+    for name, pattern in _SCRIPTS.items():
+        if pattern.search(text):
+            return name
+    return "other"
 
 
 def _opening(words: list[str]) -> int:

@@ -25,7 +25,7 @@ from riskclf.encoder import TorchEncoder
 from riskclf.finetuning import Example, Recipe, train_classifier
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
-from training.augment import vary
+from training.augment import Surroundings, vary
 from training.corpora import Corpora
 from training.dataset import Post, digest, load_posts, near_duplicates
 
@@ -48,6 +48,9 @@ NATURAL_MIX: Mapping[str, int] = {
 
 _REPEATS = 3
 """Each of our posts comes this often in an epoch, each time spelled differently."""
+
+_SURROUNDED = 0.25
+"""Share of batches whose texts get ordinary lines around them."""
 
 _LONGEST_LINE = 140
 _PRECISION, _RECALL = 0.95, 0.95
@@ -88,13 +91,22 @@ def train(
     ours = [_example(post) for post in posts if post.split == "train"]
     benign = (0.0, 0.0, 1.0)
     examples = ours * _REPEATS + [Example(line, benign) for line in natural]
+    surroundings = Surroundings(natural)
+
+    def transform(texts: list[str], seed: int) -> list[str]:
+        varied = [vary(text, seed + number) for number, text in enumerate(texts)]
+        # A whole batch or none of it: otherwise every batch would be padded to its longest text.
+        if random.Random(seed).random() >= _SURROUNDED:
+            return varied
+        return [surroundings.add(text, seed + number) for number, text in enumerate(varied)]
+
     return train_classifier(
         base,
         examples,
         labels=LABELS,
         checkpoints=checkpoints,
         recipe=recipe,
-        transform=vary,
+        transform=transform,
         progress=Console(stderr=True).is_terminal,
     )
 
@@ -147,6 +159,18 @@ def build(base: Path, sources: Corpora, output: Path, work: Path, recipe: Recipe
     """
     posts = load_posts()
     model = train(base, posts, natural_lines(sources), work, recipe)
+    return package(model, base, posts, sources, output, recipe)
+
+
+def package(
+    model: Any,
+    base: Path,
+    posts: Sequence[Post],
+    sources: Corpora,
+    output: Path,
+    recipe: Recipe,
+) -> str:
+    """Calibrate a trained model and write it with its provenance; returns one line about it."""
     card = calibrate(model, Tokenizer.load(base), posts)
     provenance = {
         "licence": "Apache-2.0",
@@ -168,7 +192,7 @@ def build(base: Path, sources: Corpora, output: Path, work: Path, recipe: Recipe
             for source in sources.of("benign")
             if source.path.name in NATURAL_MIX
         },
-        "recipe": {**asdict(recipe), "repeats_of_our_posts": _REPEATS},
+        "recipe": {**asdict(recipe), "repeats_of_our_posts": _REPEATS, "surrounded": _SURROUNDED},
         **card.provenance,
     }
     artifact.save(

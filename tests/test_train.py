@@ -1,0 +1,113 @@
+"""What the packaged model may and may not be trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from riskclf.errors import InputError
+from riskclf.finetuning import Example, Recipe
+from riskclf.tokens import Tokenizer
+from training import train as recipe
+from training.corpora import Corpora
+from training.dataset import load_posts
+from training.train import calibrate, natural_lines, train
+
+PLACES = ("the museum", "a bakery", "the harbour", "our garden", "the old bridge", "a library")
+OPEN = [f"On day {number} we walked to {place} and back" for number, place in enumerate(PLACES)]
+
+
+def _corpora(directory: Path, files: dict[str, tuple[str, list[str]]]) -> Corpora:
+    entries = []
+    for name, (use, lines) in files.items():
+        content = "".join(f"{line}\n" for line in lines).encode("utf-8")
+        (directory / name).write_bytes(content)
+        entries.append(
+            {
+                "file": name,
+                "lines": len(lines),
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "language": "en",
+                "licence": "CC0",
+                "repository": "invented",
+                "commit": "",
+                "use": [use],
+            }
+        )
+    (directory / "manifest.json").write_text(json.dumps(entries), encoding="utf-8")
+    return Corpora.load(directory)
+
+
+def test_natural_lines_leave_out_what_is_held_out_or_nearly_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "NATURAL_MIX", {"open.txt": len(OPEN)})
+    corpora = _corpora(
+        tmp_path,
+        {"open.txt": ("benign", OPEN), "closed.txt": ("heldout", [OPEN[2].upper() + "!!"])},
+    )
+    assert sorted(natural_lines(corpora)) == sorted(line for line in OPEN if line != OPEN[2])
+
+
+def test_a_corpus_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "NATURAL_MIX", {"open.txt": 2})
+    corpora = _corpora(tmp_path, {"open.txt": ("benign", OPEN)})
+    (tmp_path / "open.txt").unlink()
+    with pytest.raises(InputError, match=r"open\.txt is missing"):
+        natural_lines(corpora)
+
+
+def test_only_the_train_split_is_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Example] = []
+    options: dict[str, Any] = {}
+
+    def spy(base: Path, examples: Sequence[Example], **keywords: Any) -> None:
+        seen.extend(examples)
+        options.update(keywords)
+
+    monkeypatch.setattr(recipe, "train_classifier", spy)
+    posts = load_posts()
+    train(tmp_path, posts, OPEN, tmp_path / "run", Recipe())
+    texts = Counter(example.text for example in seen)
+    own = {post.text for post in posts if post.split == "train"}
+    assert set(texts) == own | set(OPEN)
+    assert {texts[text] for text in own} == {3}
+    assert {texts[text] for text in OPEN} == {1}
+    soft = {example.target for example in seen if 0 < max(example.target) < 1}
+    assert soft == {(0.5, 0.5, 0.0), (0.5, 0.0, 0.5), (0.0, 0.5, 0.5)}
+    # A batch is varied as a whole, and the words of each text remain in it.
+    batches = [options["transform"](list(OPEN), seed) for seed in range(40)]
+    longer = [sum(map(len, batch)) > 1.5 * sum(map(len, OPEN)) for batch in batches]
+    assert 0 < sum(longer) < 25
+    for batch in batches:
+        assert all(f"day {number}" in text for number, text in enumerate(batch))
+
+
+def test_thresholds_come_from_the_calibration_split(
+    model_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = load_posts()
+    scored: list[str] = []
+
+    def logits(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
+        scored.extend(texts)
+        target = {post.text: post.target for post in posts}
+        return np.array(
+            [[4 * target[text].get(label, 0.0) for label in recipe.LABELS] for text in texts],
+            dtype=np.float32,
+        )
+
+    monkeypatch.setattr(recipe, "score", logits)
+    card = calibrate(None, Tokenizer.load(model_directory), posts)
+    assert set(scored) == {post.text for post in posts if post.split == "calibration"}
+    assert 0 < card.operating_point.review < card.operating_point.flag < 1
+    assert sum(card.provenance["calibration"]["posts"].values()) == len(scored)
