@@ -144,6 +144,8 @@ def save(
         state = {name: x.to(dtype) for name, x in model.state_dict().items()}
         with _no_progress_bars():
             model.save_pretrained(staged, state_dict=state)
+        # safetensors makes files for their owner only, which an installed package must not be.
+        (staged / "model.safetensors").chmod(0o644)
         # transformers 5 would compute with float16 weights in float16.
         _change_json(staged / "config.json", dtype="float32")
         for name in ("vocab.txt", "tokenizer_config.json"):

@@ -86,12 +86,12 @@ class Surroundings:
                 self._lines.setdefault(_script(line), []).append(line)
 
     def add(self, text: str, seed: int) -> str:
-        """The text with one to three lines around it."""
+        """The text with one to five lines around it."""
         rng = random.Random(seed)
         lines = self._lines.get(_script(text))
         if not lines:
             return text
-        chosen = rng.choices(lines, k=rng.randint(1, 3))
+        chosen = rng.choices(lines, k=rng.randint(1, 5))
         chosen.insert(rng.randint(0, len(chosen)), text)
         return rng.choice((" ", "\n", "　")).join(chosen)
 
