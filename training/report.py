@@ -93,6 +93,23 @@ def measure_natural(classifier: RiskClassifier, corpora: Corpora) -> dict[str, A
     return result
 
 
+def measure_buried(
+    classifier: RiskClassifier, posts: Sequence[Post], corpora: Corpora
+) -> dict[str, Any]:
+    """Share of Japanese risky dev posts that are found behind so many characters of other text."""
+    risky = [p for p in posts if p.split == "dev" and p.risky and p.lang == "ja"]
+    source = next(source for source in corpora.of("heldout", language="ja"))
+    ordinary = " ".join(source.lines())
+    result = {}
+    for length in (0, 100, 200, 400, 800):
+        found = classifier.predict_many(
+            f"{ordinary[number * 1000 :][:length]} {post.text}" for number, post in enumerate(risky)
+        )
+        hits = sum(prediction.decision != "clear" for prediction in found)
+        result[str(length)] = proportion(hits, len(risky))
+    return result
+
+
 def card_with(card: str, results: Mapping[str, Any], posts: Sequence[Post]) -> str:
     """The text of MODEL_CARD.md with its measured sections written anew."""
     for name, text in (
@@ -100,6 +117,7 @@ def card_with(card: str, results: Mapping[str, Any], posts: Sequence[Post]) -> s
         ("natural", _natural_table(results["natural"])),
         ("model", _table(("what", "value"), results["model"].items())),
         ("baselines", _table(("baseline", "setting", "macro-F1 on dev"), results["baselines"])),
+        ("buried", _buried_table(results["buried"])),
         ("widths", _widths_table(posts)),
         ("agreement", _table(AGREEMENT_COLUMNS, agreement_rows())),
         ("counts", _counts_table(posts, "split", SPLITS)),
@@ -179,6 +197,11 @@ def _natural_table(natural: Mapping[str, Any]) -> str:
     return _table(("held-out corpus", "risk label", "flag", "flag or review"), rows)
 
 
+def _buried_table(buried: Mapping[str, Any]) -> str:
+    rows = [(length, _percent(figure)) for length, figure in buried.items()]
+    return _table(("characters of ordinary text before it", "flag or review"), rows)
+
+
 def _widths_table(posts: Sequence[Post]) -> str:
     """How wide the intervals on the test split will be, at the shares that are aimed at."""
     counts = Counter("unclear" if "+" in p.kind else p.kind for p in posts if p.split == "test")
@@ -232,6 +255,7 @@ def main(
             },
             "baselines": baseline_rows(posts),
             "dev": measure_dev(classifier, posts),
+            "buried": measure_buried(classifier, posts, Corpora.load(corpora)),
             "natural": measure_natural(classifier, Corpora.load(corpora)),
         }
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
