@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -126,8 +127,9 @@ def train_classifier(
         base: directory of a BERT with a `BertJapaneseTokenizer` (MeCab and WordPiece).
         examples: the posts; long ones are trained on by their head.
         labels: names of the labels, in the order of the targets.
-        checkpoints: directory for checkpoints; an interrupted run of the same recipe goes on from
-            the last one there. They are this machine's own, never part of a model.
+        checkpoints: directory for checkpoints; an interrupted run of the same base, examples,
+            labels and recipe goes on from its last one there. They are this machine's own, never
+            part of a model.
         recipe: epochs, learning rate and so on.
         transform: changes the texts of a batch in memory; is given them and a seed of their own.
         progress: show a progress bar.
@@ -143,6 +145,8 @@ def train_classifier(
         raise InputError("there are no posts to train on")
     if not (Path(base) / "config.json").is_file():
         raise ArtifactNotFound(f"{base} holds no config.json: give the directory of a BERT model")
+    # A run of its own for whatever decides the result, so that none goes on from another's state.
+    run = Path(checkpoints) / _fingerprint(Path(base), examples, labels, recipe)
     tokenizer = Tokenizer.load(Path(base))
     torch.manual_seed(recipe.seed)
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -155,7 +159,7 @@ def train_classifier(
         label2id={label: index for index, label in enumerate(labels)},
     )
     arguments = TrainingArguments(
-        output_dir=str(checkpoints),
+        output_dir=str(run),
         num_train_epochs=recipe.epochs,
         per_device_train_batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
@@ -181,10 +185,23 @@ def train_classifier(
         compute_loss_func=_soft_cross_entropy,
     )
     last = None
-    if Path(checkpoints).is_dir():
-        last = get_last_checkpoint(str(checkpoints))  # type: ignore[no-untyped-call]
+    if run.is_dir():
+        last = get_last_checkpoint(str(run))  # type: ignore[no-untyped-call]
     trainer.train(resume_from_checkpoint=last)
     return trainer.model
+
+
+def _fingerprint(
+    base: Path, examples: Sequence[Example], labels: Sequence[str], recipe: Recipe
+) -> str:
+    digest = hashlib.sha256(repr((list(labels), recipe)).encode("utf-8"))
+    for example in examples:
+        digest.update(repr(example).encode("utf-8", errors="backslashreplace"))
+    for name in ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json"):
+        if (base / name).is_file():
+            with (base / name).open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def _computes_bfloat16() -> bool:

@@ -87,9 +87,18 @@ def test_a_killed_run_resumes_with_the_result_of_an_unbroken_one(
         capture_output=True,
     )
     assert killed.returncode == -9, killed.stderr.decode()
-    assert [path.name for path in (tmp_path / "killed").iterdir()] == ["checkpoint-10"]
+    assert [path.name for path in (tmp_path / "killed").glob("*/*")] == ["checkpoint-10"]
     resumed = _train(base, tmp_path / "killed")
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+
+
+def test_other_posts_do_not_go_on_from_these(base: Path, tmp_path: Path) -> None:
+    recipe = Recipe(epochs=1, batch_size=8, save_steps=1)
+    for examples in (EXAMPLES, EXAMPLES[8:]):
+        train_classifier(
+            base, examples, labels=LABELS, checkpoints=tmp_path / "runs", recipe=recipe
+        )
+    assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
 def test_the_seed_decides(base: Path, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""The one command that makes the packaged model goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+recipe = import_module("training.__main__")
+
+
+def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps([]), encoding="utf-8")
+    steps: list[str] = []
+
+    def transplant(corpora: Any, base: Any, *, output: Path, **settings: Any) -> None:
+        assert settings == {"layers": 6, "size": 50_000}
+        steps.append("transplant")
+        output.mkdir(parents=True)
+
+    def adapt(student: Path, teacher: Any, corpora: Any, output: Path, *_: Any, **__: Any) -> None:
+        steps.append("adapt")
+        if steps.count("adapt") == 1:
+            raise KeyboardInterrupt
+        assert student.is_dir()
+        output.mkdir()
+
+    def build(base: Path, sources: Any, output: Path, work: Path, settings: Any) -> str:
+        assert base.is_dir()
+        steps.append("build")
+        return f"{output} written"
+
+    monkeypatch.setattr(recipe, "load_base", lambda name: name)
+    for step in (transplant, adapt, build):
+        monkeypatch.setattr(recipe, step.__name__, step)
+    with pytest.raises(KeyboardInterrupt):
+        recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
+    for _ in range(2):
+        recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
+    assert steps == ["transplant", "adapt", "adapt", "build", "build"]
