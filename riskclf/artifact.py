@@ -124,7 +124,8 @@ def save(
 ) -> None:
     """Write a model directory that `load` and transformers can open.
 
-    It is written beside and renamed, so an interruption leaves the old directory or the new one.
+    It is written beside and renamed. An error or Ctrl-C leaves the old directory or the new one; a
+    kill between the two renames leaves the old one in a hidden directory beside it.
 
     Args:
         directory: where to; an artifact that is there is replaced, anything else is refused.

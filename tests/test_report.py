@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from riskclf import Label, Prediction
 from riskclf.errors import FormatError
+from tests.tiny_base import write_corpus, write_manifest
 from training.baselines import Keywords, macro_f1, tfidf
 from training.corpora import Corpora
 from training.dataset import Post, load_posts
@@ -67,25 +68,12 @@ def test_dev_figures_count_labels_and_decisions_apart_and_leave_soft_posts_out()
 
 
 def test_natural_figures_come_from_the_held_out_corpora_only(tmp_path: Path) -> None:
-    import hashlib
-
-    entries = []
-    for name, use in (("open.txt", "benign"), ("closed.txt", "heldout")):
-        content = b"adult_solicitation x\nfine\nfine too\n"
-        (tmp_path / name).write_bytes(content)
-        entries.append(
-            {
-                "file": name,
-                "lines": 3,
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "language": "en",
-                "licence": "CC0",
-                "repository": "invented",
-                "commit": "",
-                "use": [use],
-            }
-        )
-    (tmp_path / "manifest.json").write_text(json.dumps(entries), encoding="utf-8")
+    lines = ["adult_solicitation x", "fine", "fine too"]
+    entries = [
+        write_corpus(tmp_path, name, lines, "en", [use])
+        for name, use in (("open.txt", "benign"), ("closed.txt", "heldout"))
+    ]
+    write_manifest(tmp_path, entries)
     found = measure_natural(_Fake(), Corpora.load(tmp_path))  # type: ignore[arg-type]
     assert list(found) == ["closed.txt"]
     assert [found["closed.txt"][x]["hits"] for x in ("risk_label", "flag")] == [1, 1]

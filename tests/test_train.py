@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from riskclf.errors import InputError
 from riskclf.finetuning import Example, Recipe
 from riskclf.tokens import Tokenizer
+from tests.tiny_base import write_corpus, write_manifest
 from training import train as recipe
 from training.corpora import Corpora
 from training.dataset import load_posts
@@ -25,24 +24,10 @@ OPEN = [f"On day {number} we walked to {place} and back" for number, place in en
 
 
 def _corpora(directory: Path, files: dict[str, tuple[str, list[str]]]) -> Corpora:
-    entries = []
-    for name, (use, lines) in files.items():
-        content = "".join(f"{line}\n" for line in lines).encode("utf-8")
-        (directory / name).write_bytes(content)
-        entries.append(
-            {
-                "file": name,
-                "lines": len(lines),
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "language": "en",
-                "licence": "CC0",
-                "repository": "invented",
-                "commit": "",
-                "use": [use],
-            }
-        )
-    (directory / "manifest.json").write_text(json.dumps(entries), encoding="utf-8")
-    return Corpora.load(directory)
+    entries = [
+        write_corpus(directory, name, lines, "en", [use]) for name, (use, lines) in files.items()
+    ]
+    return Corpora.load(write_manifest(directory, entries))
 
 
 def test_natural_lines_leave_out_what_is_held_out_or_nearly_so(

@@ -72,17 +72,25 @@ def write_corpora(directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     manifest = []
     for language, lines in LINES.items():
-        manifest.append(_write(directory, f"{language}.txt", lines, language, ["adapt", "benign"]))
-    manifest.append(_write(directory, "held.txt", ["秘密の行です"], "ja", ["heldout"]))
-    manifest.append(_write(directory, "task.csv", [",sent,label"], "ja", ["outside task"]))
-    text = json.dumps(manifest, ensure_ascii=False)
+        manifest.append(
+            write_corpus(directory, f"{language}.txt", lines, language, ["adapt", "benign"])
+        )
+    manifest.append(write_corpus(directory, "held.txt", ["秘密の行です"], "ja", ["heldout"]))
+    manifest.append(write_corpus(directory, "task.csv", [",sent,label"], "ja", ["outside task"]))
+    return write_manifest(directory, manifest)
+
+
+def write_manifest(directory: Path, entries: list[dict[str, object]]) -> Path:
+    """The manifest.json of a corpus directory."""
+    text = json.dumps(entries, ensure_ascii=False)
     (directory / "manifest.json").write_text(text, encoding="utf-8")
     return directory
 
 
-def _write(
+def write_corpus(
     directory: Path, name: str, lines: list[str], language: str, uses: list[str]
 ) -> dict[str, object]:
+    """One file of a corpus directory; returns its entry for the manifest."""
     content = "".join(line + "\n" for line in lines).encode("utf-8")
     (directory / name).write_bytes(content)
     return {
