@@ -13,6 +13,7 @@ A prediction is a suggestion about a text. A person decides, and a person sends.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riskclf.errors import RiskclfError
@@ -20,18 +21,37 @@ from riskclf.labels import Label, Prediction
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
+    from riskclf.evaluation import Evaluation, evaluate
 
-__all__ = ["Label", "Prediction", "RiskClassifier", "RiskclfError", "__version__"]
+__all__ = [
+    "Evaluation",
+    "Label",
+    "Prediction",
+    "RiskClassifier",
+    "RiskclfError",
+    "__version__",
+    "evaluate",
+    "metric_path",
+]
 
 __version__ = "0.1.0"
 
 
+def metric_path() -> Path:
+    """The file that `evaluate.load(str(riskclf.metric_path()))` opens, without a network."""
+    return Path(__file__).with_name("metric.py")
+
+
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: torch and transformers take seconds to import.
+    # Loaded on first use: torch and transformers take seconds to import, and so does scikit-learn.
     if name == "RiskClassifier":
         from riskclf.classifier import RiskClassifier
 
         return RiskClassifier
+    if name in ("Evaluation", "evaluate"):
+        from riskclf import evaluation
+
+        return getattr(evaluation, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROBE_SENTENCES", "Artifact", "Card", "copy", "load", "save"]
 
-_FORMAT = 1
+_FORMAT = 2
 _CARD_FILE = "riskclf.json"
 _MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
 
@@ -67,8 +67,12 @@ class Card:
     """In the order of the logits."""
     risk_labels: tuple[str, ...]
     """Those of them whose probabilities add up to the risk."""
-    operating_point: OperatingPoint
+    operating_points: Mapping[str, OperatingPoint]
+    """By name; the first is used unless another is asked for."""
     temperature: float
+    prevalence: float
+    """Share of risky posts among those that temperature and thresholds were chosen on: the base
+    rate that the probabilities belong to."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Base, data, recipe, licence: whatever tells where the model comes from. JSON values."""
 
@@ -272,13 +276,19 @@ def _read_card(manifest: Mapping[str, Any], directory: Path) -> Card:
         card = Card(
             labels=tuple(manifest["labels"]),
             risk_labels=tuple(manifest["risk_labels"]),
-            operating_point=OperatingPoint(**manifest["operating_point"]),
+            operating_points={
+                str(name): OperatingPoint(**point)
+                for name, point in manifest["operating_points"].items()
+            },
             temperature=float(manifest["temperature"]),
+            prevalence=float(manifest["prevalence"]),
             provenance=dict(manifest["provenance"]),
         )
         complete = (
             set(card.risk_labels) <= set(card.labels)
             and card.temperature > 0
+            and len(card.operating_points) > 0
+            and 0 < card.prevalence < 1
             and isinstance(manifest["files"], dict)
             and set(_MODEL_FILES) <= set(manifest["files"])
             and isinstance(manifest["normaliser"], str)
@@ -287,7 +297,7 @@ def _read_card(manifest: Mapping[str, Any], directory: Path) -> Card:
             and np.array([probe["logits"] for probe in manifest["probes"]], dtype=float).shape
             == (len(manifest["probes"]), len(card.labels))
         )
-    except (KeyError, TypeError, ValueError, OperatingPointError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OperatingPointError) as error:
         raise ArtifactCorrupt(
             f"{directory / _CARD_FILE} cannot be used ({type(error).__name__}: {error}): copy or "
             "save the model again"

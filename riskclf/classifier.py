@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from riskclf import __version__, artifact
 from riskclf.artifact import Artifact
-from riskclf.decide import decide, probabilities
-from riskclf.errors import NotText
+from riskclf.decide import OperatingPoint, decide, prior_shift, probabilities
+from riskclf.errors import NotText, OperatingPointError
 from riskclf.labels import Prediction
 from riskclf.text import NORMALISER_VERSION
 from riskclf.tokens import dictionary_version
@@ -28,8 +30,20 @@ class RiskClassifier:
     It holds no state between calls and sends nothing anywhere.
     """
 
-    def __init__(self, loaded: Artifact) -> None:
+    def __init__(
+        self, loaded: Artifact, point: OperatingPoint | None = None, shift: float = 0.0
+    ) -> None:
+        """Wrap a loaded model; `load` does it from a directory.
+
+        Args:
+            loaded: the model.
+            point: decides on the risk after `shift`; None is the model's first.
+            shift: added to the log-odds of the risk, see `riskclf.decide.prior_shift`.
+        """
+        card = loaded.card
         self._artifact = loaded
+        self._point = point or _named_point(card.operating_points, None).shifted(shift)
+        self._shift = np.array([shift * (label in card.risk_labels) for label in card.labels])
 
     @classmethod
     def load(
@@ -38,6 +52,9 @@ class RiskClassifier:
         *,
         device: str = "auto",
         batch_size: int = 64,
+        prevalence: float | None = None,
+        operating_point: str | None = None,
+        thresholds: Mapping[str, float] | None = None,
     ) -> RiskClassifier:
         """Load a model.
 
@@ -46,12 +63,34 @@ class RiskClassifier:
                 that comes with the package, for which no network is used.
             device: a torch device such as "cpu" or "cuda:0"; "auto" takes a GPU where there is one.
             batch_size: posts that the model computes at once.
+            prevalence: share of risky posts in your stream, such as 0.001. Probabilities and risks
+                then belong to it instead of to the share that the model was calibrated at. The
+                model's own operating points move along: they decide as before, but a flag is less
+                often right where risky posts are rarer.
+            operating_point: name of one of the model's operating points (`info()` lists them); None
+                is its first.
+            thresholds: your own instead, such as `{"flag": 0.9, "review": 0.5}`, on the risk as it
+                is returned.
 
         Raises:
             ArtifactError: the model is missing, damaged, or computes something else here.
             TokenizerError: its tokenizer or its dictionary cannot be used.
+            InputError: `prevalence` does not lie between 0 and 1.
+            OperatingPointError: there is no such operating point, or the thresholds are not usable.
         """
-        return cls(artifact.load(path_or_id, device=device, batch_size=batch_size))
+        loaded = artifact.load(path_or_id, device=device, batch_size=batch_size)
+        shift = 0.0
+        if prevalence is not None:
+            shift = prior_shift(loaded.card.prevalence, prevalence)
+        if thresholds is None:
+            point = _named_point(loaded.card.operating_points, operating_point).shifted(shift)
+        elif operating_point is not None:
+            raise OperatingPointError("give an operating point or thresholds, not both")
+        elif set(thresholds) != {"flag", "review"}:
+            raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
+        else:
+            point = OperatingPoint(**thresholds)
+        return cls(loaded, point, shift)
 
     def predict(self, post: str) -> Prediction:
         """Label one post.
@@ -112,6 +151,7 @@ class RiskClassifier:
             "model": str(loaded.directory),
             "fingerprint": self.fingerprint,
             "device": str(loaded.encoder.device),
+            "thresholds": {"flag": self._point.flag, "review": self._point.review},
             "max_tokens": loaded.tokenizer.max_tokens,
             "parameters": loaded.encoder.model.num_parameters(),
             "versions": {
@@ -139,7 +179,8 @@ class RiskClassifier:
         card = self._artifact.card
         encodings = self._artifact.tokenizer.encode_batch(posts)
         windows = [window for encoding in encodings for window in encoding.windows]
-        scored = iter(probabilities(self._artifact.encoder.logits(windows), card.temperature))
+        logits = self._artifact.encoder.logits(windows)
+        scored = iter(probabilities(logits, card.temperature, self._shift))
         predictions = []
         for encoding in encodings:
             readings = [
@@ -156,8 +197,18 @@ class RiskClassifier:
                     label=max(scores, key=scores.__getitem__),
                     scores=scores,
                     risk=risk,
-                    decision=decide(risk, encoding.unknown_share, card.operating_point),
+                    decision=decide(risk, encoding.unknown_share, self._point),
                     truncated=encoding.truncated,
                 )
             )
         return predictions
+
+
+def _named_point(points: Mapping[str, OperatingPoint], name: str | None) -> OperatingPoint:
+    if name is None:
+        return next(iter(points.values()))
+    if name not in points:
+        raise OperatingPointError(
+            f"the model has no operating point {name!r}: it has {', '.join(points)}"
+        )
+    return points[name]

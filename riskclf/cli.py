@@ -1,4 +1,4 @@
-"""The command line: `riskclf predict` and `riskclf info`.
+"""The command line: `riskclf predict`, `riskclf evaluate` and `riskclf info`.
 
 Exit status: 0 all is well; 1 finished, but some rows were rejected; 2 usage or another error;
 130 stopped with Ctrl-C.
@@ -88,11 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else 0
 
 
-def load_classifier(model: str | None, device: str, batch_size: int) -> RiskClassifier:
+def load_classifier(
+    model: str | None, device: str, batch_size: int, decisions: Mapping[str, Any]
+) -> RiskClassifier:
     """Load the model; imported here, because torch and transformers take seconds to import."""
     from riskclf.classifier import RiskClassifier
 
-    return RiskClassifier.load(model, device=device, batch_size=batch_size)
+    return RiskClassifier.load(model, device=device, batch_size=batch_size, **decisions)
 
 
 def _print_version(wanted: bool) -> None:
@@ -120,6 +122,9 @@ Model = Annotated[
     str | None,
     typer.Option(metavar="DIR_OR_ID", help="Another model than the packaged one."),
 ]
+
+
+OptionalColumn = Annotated[str | None, typer.Option(help="Where the usual name is not used.")]
 
 
 @app.command()
@@ -165,6 +170,23 @@ def predict(
         ),
     ] = None,
     model: Model = None,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of risky posts in your stream, such as 0.001: risk and scores are then "
+            "probabilities there. Decisions stay as they are."
+        ),
+    ] = None,
+    operating_point: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="One of the model's, see `riskclf info`."),
+    ] = None,
+    flag: Annotated[
+        float | None, typer.Option(help="Flag from this risk on; needs --review.")
+    ] = None,
+    review: Annotated[
+        float | None, typer.Option(help="Review from this risk on; needs --flag.")
+    ] = None,
     device: Annotated[
         str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1 ...")
     ] = "auto",
@@ -184,16 +206,163 @@ def predict(
     """
     if bool(texts) == (input is not None):
         raise InputError("give either posts as TEXT or a file with --input (see --help)")
+    if (flag is None) != (review is None):
+        raise InputError("give both --flag and --review, or neither")
+    thresholds = None if flag is None else {"flag": flag, "review": review}
+    decisions = {
+        "prevalence": prevalence,
+        "operating_point": operating_point,
+        "thresholds": thresholds,
+    }
     if input is None:
         if output or rejects or format:
             raise InputError("--output, --rejects and --format need --input (see --help)")
         with _stoppable():
-            _predict_texts(texts or [], load_classifier(model, device, batch_size))
+            _predict_texts(texts or [], load_classifier(model, device, batch_size, decisions))
         return
-    options = _Options(input, text_column, format, output, rejects, model, device, batch_size)
+    options = _Options(
+        input, text_column, format, output, rejects, model, device, batch_size, decisions
+    )
     with _stoppable() as hint:
         rejected = _predict_table(options, hint)
     if rejected:
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Labelled posts: a .csv, .tsv, .jsonl, .ndjson or .parquet file, or JSON Lines on "
+            "standard input (-). What `riskclf predict --output` has written is not scored again, "
+            "unless a --model is named.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            help="Where to write report.html, report.md, report.json, the plots, rejects.csv and "
+            "differences-N.csv; those of an earlier run there are replaced.",
+        ),
+    ],
+    model: Model = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT",
+            help="Compare with another model (DIR_OR_ID), with keywords=FILE (one a line), or with "
+            "tfidf=FILE (labelled posts to train on, columns as in DATA). May be repeated.",
+        ),
+    ] = None,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(help="Share of risky posts in your stream, such as 0.001."),
+    ] = None,
+    volume: Annotated[
+        str | None, typer.Option(metavar="RATE", help="Posts of your stream, such as 5000/hour.")
+    ] = None,
+    capacity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE",
+            help="Posts that your team can look at, such as 20/hour: gives the threshold that "
+            "fills it. Needs --volume.",
+        ),
+    ] = None,
+    min_precision: Annotated[
+        float | None,
+        typer.Option(help="Gives the lowest threshold with this precision, at --prevalence."),
+    ] = None,
+    min_recall: Annotated[
+        float | None, typer.Option(help="Gives the highest threshold with this recall.")
+    ] = None,
+    same_rows: Annotated[
+        bool,
+        typer.Option(
+            "--same-rows",
+            help="Choose these thresholds on all rows, and measure them on the same: the figures "
+            "flatter. Otherwise on one half, measured on the other, no family in both.",
+        ),
+    ] = False,
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="YOURS=OURS",
+            help="A label of DATA, and what the model calls it (or unclear). May be repeated.",
+        ),
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="The column that holds the posts.")] = "text",
+    label_column: Annotated[
+        str, typer.Option(help="The column that holds the right labels.")
+    ] = "label",
+    id_column: OptionalColumn = None,
+    slice_column: OptionalColumn = None,
+    language_column: OptionalColumn = None,
+    family_column: OptionalColumn = None,
+    weight_column: OptionalColumn = None,
+    include_text: Annotated[
+        bool,
+        typer.Option("--include-text", help="Put the posts themselves into differences-N.csv."),
+    ] = False,
+    device: Annotated[
+        str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1 ...")
+    ] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Posts that are computed at a time.")] = 64,
+) -> None:
+    """Measure a model on labelled posts, and write a report.
+
+    The label column holds a label of the model, *unclear*, or a soft target as JSON. The columns
+    id, slice, language, family (rows that belong together) and weight are used where they exist.
+
+    Exit status: 0 all is well, 1 finished but some rows were rejected, 2 usage or another error,
+    130 stopped with Ctrl-C.
+    """
+    place = Path(output)
+    _check_report_place(place, data)
+    mapped = dict(_pair(item) for item in label_map or [])
+    with _stoppable():
+        from riskclf.evaluation import Columns
+        from riskclf.evaluation import evaluate as measure
+        from riskclf.report import summary
+
+        console = _Console(stderr=True)
+        with _ReadingMeter(console) as meter:
+            result = measure(
+                model,
+                data,
+                columns=Columns(
+                    text_column,
+                    label_column,
+                    id_column,
+                    slice_column,
+                    language_column,
+                    family_column,
+                    weight_column,
+                ),
+                label_map=mapped,
+                prevalence=prevalence,
+                volume=volume,
+                capacity=capacity,
+                min_precision=min_precision,
+                min_recall=min_recall,
+                same_rows=same_rows,
+                against=against or [],
+                device=device,
+                batch_size=batch_size,
+                progress=meter.show,
+            )
+        result.save(place, include_text=include_text)
+        for line in summary(result.figures):
+            print(_visible(line))
+        if result.rejects:
+            rejected = len(result.rejects)
+            were = "row was" if rejected == 1 else "rows were"
+            _note(console, f"{rejected:,} {were} rejected: see {place / 'rejects.csv'}")
+        _note(console, f"report written to {place / 'report.html'}")
+    if result.rejects:
         raise typer.Exit(1)
 
 
@@ -204,7 +373,7 @@ def info(
 ) -> None:
     """Print what the model is: directory, dictionary, versions, hashes, thresholds."""
     with _stoppable():
-        values = load_classifier(model, "auto", 64).info()
+        values = load_classifier(model, "auto", 64, {}).info()
         print(json.dumps(values, ensure_ascii=False, indent=2) if as_json else _indented(values))
 
 
@@ -231,6 +400,7 @@ class _Options:
     model: str | None
     device: str
     batch_size: int
+    decisions: Mapping[str, Any]
 
     @property
     def place(self) -> Path | None:
@@ -254,7 +424,9 @@ def _predict_table(options: _Options, hint: _Hint) -> int:
             open_table(options.input, format=options.format, text_columns=(options.text_column,))
         )
         # What can be wrong above is found at once; loading the model takes seconds.
-        classifier = load_classifier(options.model, options.device, options.batch_size)
+        classifier = load_classifier(
+            options.model, options.device, options.batch_size, options.decisions
+        )
         added = _added_columns(classifier.labels, table.columns)
         journal = _open_journal(options, table, classifier, console)
         if journal is not None:
@@ -328,6 +500,7 @@ def _open_journal(
         "model": classifier.fingerprint,
         "device": options.device,
         "batch size": options.batch_size,
+        **options.decisions,
         "riskclf version": riskclf.__version__,
     }
     journal = Journal(_beside(options.place, ".resume"), key)
@@ -356,6 +529,23 @@ def _check_places(options: _Options) -> None:
                 whose = taken[path.resolve()]
                 raise InputError(f"{what} {place} would overwrite {whose}; choose another name")
         taken[place.resolve()] = what
+
+
+def _check_report_place(place: Path, data: str) -> None:
+    """Refuse what would fail, or destroy the input, after hours of work."""
+    if place.exists() and not place.is_dir():
+        raise InputError(f"{place} is a file; name a directory for the report")
+    if not place.parent.is_dir():
+        raise InputError(f"{place}: the directory {place.parent} does not exist; make it first")
+    if data != "-" and Path(data).resolve().parent == place.resolve():
+        raise InputError(f"{data} lies in the output directory {place}; choose another directory")
+
+
+def _pair(item: str) -> tuple[str, str]:
+    yours, equals, ours = item.rpartition("=")
+    if not (yours and equals and ours):
+        raise InputError(f"--label-map '{item}' is not YOURS=OURS, such as mine=benign")
+    return yours, ours
 
 
 def _beside(place: Path, suffix: str) -> Path:
@@ -564,6 +754,31 @@ class _Meter:
     def show(self, position: int, tally: _Tally) -> None:
         done = position if self._size is not None else tally.rows
         self._bar.update(self._task, completed=done, posts=f"{tally.rows:,} posts, {tally.rate}")
+
+
+class _ReadingMeter:
+    """A progress bar for work whose size is told on the way, if standard error is a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Progress(
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+
+    def __enter__(self) -> _ReadingMeter:
+        self._bar.__enter__()
+        self._task = self._bar.add_task("", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.__exit__(None, None, None)
+
+    def show(self, done: int, total: int | None) -> None:
+        self._bar.update(self._task, completed=done, total=total)
 
 
 @dataclass

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, logit, softmax
 
-from riskclf.errors import OperatingPointError
+from riskclf.errors import InputError, OperatingPointError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,7 @@ __all__ = [
     "choose_operating_point",
     "decide",
     "fit_temperature",
+    "prior_shift",
     "probabilities",
 ]
 
@@ -47,18 +48,51 @@ class OperatingPoint:
                 "they must satisfy 0 < review < flag < 1"
             )
 
+    def shifted(self, shift: float) -> OperatingPoint:
+        """The thresholds that decide alike after `shift` was added to the log-odds of the risk."""
+        if shift == 0:
+            return self  # exactly
+        return OperatingPoint(
+            flag=float(expit(logit(self.flag) + shift)),
+            review=float(expit(logit(self.review) + shift)),
+        )
 
-def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+
+def prior_shift(calibrated: float, prevalence: float) -> float:
+    """What to add to the log-odds of the risk where risky posts are more or less frequent.
+
+    This is the prior correction of Saerens, Latinne and Decaestecker (2002), for one base rate: it
+    is right when risky posts, and ordinary ones, look as they did where the model was calibrated.
+
+    Args:
+        calibrated: share of risky posts where the model was calibrated.
+        prevalence: share of risky posts where it is used.
+
+    Raises:
+        InputError: `prevalence` does not lie between 0 and 1.
+    """
+    if not 0 < prevalence < 1:
+        raise InputError(
+            f"prevalence {prevalence!r} is not a share of risky posts: give a number between 0 "
+            "and 1, such as 0.001 for one in a thousand"
+        )
+    return float(logit(prevalence) - logit(calibrated))
+
+
+def probabilities(
+    logits: NDArray[np.float32], temperature: float, shift: NDArray[np.float64] | float = 0.0
+) -> NDArray[np.float64]:
     """Calibrated probabilities by temperature scaling (Guo et al. 2017).
 
     Args:
         logits: shape (posts, labels).
         temperature: above 0; 1 leaves the model's own probabilities.
+        shift: added to the log-probability of each label, shape (labels,); see `prior_shift`.
 
     Returns:
         Same shape, float64; each row adds up to 1.
     """
-    result: NDArray[np.float64] = softmax(logits.astype(np.float64) / temperature, axis=1)
+    result: NDArray[np.float64] = softmax(logits.astype(np.float64) / temperature + shift, axis=1)
     return result
 
 

@@ -14,6 +14,7 @@
      ├── InputError                  a file or a value from the user cannot be used
      │    ├── FormatError            not the format that it should be
      │    ├── ColumnNotFound         a named column is missing
+     │    ├── EvaluationError        labelled posts do not allow what was asked
      │    └── NotText                a single post is not a str
      └── MissingExtra                an optional dependency is not installed
 
@@ -30,6 +31,7 @@ __all__ = [
     "ArtifactNotFound",
     "ColumnNotFound",
     "DictionaryNotFound",
+    "EvaluationError",
     "FormatError",
     "InputError",
     "MissingExtra",
@@ -87,6 +89,10 @@ class FormatError(InputError):
 
 class ColumnNotFound(InputError):
     """A column that was asked for is not in the file."""
+
+
+class EvaluationError(InputError):
+    """Labelled posts do not allow what was asked, such as thresholds from benign posts alone."""
 
 
 class NotText(InputError, TypeError):

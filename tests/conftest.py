@@ -182,8 +182,12 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
             card=Card(
                 labels=tuple(labels),
                 risk_labels=tuple(risk_labels),
-                operating_point=OperatingPoint(flag=flag, review=review),
+                operating_points={
+                    "standard": OperatingPoint(flag=flag, review=review),
+                    "sensitive": OperatingPoint(flag=flag / 2, review=review / 2),
+                },
                 temperature=temperature,
+                prevalence=0.2,
                 provenance={"base": "random weights", "licence": "Apache-2.0"},
             ),
             half_precision=half_precision,

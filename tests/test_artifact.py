@@ -119,7 +119,9 @@ def test_riskclf_json_says_what_the_model_is(model_directory: Path) -> None:
     manifest = json.loads((model_directory / "riskclf.json").read_text(encoding="utf-8"))
     assert manifest["labels"] == ["minor_solicitation", "adult_solicitation", "benign"]
     assert manifest["risk_labels"] == ["minor_solicitation", "adult_solicitation"]
-    assert manifest["operating_point"] == {"flag": 0.8, "review": 0.4}
+    assert list(manifest["operating_points"]) == ["standard", "sensitive"]
+    assert manifest["operating_points"]["standard"] == {"flag": 0.8, "review": 0.4}
+    assert manifest["prevalence"] == 0.2
     assert manifest["temperature"] == 1.5
     assert manifest["dictionary"]["name"] == "unidic_lite"
     assert manifest["dictionary"]["version"]
@@ -261,11 +263,11 @@ def test_a_pickle_in_place_of_the_weights_is_refused_unread(
     "change",
     [
         lambda manifest: manifest.pop("labels"),
-        lambda manifest: manifest.pop("operating_point"),
+        lambda manifest: manifest.pop("operating_points"),
         lambda manifest: manifest.pop("files"),
         lambda manifest: manifest.pop("probes"),
         lambda manifest: manifest.pop("format"),
-        lambda manifest: manifest.update(format=2),
+        lambda manifest: manifest.update(format=3),
         lambda manifest: manifest.update(temperature=0),
         lambda manifest: manifest.update(temperature="warm"),
         lambda manifest: manifest.update(risk_labels=["unheard_of"]),
@@ -273,8 +275,8 @@ def test_a_pickle_in_place_of_the_weights_is_refused_unread(
         lambda manifest: manifest.update(files=[]),
         lambda manifest: manifest["files"].pop("vocab.txt"),
         lambda manifest: manifest.update(probes=[]),
-        lambda manifest: manifest["operating_point"].pop("flag"),
-        lambda manifest: manifest["operating_point"].update(flag=0.1),
+        lambda manifest: manifest["operating_points"]["standard"].pop("flag"),
+        lambda manifest: manifest["operating_points"]["standard"].update(flag=0.1),
         lambda manifest: manifest["probes"][0].pop("text"),
         lambda manifest: manifest["probes"][0].pop("logits"),
         lambda manifest: manifest["probes"][0].update(text=7),
@@ -506,12 +508,13 @@ def test_the_fingerprint_is_that_of_the_model_wherever_it_lies(
 @pytest.mark.parametrize(
     "change",
     [
-        {"operating_point": OperatingPoint(flag=0.9, review=0.4)},
-        {"operating_point": OperatingPoint(flag=0.8, review=0.3)},
+        {"operating_points": {"standard": OperatingPoint(flag=0.9, review=0.4)}},
+        {"operating_points": {"standard": OperatingPoint(flag=0.8, review=0.3)}},
         {"temperature": 1.25},
+        {"prevalence": 0.3},
         {"risk_labels": ("adult_solicitation",)},
     ],
-    ids=["flag", "review", "temperature", "risk labels"],
+    ids=["flag", "review", "temperature", "prevalence", "risk labels"],
 )
 def test_the_fingerprint_changes_with_all_that_decides(
     loaded: Artifact, tmp_path: Path, change: dict[str, Any]

@@ -83,10 +83,10 @@ def test_ordinary_lines_of_the_same_script_stand_around_a_text() -> None:
         "x" * 500,
     ]
     around = Surroundings(lines)
-    made = {around.add("Where is my umbrella?", seed) for seed in range(50)}
+    made = {around.add("Where is my umbrella?", seed, 1 + seed % 3) for seed in range(50)}
     assert len(made) > 5
     assert all("Where is my umbrella?" in text for text in made)
     assert not any("傘" in text or "xxx" in text for text in made)
     assert any(text.startswith("Where") for text in made)
     assert any(text.endswith("umbrella?") for text in made)
-    assert around.add("Где зонт?", 1) == "Где зонт?"
+    assert around.add("Где зонт?", 1, 1) == "Где зонт?"

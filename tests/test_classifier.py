@@ -21,7 +21,7 @@ import riskclf
 from riskclf.artifact import Artifact, load
 from riskclf.classifier import RiskClassifier
 from riskclf.decide import probabilities
-from riskclf.errors import NotText, RiskclfError
+from riskclf.errors import NotText, OperatingPointError, RiskclfError
 from riskclf.labels import Label, Prediction
 from riskclf.tokens import Tokenizer
 
@@ -203,6 +203,68 @@ def test_the_decision_follows_the_stored_thresholds(
         )
         assert prediction.decision == expected
     assert {prediction.decision for prediction in predictions} == {"flag", "review", "clear"}
+
+
+def test_another_base_rate_changes_probabilities_but_no_decision(
+    model_directory: Path, sentences: tuple[str, ...]
+) -> None:
+    as_calibrated = RiskClassifier.load(model_directory).predict_many(sentences)
+    rare = RiskClassifier.load(model_directory, prevalence=0.001).predict_many(sentences)
+    for before, after in zip(as_calibrated, rare, strict=True):
+        odds = before.risk / (1 - before.risk) * (0.001 / 0.999) / (0.2 / 0.8)
+        assert after.risk == pytest.approx(odds / (1 + odds), rel=1e-4)
+        assert sum(after.scores.values()) == pytest.approx(1)
+        assert after.decision == before.decision
+
+
+def test_an_operating_point_is_chosen_by_its_name(
+    make_model: Callable[..., Path], sentences: tuple[str, ...]
+) -> None:
+    median = sorted(p.risk for p in RiskClassifier.load(make_model()).predict_many(sentences))[
+        len(sentences) // 2
+    ]
+    directory = make_model(flag=0.999, review=min(0.998, median * 1.5))
+    by_name = {
+        name: RiskClassifier.load(directory, operating_point=name)
+        for name in ("standard", "sensitive")
+    }
+    assert by_name["sensitive"].info()["thresholds"]["flag"] == pytest.approx(0.999 / 2)
+    calm, watchful = (
+        [p.decision for p in model.predict_many(sentences)] for model in by_name.values()
+    )
+    assert calm.count("clear") > watchful.count("clear")
+    with pytest.raises(OperatingPointError, match="standard, sensitive"):
+        RiskClassifier.load(directory, operating_point="eager")
+
+
+def test_own_thresholds_are_taken_as_they_are(
+    model_directory: Path, sentences: tuple[str, ...]
+) -> None:
+    for prevalence in (None, 0.01):
+        classifier = RiskClassifier.load(
+            model_directory, thresholds={"flag": 0.3, "review": 0.1}, prevalence=prevalence
+        )
+        for prediction in classifier.predict_many(sentences):
+            risk = prediction.risk
+            expected = "flag" if risk >= 0.3 else "review" if risk >= 0.1 else "clear"
+            assert prediction.decision == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"thresholds": {"flag": 0.3}},
+        {"thresholds": {"flag": 0.3, "review": 0.4}},
+        {"thresholds": {"flag": 0.3, "review": 0.1, "clear": 0}},
+        {"thresholds": {"flag": 0.3, "review": 0.1}, "operating_point": "standard"},
+    ],
+    ids=["one", "order", "three", "both"],
+)
+def test_thresholds_that_cannot_be_used_are_refused(
+    model_directory: Path, options: dict[str, Any]
+) -> None:
+    with pytest.raises(OperatingPointError):
+        RiskClassifier.load(model_directory, **options)
 
 
 def test_text_that_the_vocabulary_cannot_read_is_never_clear(

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskclf.decide import UNREADABLE_SHARE, OperatingPoint, decide, probabilities
-from riskclf.errors import OperatingPointError
+from riskclf.decide import (
+    UNREADABLE_SHARE,
+    OperatingPoint,
+    decide,
+    prior_shift,
+    probabilities,
+)
+from riskclf.errors import InputError, OperatingPointError
 from riskclf.labels import Decision
 
 POINT = OperatingPoint(flag=0.8, review=0.4)
@@ -89,3 +95,37 @@ def test_thresholds_that_cannot_be_used_are_refused(flag: float, review: float) 
     with pytest.raises(OperatingPointError, match="review") as caught:
         OperatingPoint(flag=flag, review=review)
     assert "\n" not in str(caught.value)
+
+
+def test_another_base_rate_moves_the_odds_by_the_ratio_of_the_base_rates() -> None:
+    # Bayes by counting: of 1,000 posts 200 are risky; a cue stands in 90 % of those, in 5 % others.
+    risk_at_200 = 180 / (180 + 40)
+    risk_at_10 = 9 / (9 + 990 * 0.05)
+    logits = np.log(np.array([[risk_at_200 / 2, risk_at_200 / 2, 1 - risk_at_200]], np.float32))
+    shift = prior_shift(0.2, 0.01) * np.array([1, 1, 0])
+    found = probabilities(logits, 1, shift)[0]
+    assert found[:2].sum() == pytest.approx(risk_at_10, rel=1e-5)
+    assert found[0] == pytest.approx(found[1])
+
+
+def test_the_same_base_rate_changes_nothing() -> None:
+    assert prior_shift(0.2, 0.2) == 0
+    assert POINT.shifted(0) == POINT
+
+
+@given(unit, st.floats(0.001, 0.5), st.floats(0.001, 0.5))
+def test_a_shifted_operating_point_decides_as_before(
+    risk: float, calibrated: float, prevalence: float
+) -> None:
+    shift = prior_shift(calibrated, prevalence)
+    logits = np.array([[math.log(max(risk, 1e-6)), math.log(max(1 - risk, 1e-6))]], np.float32)
+    before = float(probabilities(logits, 1)[0, 0])
+    after = float(probabilities(logits, 1, np.array([shift, 0]))[0, 0])
+    if min(abs(before - POINT.flag), abs(before - POINT.review)) > 1e-6:
+        assert decide(after, 0, POINT.shifted(shift)) == decide(before, 0, POINT)
+
+
+@pytest.mark.parametrize("prevalence", [0, 1, -0.1, 1.5, math.nan])
+def test_a_prevalence_that_is_no_share_is_refused(prevalence: float) -> None:
+    with pytest.raises(InputError, match="prevalence"):
+        prior_shift(0.2, prevalence)

@@ -12,6 +12,7 @@ import pytest
 import riskclf
 from riskclf import RiskClassifier
 from riskclf.artifact import load
+from training.ablations import RESULTS as ABLATIONS
 from training.dataset import load_posts
 from training.report import CARD, RESULTS, card_with
 
@@ -26,7 +27,8 @@ TEXTS = [
 def test_the_model_card_holds_what_was_measured_of_this_model() -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     card = CARD.read_text(encoding="utf-8")
-    assert card_with(card, results, load_posts()) == card
+    ablations = json.loads(ABLATIONS.read_text(encoding="utf-8"))
+    assert card_with(card, results, ablations, load_posts()) == card
     saved = load(None, device="cpu", batch_size=8).manifest
     weights = results["model"]["SHA-256 of model.safetensors"]
     assert weights == saved["files"]["model.safetensors"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
+from riskclf.encoder import pad
 from riskclf.errors import ArtifactNotFound, InputError
 from riskclf.finetuning import Example, Recipe, train_classifier
 from riskclf.tokens import Tokenizer
@@ -28,10 +29,21 @@ def base(model_directory: Path) -> Path:
     return model_directory
 
 
-def _train(base: Path, checkpoints: Path, **changes: float) -> dict[str, torch.Tensor]:
+DEV = [Example("川べりの雨", (1.0, 0.0, 0.0)), Example("パンと紅茶", (0.0, 1.0, 0.0))]
+
+
+def _train(
+    base: Path, checkpoints: Path, dev: Sequence[Example] = (), **changes: float
+) -> dict[str, torch.Tensor]:
     recipe = Recipe(epochs=3, batch_size=8, save_steps=5, learning_rate=1e-3, **changes)  # type: ignore[arg-type]
     model = train_classifier(
-        base, EXAMPLES, labels=LABELS, checkpoints=checkpoints, recipe=recipe, transform=_shout
+        base,
+        EXAMPLES,
+        labels=LABELS,
+        checkpoints=checkpoints,
+        recipe=recipe,
+        dev=dev,
+        transform=_shout,
     )
     return dict(model.state_dict())
 
@@ -60,7 +72,7 @@ _INTERRUPTED = """
 import sys
 from pathlib import Path
 from transformers import Trainer
-from tests.test_finetuning import _train
+from tests.test_finetuning import DEV, _train
 
 steps = 0
 def training_step(self, *arguments, **options):
@@ -73,23 +85,54 @@ def training_step(self, *arguments, **options):
 
 original = Trainer.training_step
 Trainer.training_step = training_step
-_train(Path(sys.argv[1]), Path(sys.argv[2]))
+_train(Path(sys.argv[1]), Path(sys.argv[2]), DEV if sys.argv[3] == "dev" else ())
 """
 
 
+@pytest.mark.parametrize("dev", [(), DEV], ids=["plain", "dev"])
 def test_a_killed_run_resumes_with_the_result_of_an_unbroken_one(
-    base: Path, tmp_path: Path
+    base: Path, tmp_path: Path, dev: Sequence[Example]
 ) -> None:
-    unbroken = _train(base, tmp_path / "unbroken")
+    unbroken = _train(base, tmp_path / "unbroken", dev)
     killed = subprocess.run(
-        [sys.executable, "-c", _INTERRUPTED, str(base), str(tmp_path / "killed")],
+        [
+            *(sys.executable, "-c", _INTERRUPTED, str(base), str(tmp_path / "killed")),
+            "dev" if dev else "",
+        ],
         cwd=Path(__file__).parent.parent,
         capture_output=True,
     )
     assert killed.returncode == -9, killed.stderr.decode()
-    assert [path.name for path in (tmp_path / "killed").glob("*/*")] == ["checkpoint-10"]
-    resumed = _train(base, tmp_path / "killed")
+    assert [*(tmp_path / "killed").glob("*/checkpoint-10")]
+    assert not [*(tmp_path / "killed").glob("*/checkpoint-15")]
+    resumed = _train(base, tmp_path / "killed", dev)
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+
+
+def test_it_stops_early_and_gives_the_weights_that_were_best_on_dev(
+    base: Path, tmp_path: Path
+) -> None:
+    # The dev posts contradict the others: the longer it learns, the worse it does on them.
+    dev = [Example(example.text, example.target[::-1]) for example in EXAMPLES[:15]]
+    tokenizer = Tokenizer.load(base)
+
+    def loss(name: str, stop_on: Sequence[Example]) -> float:
+        model = train_classifier(
+            base,
+            EXAMPLES,
+            labels=LABELS,
+            checkpoints=tmp_path / name,
+            recipe=Recipe(epochs=20, batch_size=8, learning_rate=3e-3, save_steps=4, patience=2),
+            dev=stop_on,
+        ).eval()
+        batch = pad([tokenizer.encode(post.text).windows[0] for post in dev], tokenizer.pad_id)
+        targets = torch.tensor([post.target for post in dev])
+        with torch.inference_mode():
+            return float(torch.nn.functional.cross_entropy(model(**batch).logits, targets))
+
+    assert loss("stopped", dev) < loss("unstopped", ()) / 2
+    steps = [int(x.name.split("-")[1]) for x in (tmp_path / "stopped").glob("*/checkpoint-*")]
+    assert max(steps) < 20 * 8
 
 
 def test_other_posts_do_not_go_on_from_these(base: Path, tmp_path: Path) -> None:

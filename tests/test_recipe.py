@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 recipe = import_module("training.__main__")
+bases = import_module("training.bases")
 
 
 def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
@@ -30,14 +31,15 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
         assert student.is_dir()
         output.mkdir()
 
-    def build(base: Path, sources: Any, output: Path, work: Path, settings: Any) -> str:
-        assert base.is_dir()
+    def build(base: Path, sources: Any, output: Path, *_: Any, posts: Any, natural: Any) -> str:
+        assert base.is_dir() and posts and natural == ["a line"]
         steps.append("build")
         return f"{output} written"
 
-    monkeypatch.setattr(recipe, "load_base", lambda name: name)
-    for step in (transplant, adapt, build):
-        monkeypatch.setattr(recipe, step.__name__, step)
+    monkeypatch.setattr(bases, "load_base", lambda name: name)
+    monkeypatch.setattr(recipe, "natural_lines", lambda sources: ["a line"])
+    for module, step in ((bases, transplant), (bases, adapt), (recipe, build)):
+        monkeypatch.setattr(module, step.__name__, step)
     with pytest.raises(KeyboardInterrupt):
         recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
     for _ in range(2):

@@ -6,49 +6,54 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from scipy.stats import norm
 
-from riskclf import Label, Prediction
+from riskclf import Label, Prediction, evaluate
 from riskclf.errors import FormatError
 from tests.tiny_base import write_corpus, write_manifest
+from training.ablations import RESULTS as ABLATIONS
 from training.baselines import Keywords, macro_f1, tfidf
 from training.corpora import Corpora
-from training.dataset import Post, load_posts
-from training.report import RESULTS, card_with, measure_dev, measure_natural, proportion
+from training.dataset import CONTENT_RULES, Post, load_posts
+from training.report import (
+    PAIRS,
+    RESULTS,
+    base_rates,
+    card_with,
+    measure_natural,
+    measure_pairs,
+    measure_split,
+    officers_hour,
+)
 
 
 class _Fake:
     """Says the risky label that the text names; flags at once."""
 
+    labels = tuple(map(str, Label))
+
+    def info(self) -> dict[str, Any]:
+        return {"saved_as": {"risk_labels": list(self.labels[:2])}}
+
     def predict_many(self, texts: Any) -> list[Prediction]:
-        return [self._one(text) for text in texts]
+        return list(self.stream(texts))
 
     def stream(self, texts: Any) -> Any:
         return map(self._one, texts)
 
     def _one(self, text: str) -> Prediction:
-        label = next((x for x in Label if text.startswith(x)), Label.BENIGN)
-        risky = label is not Label.BENIGN
-        return Prediction(label, {}, float(risky), "flag" if risky else "clear", False)
+        label = next((x for x in self.labels if text.startswith(x)), str(Label.BENIGN))
+        scores = {x: float(x == label) for x in self.labels}
+        risk = 1 - scores[Label.BENIGN]
+        return Prediction(label, scores, risk, "flag" if risk else "clear", False)
 
 
 def _post(text: str, label: str, family: str, **target: float) -> Post:
-    return Post(text, "en", target or {label: 1.0}, family, "", text, None, "", None, "dev")
+    return Post(text, "en", target or {label: 1.0}, family, "s", text, None, "", None, "dev")
 
 
-def test_a_proportion_has_the_wilson_interval() -> None:
-    z = norm.ppf(0.975)
-    share, of = 3 / 40, 40
-    centre = (share + z**2 / (2 * of)) / (1 + z**2 / of)
-    half = z / (1 + z**2 / of) * (share * (1 - share) / of + z**2 / (4 * of**2)) ** 0.5
-    found = proportion(3, 40)
-    assert (found["hits"], found["of"]) == (3, 40)
-    assert found["low"] == pytest.approx(centre - half, abs=1e-5)
-    assert found["high"] == pytest.approx(centre + half, abs=1e-5)
-
-
-def test_dev_figures_count_labels_and_decisions_apart_and_leave_soft_posts_out() -> None:
+def test_split_figures_count_labels_and_decisions_apart_and_leave_soft_posts_out() -> None:
     minor, adult, benign = map(str, Label)
     posts = [
         _post(f"{minor} one", minor, "a"),
@@ -58,13 +63,21 @@ def test_dev_figures_count_labels_and_decisions_apart_and_leave_soft_posts_out()
         _post("fine", benign, "c"),
         _post(f"{minor} soft", "", "c", minor_solicitation=0.5, benign=0.5),
     ]
-    found = measure_dev(_Fake(), posts)  # type: ignore[arg-type]
-    assert (found["recall"][minor]["hits"], found["recall"][minor]["of"]) == (1, 2)
-    assert (found["recall"][adult]["hits"], found["recall"][adult]["of"]) == (0, 1)
-    assert (found["other_risky_label"]["hits"], found["other_risky_label"]["of"]) == (1, 2)
-    assert (found["benign_flag"]["hits"], found["benign_flag"]["of"]) == (1, 2)
-    assert found["soft_flag_or_review"]["hits"] == 1
-    assert (found["macro_f1"]["posts"], found["macro_f1"]["families"]) == (5, 3)
+    result, found = measure_split(_Fake(), [*posts, _of("test")], "dev")  # type: ignore[arg-type]
+    assert len(result.rows) == len(posts)
+    recall = {label: found["labels"][label]["recall"] for label in (minor, adult)}
+    assert (recall[minor]["hits"], recall[minor]["of"]) == (1, 2)
+    assert (recall[adult]["hits"], recall[adult]["of"]) == (0, 1)
+    assert (found["other_risk_label"]["hits"], found["other_risk_label"]["of"]) == (1, 2)
+    false = found["operating_points"]["flag"]["false_positive_rate"]
+    assert (false["hits"], false["of"]) == (1, 2)
+    assert found["unclear"]["all"]["flag_or_review"]["hits"] == 1
+    assert found["counts"]["clear_cut"] == 5
+    assert found["languages"]["en"] == found["macro"]["f1"]
+
+
+def _of(split: str) -> Post:
+    return Post("x", "en", {"benign": 1.0}, "z", "s", "other", None, "", None, split)
 
 
 def test_natural_figures_come_from_the_held_out_corpora_only(tmp_path: Path) -> None:
@@ -74,16 +87,57 @@ def test_natural_figures_come_from_the_held_out_corpora_only(tmp_path: Path) -> 
         for name, use in (("open.txt", "benign"), ("closed.txt", "heldout"))
     ]
     write_manifest(tmp_path, entries)
-    found = measure_natural(_Fake(), Corpora.load(tmp_path))  # type: ignore[arg-type]
-    assert list(found) == ["closed.txt"]
+    rows, found = measure_natural(_Fake(), Corpora.load(tmp_path))  # type: ignore[arg-type]
+    assert list(found) == list(rows) == ["closed.txt"]
     assert [found["closed.txt"][x]["hits"] for x in ("risk_label", "flag")] == [1, 1]
     assert found["closed.txt"]["flag_or_review"]["of"] == 3
 
 
+def test_an_officers_hour_counts_risky_posts_among_the_twenty_riskiest() -> None:
+    calm, risky = np.linspace(0, 0.5, 20_000), np.full(30, 0.9)
+    assert officers_hour(calm, risky) == {"mean": 10, "low": 10, "high": 10}
+    # As risky as a thousand ordinary lines: those come first.
+    assert officers_hour(np.full(20_000, 0.9), risky)["mean"] == 0
+    half = np.where(np.arange(30) % 2 == 0, 0.9, 0.0)
+    assert 4 < officers_hour(calm, half)["mean"] < 6
+
+
+def test_precision_falls_with_the_base_rate() -> None:
+    _, found = measure_split(
+        _Fake(),  # type: ignore[arg-type]
+        [_post("minor_solicitation x", "minor_solicitation", "a"), _post("y", "benign", "a")],
+        "dev",
+    )
+    lines = [{"text": f"line {n}", "label": "benign"} for n in range(999)]
+    lines.append({"text": "adult_solicitation line", "label": "benign"})
+    natural = {"file": evaluate(_Fake(), lines).rows}
+    flags = [x for x in base_rates(found, natural) if x["alarm"] == "flag"]
+    assert [x["prevalence"] for x in flags] == [0.01, 0.001, 0.0001]
+    # One false alarm in a thousand lines, every risky post found.
+    assert flags[1]["value"] == pytest.approx(0.001 / (0.001 + 0.999 * 0.001))
+    assert flags[0]["value"] > flags[1]["value"] > flags[2]["value"]
+    assert all(x["low"] < x["value"] < x["high"] for x in flags)
+
+
+def test_group_term_pairs_differ_and_none_is_trained_on() -> None:
+    pairs = [json.loads(line) for line in PAIRS.read_text(encoding="utf-8").splitlines()]
+    assert len({pair["id"] for pair in pairs}) == len(pairs) >= 80
+    ours = {post.text for post in load_posts()}
+    for pair in pairs:
+        assert pair["one"] != pair["other"]
+        assert not {pair["one"], pair["other"]} & ours
+        for text in (pair["one"], pair["other"]):
+            assert not any(rule.search(text) for rule in CONTENT_RULES.values())
+    found = measure_pairs(_Fake())  # type: ignore[arg-type]
+    assert found["all"]["hits"] == found["all"]["of"] == len(pairs)
+    assert sum(found[x]["of"] for x in found if x != "all") == len(pairs)
+
+
 def test_a_card_without_a_section_is_refused() -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    ablations = json.loads(ABLATIONS.read_text(encoding="utf-8"))
     with pytest.raises(ValueError, match="section dev"):
-        card_with("nothing here", results, load_posts())
+        card_with("nothing here", results, ablations, load_posts())
 
 
 def test_baselines_learn_the_train_posts() -> None:

@@ -65,6 +65,8 @@ def test_only_the_train_split_is_trained_on(
     texts = Counter(example.text for example in seen)
     own = {post.text for post in posts if post.split == "train"}
     assert set(texts) == own | set(OPEN)
+    stopped_on = {example.text for example in options["dev"]}
+    assert stopped_on == {post.text for post in posts if post.split == "dev"}
     assert {texts[text] for text in own} == {3}
     assert {texts[text] for text in OPEN} == {1}
     soft = {example.target for example in seen if 0 < max(example.target) < 1}
@@ -94,5 +96,7 @@ def test_thresholds_come_from_the_calibration_split(
     monkeypatch.setattr(recipe, "score", logits)
     card = calibrate(None, Tokenizer.load(model_directory), posts)
     assert set(scored) == {post.text for post in posts if post.split == "calibration"}
-    assert 0 < card.operating_point.review < card.operating_point.flag < 1
+    assert list(card.operating_points) == ["standard", "sensitive", "sparing"]
+    share = sum(1 - post.target.get("benign", 0.0) for post in posts if post.split == "calibration")
+    assert card.prevalence == pytest.approx(share / len(scored))
     assert sum(card.provenance["calibration"]["posts"].values()) == len(scored)

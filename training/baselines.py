@@ -6,7 +6,7 @@ for the dev split. The keywords are those that tell the train posts apart; no li
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 
+from riskclf.figures import label_figures
 from riskclf.labels import Label
 from riskclf.text import normalise
 from training.dataset import Post, load_posts
 
-__all__ = ["Keywords", "baseline_rows", "macro_f1", "tfidf"]
+__all__ = ["Keywords", "baseline_rows", "macro_f1", "predictions", "tfidf"]
 
 LABELS = tuple(map(str, Label))
 
@@ -76,27 +76,41 @@ def tfidf(strength: float) -> Any:
 def macro_f1(model: Any, posts: Sequence[Post]) -> float:
     """Macro-F1 over the three labels; soft posts are left out."""
     hard = [post for post in posts if len(post.target) == 1]
-    predicted = model.predict([post.text for post in hard])
-    return float(f1_score([post.kind for post in hard], predicted, labels=LABELS, average="macro"))
+    right = np.array([LABELS.index(post.kind) for post in hard])
+    given = np.array([LABELS.index(x) for x in model.predict([post.text for post in hard])])
+    return float(label_figures(LABELS, right, given)["macro"]["f1"]["value"])
 
 
 def _prepared(text: str) -> str:
     return normalise(text).text.lower()
 
 
-def baseline_rows(posts: Sequence[Post]) -> list[tuple[str, str, str]]:
-    """Baseline, setting and macro-F1 on the dev split, for every setting that was tried."""
+def fitted(posts: Sequence[Post]) -> Iterator[tuple[str, str, Any, float]]:
+    """Baseline, setting, the model trained on the train split, and its macro-F1 on dev."""
     train = [post for post in posts if post.split == "train" and len(post.target) == 1]
     dev = [post for post in posts if post.split == "dev"]
     texts, labels = [post.text for post in train], [post.kind for post in train]
-    rows = []
     for count in (20, 50, 100):
-        score = macro_f1(Keywords(count).fit(texts, labels), dev)
-        rows.append(("keywords", f"{count} a label", f"{score:.3f}"))
+        model = Keywords(count).fit(texts, labels)
+        yield "keywords", f"{count} a label", model, macro_f1(model, dev)
     for strength in (1.0, 10.0, 100.0):
-        score = macro_f1(tfidf(strength).fit(texts, labels), dev)
-        rows.append(("TF-IDF", f"C = {strength:g}", f"{score:.3f}"))
-    return rows
+        model = tfidf(strength).fit(texts, labels)
+        yield "TF-IDF", f"C = {strength:g}", model, macro_f1(model, dev)
+
+
+def baseline_rows(posts: Sequence[Post]) -> list[tuple[str, str, str]]:
+    """Baseline, setting and macro-F1 on the dev split, for every setting that was tried."""
+    return [(name, setting, f"{score:.3f}") for name, setting, _, score in fitted(posts)]
+
+
+def predictions(posts: Sequence[Post]) -> dict[str, list[str]]:
+    """Labels of all dev posts by each baseline, in the setting that is best on them."""
+    best: dict[str, tuple[float, Any]] = {}
+    for name, _, model, score in fitted(posts):
+        if name not in best or score > best[name][0]:
+            best[name] = score, model
+    dev = [post.text for post in posts if post.split == "dev"]
+    return {name: list(model.predict(dev)) for name, (_, model) in best.items()}
 
 
 def main() -> None:

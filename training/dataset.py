@@ -39,6 +39,7 @@ __all__ = [
     "load_posts",
     "near_duplicates",
     "problems",
+    "rows",
 ]
 
 _HERE = Path(__file__).parent
@@ -124,6 +125,19 @@ def load_posts(directory: Path = POSTS, families_file: Path = FAMILIES) -> list[
                         "see training/dataset.py for the fields"
                     ) from None
     return posts
+
+
+def rows(posts: Iterable[Post]) -> Iterator[dict[str, Any]]:
+    """Posts in the columns that `riskclf.evaluate` reads."""
+    for post in posts:
+        yield {
+            "id": post.id,
+            "text": post.text,
+            "label": dict(post.target) if len(post.target) > 1 else post.kind,
+            "slice": post.slice,
+            "language": post.lang,
+            "family": post.family,
+        }
 
 
 def digest(posts: Iterable[Post]) -> str:
@@ -292,9 +306,19 @@ def main(
         Path | None, typer.Option(help="Also search the held-out files there for near-duplicates.")
     ] = None,
     freeze: Annotated[bool, typer.Option(help="Write the hash of the test split.")] = False,
+    write: Annotated[
+        str | None,
+        typer.Option(metavar="SPLIT", help="Print the posts of a split as JSON Lines instead."),
+    ] = None,
 ) -> None:
     """Count our posts and check every rule; the exit status is 1 when one is broken."""
     posts = load_posts()
+    if write is not None:
+        if write not in SPLITS:
+            raise typer.BadParameter(f"there is no split {write!r}: {', '.join(SPLITS)}")
+        for row in rows(post for post in posts if post.split == write):
+            typer.echo(json.dumps(row, ensure_ascii=False))
+        return
     console = Console(width=160)
     _print_counts(posts, console)
     found = problems(posts)

@@ -1,8 +1,10 @@
-"""The figures of MODEL_CARD.md: measured, stored, and written into the card.
+"""The figures of MODEL_CARD.md: measured with `riskclf.evaluate`, stored, written into the card.
 
-``python -m training.report --corpora DIR`` scores the dev split and every held-out corpus with the
-packaged model and writes `results.json`. ``python -m training.report`` alone only writes the card
-anew from that file and from the posts; a test compares them. The test split is not looked at here.
+``python -m training.report --corpora DIR`` scores the dev split, the group-term pairs and every
+held-out corpus with the packaged model and writes `results.json`. ``python -m training.report``
+alone only writes the card anew from that file, from `ablations.json` and from the posts; a test
+compares them. The test split is not
+looked at here.
 """
 
 from __future__ import annotations
@@ -16,81 +18,72 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import Progress
-from scipy.stats import binomtest
-from sklearn.metrics import f1_score
 
-from riskclf import Label, Prediction, RiskClassifier
+from riskclf import Evaluation, Label, RiskClassifier, evaluate
+from riskclf.figures import ALARMS, figures_of, intervals_of
+from riskclf.intervals import precision_at, wilson
+from riskclf.scored import Coded, ScoredRows
+from training.ablations import RESULTS as ABLATIONS
+from training.ablations import VARIANTS
 from training.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.agreement import agreement_rows
 from training.baselines import baseline_rows
 from training.corpora import Corpora
 from training.dataset import SPLITS, Post, load_posts
+from training.dataset import rows as evaluation_rows
 
-__all__ = ["card_with", "measure_dev", "measure_natural", "proportion"]
+__all__ = ["card_with", "measure_natural", "measure_split", "officers_hour"]
 
 CARD = Path(__file__).parent.parent / "MODEL_CARD.md"
 RESULTS = Path(__file__).parent / "results.json"
+PAIRS = Path(__file__).parent / "posts_pairs" / "group_terms.jsonl"
+
 _RISKY = (Label.MINOR_SOLICITATION, Label.ADULT_SOLICITATION)
+_PREVALENCES = (0.01, 0.001, 0.0001)
+_STREAM, _RISKY_IN_STREAM, _DRAWS = 10_000, 10, 1_000
 
 
-def proportion(hits: int, of: int) -> dict[str, Any]:
-    """Count, total, and the 95 % Wilson interval of the share."""
-    interval = binomtest(hits, of).proportion_ci(method="wilson")
-    return {"hits": hits, "of": of, "low": round(interval.low, 5), "high": round(interval.high, 5)}
-
-
-def measure_dev(classifier: RiskClassifier, posts: Sequence[Post]) -> dict[str, Any]:
-    """Figures on the dev split, whose families were not trained on."""
-    dev = [post for post in posts if post.split == "dev"]
-    predictions = classifier.predict_many([post.text for post in dev])
-    pairs = list(zip(dev, predictions, strict=True))
-    hard = [(post, found) for post, found in pairs if len(post.target) == 1]
-    risky = [(post, found) for post, found in hard if post.risky]
-    found_risky = [(post, found) for post, found in risky if found.label != Label.BENIGN]
-    benign = [(post, found) for post, found in hard if not post.risky]
-    soft = [(post, found) for post, found in pairs if len(post.target) > 1]
-    return {
-        "macro_f1": _macro_f1(hard),
-        "recall": {
-            label: proportion(*_count(risky, label, lambda post, found: found.label == post.kind))
-            for label in _RISKY
-        },
-        "recall_at_review": {
-            label: proportion(*_count(risky, label, lambda _, found: found.decision != "clear"))
-            for label in _RISKY
-        },
-        "other_risky_label": proportion(
-            sum(found.label != post.kind for post, found in found_risky), len(found_risky)
-        ),
-        "benign_flag": _share(benign, ("flag",)),
-        "benign_flag_or_review": _share(benign, ("flag", "review")),
-        "soft_flag_or_review": _share(soft, ("flag", "review")),
+def measure_split(
+    classifier: RiskClassifier, posts: Sequence[Post], *splits: str
+) -> tuple[Evaluation, dict[str, Any]]:
+    """Figures on posts whose families were not trained on, and the evaluation behind them."""
+    chosen = [post for post in posts if post.split in splits]
+    result = evaluate(classifier, list(evaluation_rows(chosen)))
+    rows, found = result.rows, result.figures
+    kept = ("counts", "labels", "macro", "operating_points", "other_risk_label", "unclear")
+    figures = {name: found[name] for name in kept}
+    figures["calibration"] = {
+        name: found["calibration"][name] for name in ("ece", "ece_p_value", "brier")
     }
+    figures["languages"] = {
+        name: figures_of(rows.only(_is(rows.language, name)))["macro"]["f1"]
+        for name in _names(rows.language)
+    }
+    figures["slices"] = {
+        name: {x: part[x] for x in ("recall", "false_positive_rate", "false_positive_rate_flag")}
+        for name, part in found["slices"].items()
+    }
+    return result, figures
 
 
-def measure_natural(classifier: RiskClassifier, corpora: Corpora) -> dict[str, Any]:
+def measure_natural(
+    classifier: RiskClassifier, corpora: Corpora
+) -> tuple[dict[str, ScoredRows], dict[str, Any]]:
     """Figures on each held-out corpus, all of whose lines are taken for benign."""
-    result = {}
-    sources = corpora.of("heldout")
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("lines", total=sum(source.line_count for source in sources))
-        for source in sources:
-            labels: Counter[str] = Counter()
-            decisions: Counter[str] = Counter()
-            for found in classifier.stream(source.lines()):
-                labels[found.label] += 1
-                decisions[found.decision] += 1
-                bar.advance(task)
-            total = labels.total()
-            result[source.path.name] = {
-                "risk_label": proportion(total - labels[Label.BENIGN], total),
-                "flag": proportion(decisions["flag"], total),
-                "flag_or_review": proportion(total - decisions["clear"], total),
-            }
-    return result
+    scored, figures = {}, {}
+    for source in corpora.of("heldout"):
+        lines = ({"text": line, "label": str(Label.BENIGN)} for line in source.lines())
+        result = evaluate(classifier, lines)
+        name, rows = source.path.name, result.rows
+        scored[name] = rows
+        figures[name] = {
+            "risk_label": intervals_of(rows).proportion(rows.predicted_risky, rows.clearly),
+            **{
+                alarm: point["false_positive_rate"]
+                for alarm, point in result.figures["operating_points"].items()
+            },
+        }
+    return scored, figures
 
 
 def measure_buried(
@@ -102,104 +95,242 @@ def measure_buried(
     ordinary = " ".join(source.lines())
     result = {}
     for length in (0, 100, 200, 400, 800):
-        found = classifier.predict_many(
-            f"{ordinary[number * 1000 :][:length]} {post.text}" for number, post in enumerate(risky)
-        )
-        hits = sum(prediction.decision != "clear" for prediction in found)
-        result[str(length)] = proportion(hits, len(risky))
+        rows = [
+            {"text": f"{ordinary[number * 1000 :][:length]} {post.text}", "label": post.kind}
+            for number, post in enumerate(risky)
+        ]
+        points = evaluate(classifier, rows).figures["operating_points"]
+        result[str(length)] = points["flag_or_review"]["recall"]
     return result
 
 
-def card_with(card: str, results: Mapping[str, Any], posts: Sequence[Post]) -> str:
+def measure_pairs(classifier: RiskClassifier) -> dict[str, Any]:
+    """Share of benign pairs that differ in one group term only and are decided alike, by group."""
+    pairs = [json.loads(line) for line in PAIRS.read_text(encoding="utf-8").splitlines()]
+    one, other = (
+        [x.decision for x in classifier.predict_many(pair[side] for pair in pairs)]
+        for side in ("one", "other")
+    )
+    alike = np.array([a == b for a, b in zip(one, other, strict=True)])
+    groups = np.array([pair["group"] for pair in pairs])
+    return {
+        name: _proportion(alike[groups == name] if name != "all" else alike)
+        for name in ("all", *sorted(set(groups)))
+    }
+
+
+def officers_hour(natural: np.ndarray[Any, Any], risky: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """How many of ten risky posts are among the 20 riskiest of 10,000 natural lines and them.
+
+    Args:
+        natural: risks of natural lines, shape (lines,).
+        risky: risks of risky posts, shape (posts,).
+
+    Returns:
+        Mean over 1,000 draws, and the central 95 % of the draws.
+    """
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(_DRAWS):
+        lines = np.sort(rng.choice(natural, min(_STREAM, len(natural)), replace=False))
+        drawn = rng.choice(risky, _RISKY_IN_STREAM, replace=False)
+        # Of equal risks the natural lines come first: the count must not flatter.
+        place = np.argsort(-np.concatenate([lines, drawn]), kind="stable")[:20]
+        found.append(int((place >= len(lines)).sum()))
+    low, high = np.percentile(found, [2.5, 97.5])
+    return {"mean": float(np.mean(found)), "low": float(low), "high": float(high)}
+
+
+def base_rates(split: Mapping[str, Any], natural: Mapping[str, ScoredRows]) -> list[dict[str, Any]]:
+    """Precision of flag and of flag or review where risky posts are rare among natural lines."""
+    result = []
+    for name, lowest in ALARMS.items():
+        alarm = np.concatenate([rows.decision >= lowest for rows in natural.values()])
+        false = _proportion(alarm)
+        recall = split["operating_points"][name]["recall"]
+        result += [
+            {"prevalence": share, "alarm": name, **precision_at(share, recall, false)}
+            for share in _PREVALENCES
+        ]
+    return result
+
+
+def card_with(
+    card: str, results: Mapping[str, Any], ablations: Mapping[str, Any], posts: Sequence[Post]
+) -> str:
     """The text of MODEL_CARD.md with its measured sections written anew."""
-    for name, text in (
-        ("dev", _dev_table(results["dev"])),
-        ("natural", _natural_table(results["natural"])),
-        ("model", _table(("what", "value"), results["model"].items())),
-        ("baselines", _table(("baseline", "setting", "macro-F1 on dev"), results["baselines"])),
-        ("buried", _buried_table(results["buried"])),
-        ("widths", _widths_table(posts)),
-        ("agreement", _table(AGREEMENT_COLUMNS, agreement_rows())),
-        ("counts", _counts_table(posts, "split", SPLITS)),
-        ("languages", _counts_table(posts, "lang", ("ja", "en", "ko", "zh"))),
-        ("slices", _counts_table(posts, "slice", sorted({post.slice for post in posts}))),
-    ):
-        sections = re.split(f"(<!-- /?{name} -->\n)", card)
-        if len(sections) != 5:
+    sections = {
+        "dev": _split_table(results["dev"]),
+        "dev_slices": _slices_table(results["dev"]["slices"]),
+        "natural": _natural_table(results["natural"]),
+        "hour": _hour_table(results),
+        "base_rates": _base_rates_table(results["base_rates"]),
+        "pairs": _shares_table("group", "decided alike", results["pairs"]),
+        "model": _table(("what", "value"), results["model"].items()),
+        "baselines": _table(("baseline", "setting", "macro-F1 on dev"), results["baselines"]),
+        "buried": _shares_table(
+            "characters of ordinary text before it", "flag or review", results["buried"]
+        ),
+        "ablations": _ablations_table(ablations),
+        "widths": _widths_table(posts),
+        "agreement": _table(AGREEMENT_COLUMNS, agreement_rows()),
+        "counts": _counts_table(posts, "split", SPLITS),
+        "languages": _counts_table(posts, "lang", ("ja", "en", "ko", "zh")),
+        "slices": _counts_table(posts, "slice", sorted({post.slice for post in posts})),
+    }
+    for name, text in sections.items():
+        parts = re.split(f"(<!-- /?{name} -->\n)", card)
+        if len(parts) != 5:
             raise ValueError(f"MODEL_CARD.md must have one section {name}, opened and closed")
-        sections[2] = text
-        card = "".join(sections)
+        parts[2] = text
+        card = "".join(parts)
     return card
 
 
-def _count(pairs: Iterable[tuple[Post, Prediction]], label: str, counts: Any) -> tuple[int, int]:
-    chosen = [(post, found) for post, found in pairs if post.kind == label]
-    return sum(counts(post, found) for post, found in chosen), len(chosen)
+def _names(column: Coded | None) -> tuple[str, ...]:
+    return () if column is None else tuple(sorted(column.names))
 
 
-def _share(pairs: Sequence[tuple[Post, Prediction]], decisions: Sequence[str]) -> dict[str, Any]:
-    return proportion(sum(found.decision in decisions for _, found in pairs), len(pairs))
+def _is(column: Coded | None, name: str) -> Any:
+    assert column is not None
+    return column.codes == column.names.index(name)
 
 
-def _macro_f1(pairs: Sequence[tuple[Post, Prediction]]) -> dict[str, Any]:
-    """Macro-F1 with a percentile interval from 1,000 draws of whole families."""
-    labels = tuple(map(str, Label))
-    families: dict[str, list[tuple[str, str]]] = {}
-    for post, found in pairs:
-        families.setdefault(post.family, []).append((post.kind, found.label))
-
-    def score(chosen: Iterable[list[tuple[str, str]]]) -> float:
-        true, predicted = zip(*(pair for family in chosen for pair in family), strict=True)
-        return float(f1_score(true, predicted, labels=labels, average="macro", zero_division=0))
-
-    names = sorted(families)
-    rng = np.random.default_rng(0)
-    draws = [score(families[name] for name in rng.choice(names, len(names))) for _ in range(1000)]
-    low, high = np.percentile(draws, [2.5, 97.5])
+def _proportion(hits: Any) -> dict[str, Any]:
+    low, high = wilson(int(hits.sum()), len(hits))
+    share = float(hits.mean())
     return {
-        "value": round(score(families.values()), 4),
-        "low": round(float(low), 4),
-        "high": round(float(high), 4),
-        "posts": len(pairs),
-        "families": len(families),
+        "hits": int(hits.sum()),
+        "of": len(hits),
+        "value": share,
+        "low": low,
+        "high": high,
+        "effective": float(len(hits)),
     }
 
 
 def _percent(figure: Mapping[str, Any]) -> str:
-    share = 100 * figure["hits"] / figure["of"]
+    if not figure["of"]:
+        return "–"
     bounds = f"{100 * figure['low']:.2f}–{100 * figure['high']:.2f}"
-    return f"{share:.2f} % ({bounds}), {figure['hits']:,} of {figure['of']:,}"
+    return f"{100 * figure['value']:.2f} % ({bounds}), {figure['hits']:,} of {figure['of']:,}"
 
 
-def _dev_table(dev: Mapping[str, Any]) -> str:
-    f1 = dev["macro_f1"]
+def _statistic(figure: Mapping[str, Any]) -> str:
+    return f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})"
+
+
+def _split_table(split: Mapping[str, Any]) -> str:
+    counts, points, calibration = split["counts"], split["operating_points"], split["calibration"]
     rows = [
         (
             "macro-F1 over the three labels",
-            f"{f1['value']:.3f} ({f1['low']:.3f}–{f1['high']:.3f}), {f1['posts']} posts of "
-            f"{f1['families']} families",
+            f"{_statistic(split['macro']['f1'])}, {counts['clear_cut']} posts of "
+            f"{counts['families']} families",
         ),
-        *((f"recall of {x}, by label", _percent(dev["recall"][x])) for x in _RISKY),
-        *((f"recall of {x}, flag or review", _percent(dev["recall_at_review"][x])) for x in _RISKY),
-        ("risky posts found, with the other risky label", _percent(dev["other_risky_label"])),
-        ("benign look-alikes, flag", _percent(dev["benign_flag"])),
-        ("benign look-alikes, flag or review", _percent(dev["benign_flag_or_review"])),
-        ("unclear posts, flag or review", _percent(dev["soft_flag_or_review"])),
+        *((f"macro-F1, {name}", _statistic(x)) for name, x in split["languages"].items()),
+        *(
+            (f"precision of {x}, by label", _percent(split["labels"][x]["precision"]))
+            for x in _RISKY
+        ),
+        *((f"recall of {x}, by label", _percent(split["labels"][x]["recall"])) for x in _RISKY),
+        *(
+            (f"recall of {x}, flag or review", _percent(points["flag_or_review"]["recall_of"][x]))
+            for x in _RISKY
+        ),
+        ("recall of both, flag", _percent(points["flag"]["recall"])),
+        ("risky posts found, with the other risky label", _percent(split["other_risk_label"])),
+        ("benign look-alikes, flag", _percent(points["flag"]["false_positive_rate"])),
+        (
+            "benign look-alikes, flag or review",
+            _percent(points["flag_or_review"]["false_positive_rate"]),
+        ),
+        ("unclear posts, flag or review", _percent(split["unclear"]["all"]["flag_or_review"])),
+        *(
+            (f"unclear posts, {kind.replace('_solicitation', '')}", _percent(x["flag_or_review"]))
+            for kind, x in split["unclear"]["kinds"].items()
+        ),
+        (
+            "expected calibration error of the risk",
+            f"{calibration['ece']:.3f}; p = {calibration['ece_p_value']:.3f} if it were calibrated",
+        ),
     ]
-    return _table(("dev split", "share (95 % interval), count"), rows)
+    return _table(("what", "share (95 % interval), count"), rows)
+
+
+def _slices_table(slices: Mapping[str, Any]) -> str:
+    names = ("recall", "false_positive_rate_flag", "false_positive_rate")
+    rows = [(name, *(_percent(found[x]) for x in names)) for name, found in slices.items()]
+    head = ("slice", "risky: flag or review", "benign: flag", "benign: flag or review")
+    return _table(head, rows)
 
 
 def _natural_table(natural: Mapping[str, Any]) -> str:
     rows = [
-        (name, *(_percent(figures[x]) for x in ("risk_label", "flag", "flag_or_review")))
+        (name, *(_percent(figures[x]) for x in ("risk_label", *reversed(ALARMS))))
         for name, figures in natural.items()
     ]
-    return _table(("held-out corpus", "risk label", "flag", "flag or review"), rows)
+    return _table(("held-out corpus", "risk label", "flag or review", "flag"), rows)
 
 
-def _buried_table(buried: Mapping[str, Any]) -> str:
-    rows = [(length, _percent(figure)) for length, figure in buried.items()]
-    return _table(("characters of ordinary text before it", "flag or review"), rows)
+def _hour_table(results: Mapping[str, Any]) -> str:
+    rows = [
+        (name, f"{x['mean']:.2f} of {_RISKY_IN_STREAM} ({x['low']:.0f}–{x['high']:.0f})")
+        for name, x in results["hour"].items()
+    ]
+    return _table(("risky posts and natural lines", "among the 20 riskiest (95 % of draws)"), rows)
+
+
+def _base_rates_table(found: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (
+            f"{100 * x['prevalence']:g} %",
+            x["alarm"].replace("_", " "),
+            f"{100 * x['value']:.1f} % ({100 * x['low']:.1f}–{100 * x['high']:.1f})",
+        )
+        for x in found
+    ]
+    return _table(("risky posts in the stream", "alarm", "precision (95 % interval)"), rows)
+
+
+def _shares_table(head: str, what: str, shares: Mapping[str, Any]) -> str:
+    return _table((head, what), [(name, _percent(figure)) for name, figure in shares.items()])
+
+
+def _ablations_table(variants: Mapping[str, Any]) -> str:
+    names = {variant.directory: variant.name for variant in VARIANTS}
+    best = max(variants, key=lambda name: variants[name]["macro_f1"]["value"])
+    rows = []
+    for name, figures in variants.items():
+        behind = "–"
+        if name != best:
+            x = variants[best]["against"][name]
+            behind = f"{x['value']:.3f} ({x['low']:.3f}–{x['high']:.3f})"
+        lines = [share["flag_or_review"] for share in figures.get("natural", {}).values()]
+        quiet = "–"
+        if lines:
+            hits = np.zeros(sum(x["of"] for x in lines), dtype=bool)
+            hits[: sum(x["hits"] for x in lines)] = True
+            quiet = _percent(_proportion(hits))
+        rows.append(
+            (
+                names.get(name, name),
+                _statistic(figures["macro_f1"]),
+                behind,
+                _percent(figures["recall_flag_or_review"]),
+                _percent(figures["benign_flag_or_review"]),
+                quiet,
+            )
+        )
+    head = (
+        "variant",
+        "macro-F1 on dev",
+        "behind the best (paired)",
+        "risky: flag or review",
+        "benign: flag or review",
+        "natural lines: flag or review",
+    )
+    return _table(head, rows)
 
 
 def _widths_table(posts: Sequence[Post]) -> str:
@@ -212,9 +343,9 @@ def _widths_table(posts: Sequence[Post]) -> str:
         (Label.BENIGN, 0.03),
         ("unclear", 0.7),
     ):
-        found = proportion(round(share * counts[kind]), counts[kind])
-        low, high = 100 * found["low"], 100 * found["high"]
-        rows.append((kind, str(found["of"]), f"{100 * share:.0f} %", f"{low:.1f}–{high:.1f} %"))
+        low, high = wilson(round(share * counts[kind]), counts[kind])
+        interval = f"{100 * low:.1f}–{100 * high:.1f} %"
+        rows.append((kind, str(counts[kind]), f"{100 * share:.0f} %", interval))
     return _table(("test posts", "count", "a share of", "would have the interval"), rows)
 
 
@@ -235,32 +366,52 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _measure(corpora: Corpora, posts: Sequence[Post]) -> dict[str, Any]:
+    classifier = RiskClassifier.load(device="cpu")
+    info = classifier.info()
+    dev, figures = measure_split(classifier, posts, "dev")
+    scored, natural = measure_natural(classifier, corpora)
+    japanese = np.concatenate([x.risk for name, x in scored.items() if "_ja_" in name])
+    every = np.concatenate([x.risk for x in scored.values()])
+    risk = dev.rows.risk[dev.rows.risky]
+    return {
+        "model": {
+            "SHA-256 of model.safetensors": info["saved_as"]["files"]["model.safetensors"],
+            "parameters": f"{info['parameters']:,}",
+            "longest window, tokens": str(info["max_tokens"]),
+            "temperature": f"{info['saved_as']['temperature']:.4f}",
+            "share of risky posts it is calibrated at": f"{info['saved_as']['prevalence']:.4f}",
+            **{
+                f"{name}: flag and review from a risk of": f"{x['flag']:.4f}, {x['review']:.4f}"
+                for name, x in info["saved_as"]["operating_points"].items()
+            },
+        },
+        "baselines": baseline_rows(posts),
+        "dev": figures,
+        "buried": measure_buried(classifier, posts, corpora),
+        "pairs": measure_pairs(classifier),
+        "natural": natural,
+        "base_rates": base_rates(figures, scored),
+        "hour": {
+            "dev posts in Japanese lines": officers_hour(
+                japanese, dev.rows.risk[dev.rows.risky & _is(dev.rows.language, "ja")]
+            ),
+            "dev posts in lines of all languages": officers_hour(every, risk),
+        },
+    }
+
+
 def main(
     corpora: Annotated[Path | None, typer.Option(help="Measure anew, with these corpora.")] = None,
 ) -> None:
     """Measure (with --corpora) and write MODEL_CARD.md anew."""
     posts = load_posts()
     if corpora is not None:
-        classifier = RiskClassifier.load(device="cpu")
-        info = classifier.info()
-        saved = info["saved_as"]
-        results = {
-            "model": {
-                "SHA-256 of model.safetensors": saved["files"]["model.safetensors"],
-                "parameters": f"{info['parameters']:,}",
-                "longest window, tokens": str(info["max_tokens"]),
-                "temperature": f"{saved['temperature']:.4f}",
-                "flag from a risk of": f"{saved['operating_point']['flag']:.4f}",
-                "review from a risk of": f"{saved['operating_point']['review']:.4f}",
-            },
-            "baselines": baseline_rows(posts),
-            "dev": measure_dev(classifier, posts),
-            "buried": measure_buried(classifier, posts, Corpora.load(corpora)),
-            "natural": measure_natural(classifier, Corpora.load(corpora)),
-        }
+        results = _measure(Corpora.load(corpora), posts)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    card = card_with(CARD.read_text(encoding="utf-8"), results, posts)
+    ablations = json.loads(ABLATIONS.read_text(encoding="utf-8"))
+    card = card_with(CARD.read_text(encoding="utf-8"), results, ablations, posts)
     CARD.write_text(card, encoding="utf-8")
 
 

@@ -1,0 +1,202 @@
+"""The plots of a report, as PNG: precision-recall, reliability, confusions, slices.
+
+Japanese names are drawn with the IPAex Gothic font of the `matplotlib-fontja` package, so that they
+are readable on a machine without Japanese fonts. That package's own import would change every
+plot of the program, so only its font file is used.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+__all__ = ["PLOTS", "draw"]
+
+_BLUE, _ORANGE = "#4c8dd6", "#e08214"
+_MORE_COLOURS = ("#3fa37c", "#b45fa8", "#9a7b4f", "#777777")
+_LIGHT = {"paper": "#ffffff", "ink": "#1b1f24", "grid": "#d5d9de"}
+_DARK = {"paper": "#161a20", "ink": "#e4e7eb", "grid": "#3a414b"}
+_DOTS_PER_INCH = 110
+_SHOWN_SLICES = 30
+_LONGEST_NAME = 28
+
+
+def draw(figures: Mapping[str, Any], *, dark: bool = False) -> dict[str, bytes]:
+    """Every plot that the figures allow: name (see `PLOTS`) to PNG."""
+    colours = _DARK if dark else _LIGHT
+    style: Any = {
+        "font.family": _fonts(),
+        "font.size": 10,
+        "figure.facecolor": colours["paper"],
+        "axes.facecolor": colours["paper"],
+        "savefig.facecolor": colours["paper"],
+        "axes.edgecolor": colours["grid"],
+        "grid.color": colours["grid"],
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.edgecolor": colours["paper"],
+        **{
+            name: colours["ink"]
+            for name in ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
+        },
+    }
+    found = {}
+    with mpl.rc_context(style):
+        for name, plot in PLOTS.items():
+            figure = plot(figures)
+            if figure is not None:
+                buffer = io.BytesIO()
+                # Nothing of the program goes in: the same figures, the same bytes.
+                metadata: dict[str, Any] = {"Software": None}
+                figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, metadata=metadata)
+                found[name] = buffer.getvalue()
+    return found
+
+
+def _fonts() -> list[str]:
+    """IPAex Gothic from its package, then matplotlib's own for what it lacks."""
+    spec = find_spec("matplotlib_fontja")
+    for place in (spec and spec.submodule_search_locations) or ():
+        for file in sorted(Path(place).rglob("*.ttf")):
+            font_manager.fontManager.addfont(file)
+            return [font_manager.FontProperties(fname=file).get_name(), "DejaVu Sans"]
+    return ["DejaVu Sans"]
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    # No pyplot: it keeps figures, and asks for a display.
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _precision_recall(figures: Mapping[str, Any]) -> Figure | None:
+    if not figures["curve"]["recall"]:
+        return None
+    figure, axes = _axes(6, 4.2)
+    curves = [("model", figures["curve"])]
+    curves += [(_short(x["name"]), x["curve"]) for x in figures["comparisons"] if "curve" in x]
+    for (name, curve), colour in zip(curves, (_BLUE, *_MORE_COLOURS), strict=False):
+        axes.plot(curve["recall"], curve["precision"], color=colour, label=_plain(name))
+    for name, marker in (("flag", "o"), ("flag_or_review", "s")):
+        point = figures["operating_points"][name]
+        if point["precision"]["value"] is not None:
+            axes.plot(
+                [point["recall"]["value"]],
+                [point["precision"]["value"]],
+                marker,
+                color=_ORANGE,
+                label=name.replace("_", " "),
+            )
+    for other in figures["comparisons"]:
+        if "curve" not in other and other["theirs"]["precision"]["value"] is not None:
+            theirs = other["theirs"]
+            place = [theirs["recall"]["value"]], [theirs["precision"]["value"]]
+            axes.plot(*place, "D", color=_MORE_COLOURS[-1], label=_plain(_short(other["name"])))
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall: risky posts found")
+    axes.set_ylabel("precision: alarms that are right, in these rows")
+    axes.legend(loc="best")
+    return figure
+
+
+def _reliability(figures: Mapping[str, Any]) -> Figure | None:
+    bins = figures["calibration"]["bins"]
+    if not bins:
+        return None
+    figure, axes = _axes(5, 4.2)
+    risk, share = ([x[name] for x in bins] for name in ("risk", "value"))
+    axes.plot([0, 1], [0, 1], "--", color=_MORE_COLOURS[-1], label="as it should be")
+    axes.errorbar(risk, share, _errors(bins), fmt="o", color=_BLUE, capsize=3, label="measured")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="risk that the model gives")
+    axes.set_ylabel("share of risky posts, 95 % interval")
+    axes.legend(loc="upper left")
+    return figure
+
+
+def _confusion(figures: Mapping[str, Any]) -> Figure | None:
+    labels, counts = figures["confusion"]["labels"], np.array(figures["confusion"]["counts"])
+    if not counts.sum():
+        return None
+    size = 1.9 + 1.1 * len(labels)
+    figure, axes = _axes(size + 1.2, size)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        ink = "white" if shares[row, column] > 0.5 else "#1b1f24"
+        axes.text(column, row, f"{count:,}", ha="center", va="center", color=ink)
+    names = [_short(label) for label in labels]
+    axes.set_xticks(range(len(labels)), names, rotation=25, ha="right", parse_math=False)
+    axes.set_yticks(range(len(labels)), names, parse_math=False)
+    axes.set(xlabel="label that the model gives", ylabel="right label")
+    axes.grid(False)
+    return figure
+
+
+def _slices(figures: Mapping[str, Any]) -> Figure | None:
+    parts = [
+        (name, found)
+        for kind in ("slices", "languages")
+        for name, found in figures.get(kind, {}).items()
+        if found["counts"]["risky"]
+    ]
+    if not parts:
+        return None
+    parts = sorted(parts, key=lambda part: -part[1]["counts"]["risky"])[:_SHOWN_SLICES]
+    parts.sort(key=lambda part: (part[1]["recall"]["value"], part[0]))
+    figure, axes = _axes(6.4, 1.2 + 0.28 * len(parts))
+    for height, (_, found) in enumerate(parts):
+        recall = found["recall"]
+        faint = "recall" in found["too_small"]
+        axes.errorbar(
+            [recall["value"]],
+            [height],
+            xerr=_errors([recall]),
+            fmt="o",
+            color=_MORE_COLOURS[-1] if faint else _BLUE,
+            alpha=0.6 if faint else 1.0,
+            capsize=3,
+        )
+    everywhere = figures["operating_points"]["flag_or_review"]["recall"]["value"]
+    axes.axvline(everywhere, linestyle="--", color=_ORANGE, label="all posts")
+    names = [f"{_short(name)}  ({found['counts']['risky']:,})" for name, found in parts]
+    axes.set_yticks(range(len(parts)), names, parse_math=False)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.7, len(parts) - 0.3))
+    axes.set_xlabel("risky posts found (flag or review), 95 % interval; grey: too few to judge")
+    axes.legend(loc="lower left")
+    return figure
+
+
+PLOTS: Mapping[str, Callable[[Mapping[str, Any]], Figure | None]] = {
+    "precision_recall": _precision_recall,
+    "reliability": _reliability,
+    "confusion": _confusion,
+    "slices": _slices,
+}
+"""Name of each plot, and what draws it; that returns None where there is nothing to draw."""
+
+
+def _errors(proportions: list[Mapping[str, Any]]) -> list[list[float]]:
+    """Lengths of the error bars below and above."""
+    return [
+        [max(0.0, x["value"] - x["low"]) for x in proportions],
+        [max(0.0, x["high"] - x["value"]) for x in proportions],
+    ]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+
+
+def _plain(name: str) -> str:
+    """As a legend entry: dollars would begin a formula, and a leading underscore hides it."""
+    return name.replace("$", r"\$").lstrip("_")

@@ -1,0 +1,39 @@
+"""The outside task is read whole, and learned through the library's own path."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from transformers import BertModel
+
+from riskclf.errors import InputError
+from riskclf.finetuning import Recipe
+from tests.tiny_base import write_corpus, write_manifest
+from training.corpora import Corpora
+from training.outside import accuracy, read_task
+
+
+def test_a_learnable_task_is_learned(model_directory: Path, tmp_path: Path) -> None:
+    rows = [(f"今日は雨、{x}も雨", 1) for x in "山川海空田"] + [
+        (f"{x}のパン屋でパンを買った", 0) for x in "山川海空田"
+    ]
+    encoder = tmp_path / "encoder"
+    BertModel.from_pretrained(model_directory).save_pretrained(encoder)
+    for name in ("vocab.txt", "tokenizer_config.json"):
+        shutil.copy(model_directory / name, encoder)
+    recipe = Recipe(epochs=20, learning_rate=3e-3, batch_size=8)
+    right = accuracy(encoder, rows * 4, rows, recipe=recipe, checkpoints=tmp_path / "work")
+    assert right == len(rows)
+
+
+def test_the_task_is_read_with_its_labels_and_a_bad_row_is_named(tmp_path: Path) -> None:
+    lines = ["sent,label", '"雨の日、傘を貸した",0', "傘を盗んだ,1"]
+    entry = write_corpus(tmp_path, "task_val.csv", lines, "ja", ["outside task"])
+    write_manifest(tmp_path, [entry])
+    source = Corpora.load(tmp_path).of("outside task")[0]
+    assert read_task(source) == [("雨の日、傘を貸した", 0), ("傘を盗んだ", 1)]
+    source.path.write_text("sent,label\n雨,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="row 2"):
+        read_task(source)

@@ -1,0 +1,177 @@
+"""What each part of the recipe is worth: every variant in one table, on dev and on natural text.
+
+``python -m training.ablations --corpora DIR --work DIR`` makes what is not yet in the work
+directory (hours on two cores; it goes on where it was interrupted), measures, and writes
+`ablations.json` anew after each of them. One seed; all variants stop early on dev, where they are
+compared, so that every figure flatters alike. The test split is not looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from riskclf import Label, RiskClassifier, evaluate
+from riskclf.comparison import Rival, compare
+from riskclf.finetuning import Recipe
+from riskclf.scored import ScoredRows
+from training.baselines import predictions
+from training.bases import base_encoder
+from training.corpora import Corpora
+from training.dataset import Post, load_posts
+from training.dataset import rows as evaluation_rows
+from training.train import build, natural_lines
+
+__all__ = ["RESULTS", "VARIANTS", "Variant", "baseline_rows", "smallest"]
+
+RESULTS = Path(__file__).parent / "ablations.json"
+
+_NATURAL_LINES = 1_000
+"""Lines drawn of each held-out corpus."""
+
+_SEED = 20261122
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to make a model."""
+
+    name: str
+    layers: int = 6
+    adapted: bool = True
+    twins: bool = True
+    augmented: bool = True
+
+    @property
+    def directory(self) -> str:
+        """Its name as a directory."""
+        return self.name.replace(", ", "-").replace(" ", "-")
+
+
+VARIANTS = (
+    Variant("6 layers"),
+    Variant("6 layers, not adapted", adapted=False),
+    Variant("6 layers, without twins", twins=False),
+    Variant("6 layers, without augmentation", augmented=False),
+    Variant("4 layers", layers=4),
+    Variant("12 layers", layers=12),
+)
+
+
+def baseline_rows(posts: Sequence[Post], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The same with a baseline's labels in the columns of a prediction; it gives no scores."""
+    for row, label in zip(evaluation_rows(posts), labels, strict=True):
+        risky = label != Label.BENIGN
+        yield {
+            **row,
+            "riskclf_label": label,
+            "riskclf_decision": "flag" if risky else "clear",
+            "riskclf_risk": float(risky),
+            **{f"riskclf_score_{name}": float(name == label) for name in Label},
+        }
+
+
+def smallest(variants: Mapping[str, Mapping[str, Any]]) -> str:
+    """The smallest whole recipe within one paired standard error of the best of these on dev."""
+    whole = [variant for variant in VARIANTS if variant.directory in variants]
+    whole = [x for x in whole if x.adapted and x.twins and x.augmented]
+    best = max(whole, key=lambda x: variants[x.directory]["macro_f1"]["value"])
+    for variant in sorted(whole, key=lambda x: x.layers):
+        behind = variants[best.directory]["against"].get(variant.directory)
+        # The interval spans 2 * 1.96 standard errors.
+        if behind is None or behind["value"] <= (behind["high"] - behind["low"]) / 3.92:
+            return variant.name
+    raise AssertionError("the best is within any distance of itself")
+
+
+def _natural(corpora: Corpora) -> dict[str, list[str]]:
+    rng = random.Random(_SEED)
+    result = {}
+    for source in corpora.of("heldout"):
+        lines = list(source.lines())
+        result[source.path.name] = rng.sample(lines, min(_NATURAL_LINES, len(lines)))
+    return result
+
+
+def _measured(rows: Sequence[Mapping[str, Any]], model: RiskClassifier | None) -> Any:
+    result = evaluate(model, rows)
+    points = result.figures["operating_points"]
+    return result.rows, {
+        "macro_f1": result.figures["macro"]["f1"],
+        "recall_flag_or_review": points["flag_or_review"]["recall"],
+        "benign_flag": points["flag"]["false_positive_rate"],
+        "benign_flag_or_review": points["flag_or_review"]["false_positive_rate"],
+        "other_risk_label": result.figures["other_risk_label"],
+    }
+
+
+def _paired(ours: ScoredRows, theirs: ScoredRows) -> dict[str, Any]:
+    """Macro-F1 of ours minus theirs on the same posts, with its interval."""
+    rival = Rival("", "", theirs.decision > 0, theirs.risk, theirs.predicted)
+    found: dict[str, Any] = compare(ours, rival)[0]["difference"]["macro_f1"]
+    return found
+
+
+def main(
+    corpora: Annotated[Path, typer.Option(help="Directory with manifest.json and its files.")],
+    work: Annotated[Path, typer.Option(help="Directory for encoders and models.")] = Path("work"),
+) -> None:
+    """Make every variant, measure it, and write ablations.json."""
+    console = Console(stderr=True)
+    sources = Corpora.load(corpora)
+    posts = load_posts()
+    dev = [post for post in posts if post.split == "dev"]
+    natural = _natural(sources)
+    lines = natural_lines(sources)
+    rows: dict[str, ScoredRows] = {}
+    results: dict[str, Any] = {}
+    for name, labels in predictions(posts).items():
+        rows[name], results[name] = _measured(list(baseline_rows(dev, labels)), None)
+    for variant in VARIANTS:
+        model = work / "ablations" / variant.directory
+        if not model.exists():
+            base = base_encoder(
+                sources, work, layers=variant.layers, adapted=variant.adapted, log=console.log
+            )
+            console.log(f"fine-tune {variant.name}")
+            chosen = posts
+            if not variant.twins:
+                chosen = [x for x in posts if x.split != "train" or x.twin_of is None]
+            build(
+                base,
+                sources,
+                model,
+                work / "fine-tuning",
+                Recipe(),
+                posts=chosen,
+                natural=lines,
+                augmented=variant.augmented,
+            )
+        classifier = RiskClassifier.load(model, device="cpu")
+        key = variant.directory
+        rows[key], results[key] = _measured(list(evaluation_rows(dev)), classifier)
+        results[key]["natural"] = {}
+        for file, texts in natural.items():
+            ordinary = [{"text": text, "label": str(Label.BENIGN)} for text in texts]
+            points = evaluate(classifier, ordinary).figures["operating_points"]
+            results[key]["natural"][file] = {
+                name: point["false_positive_rate"] for name, point in points.items()
+            }
+        for name, ours in rows.items():
+            results[name]["against"] = {
+                other: _paired(ours, theirs) for other, theirs in rows.items() if other != name
+            }
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        console.log(f"{variant.name}: macro-F1 {results[key]['macro_f1']['value']:.3f}")
+    console.log(f"the smallest within one standard error of the best: {smallest(results)}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
