@@ -65,8 +65,8 @@ class RiskClassifier:
             batch_size: posts that the model computes at once.
             prevalence: share of risky posts in your stream, such as 0.001. Probabilities and risks
                 then belong to it instead of to the share that the model was calibrated at. The
-                model's own operating points move along: they decide as before, but a flag is less
-                often right where risky posts are rarer.
+                model's own operating points move along: labels and decisions stay as they are, but
+                a flag is less often right where risky posts are rarer.
             operating_point: name of one of the model's operating points (`info()` lists them); None
                 is its first.
             thresholds: your own instead, such as `{"flag": 0.9, "review": 0.5}`, on the risk as it
@@ -180,21 +180,24 @@ class RiskClassifier:
         encodings = self._artifact.tokenizer.encode_batch(posts)
         windows = [window for encoding in encodings for window in encoding.windows]
         logits = self._artifact.encoder.logits(windows)
-        scored = iter(probabilities(logits, card.temperature, self._shift))
+        scored = iter(probabilities(logits, card.temperature, self._shift).tolist())
+        # Not the most probable one after the shift: where risky posts are rare that is always the
+        # benign one, and the label is to say which of the two warnings fits.
+        likeliest = iter(logits.argmax(axis=1).tolist())
         predictions = []
         for encoding in encodings:
             readings = [
-                dict(zip(card.labels, map(float, next(scored)), strict=True))
+                (dict(zip(card.labels, next(scored), strict=True)), card.labels[next(likeliest)])
                 for _ in encoding.windows
             ]
             # Of a long post the riskier part counts: nothing can be hidden behind a long opening.
-            risk, scores = max(
-                ((sum(reading[x] for x in card.risk_labels), reading) for reading in readings),
-                key=lambda pair: pair[0],
+            risk, scores, label = max(
+                ((sum(scores[x] for x in card.risk_labels), scores, x) for scores, x in readings),
+                key=lambda found: found[0],
             )
             predictions.append(
                 Prediction(
-                    label=max(scores, key=scores.__getitem__),
+                    label=label,
                     scores=scores,
                     risk=risk,
                     decision=decide(risk, encoding.unknown_share, self._point),

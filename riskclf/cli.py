@@ -174,7 +174,7 @@ def predict(
         float | None,
         typer.Option(
             help="Share of risky posts in your stream, such as 0.001: risk and scores are then "
-            "probabilities there. Decisions stay as they are."
+            "probabilities there. Labels and decisions stay as they are."
         ),
     ] = None,
     operating_point: Annotated[
@@ -182,10 +182,12 @@ def predict(
         typer.Option(metavar="NAME", help="One of the model's, see `riskclf info`."),
     ] = None,
     flag: Annotated[
-        float | None, typer.Option(help="Flag from this risk on; needs --review.")
+        float | None,
+        typer.Option(help="Flag from this risk on (as it is written); needs --review."),
     ] = None,
     review: Annotated[
-        float | None, typer.Option(help="Review from this risk on; needs --flag.")
+        float | None,
+        typer.Option(help="Review from this risk on (as it is written); needs --flag."),
     ] = None,
     device: Annotated[
         str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1 ...")

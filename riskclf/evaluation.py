@@ -238,6 +238,11 @@ def _notes(rows: ScoredRows, figures: Mapping[str, Any]) -> list[str]:
             f"{figures['data']['rejected']:,} rows could not be used; rejects.csv lists them with "
             "the reason. They are in none of the figures."
         )
+    if rows.blank:
+        notes.append(
+            f"{rows.blank:,} posts are empty. They count like any other: leave them out if they "
+            "are not posts."
+        )
     if counts["unclear"]:
         notes.append(
             f"{counts['unclear']:,} unclear posts have no right answer: they count for the "

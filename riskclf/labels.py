@@ -34,7 +34,7 @@ class Prediction:
     """What the model says about one post."""
 
     label: str
-    """The most probable label."""
+    """The most probable label, at the share of risky posts that the model was calibrated at."""
 
     scores: Mapping[str, float]
     """Calibrated probability of every label, in the model's order; they add up to 1."""

@@ -135,11 +135,16 @@ def _in_short(figures: Figures) -> Section:
             "the wrong one of them."
         )
     precision = flagged.get("precision_at_prevalence")
-    if precision:
-        lines.append(
-            f"On a stream with {_one_in(figures['stream']['prevalence'])}, "
-            f"{_range(precision)} of the flags would be right."
-        )
+    if precision and precision["value"] is not None:
+        stream = f"On a stream with {_one_in(figures['stream']['prevalence'])}, "
+        if flagged["false_positive_rate"]["hits"]:
+            lines.append(f"{stream}{_range(precision)} of the flags would be right.")
+        else:
+            lines.append(
+                f"{stream}at least {_percent(precision['low'])} % of the flags would be right; "
+                f"more than that {counts['benign']:,} benign posts, none of them flagged, cannot "
+                "tell."
+            )
     return Section("In short", lines)
 
 

@@ -130,6 +130,8 @@ class ScoredRows:
     """Shape (rows, labels)."""
     text_key: NDArray[np.int64]
     """Equal for equal texts."""
+    blank: int = 0
+    """How many of all rows that were read have an empty text."""
     weight: NDArray[np.float64] | None = None
     slice: Coded | None = None
     language: Coded | None = None
@@ -362,6 +364,7 @@ class _Collector:
         self._names = {name: _Names() for name in ("slice", "language", "family")}
         self._ids: list[str | None] = []
         self._texts: list[str] = []
+        self._blank = 0
         self.weighted = False
         self.keep_text = False
         self.needs_text = True
@@ -412,6 +415,7 @@ class _Collector:
         identity = values.get(columns.optional("id"))
         self._ids.append(None if identity is None else str(identity))
         if isinstance(text, str):
+            self._blank += not text.strip()
             self._text_key.append(zlib.crc32(text.encode("utf-8", "surrogatepass")))
         else:
             self._text_key.append(-row.number)
@@ -513,6 +517,7 @@ class _Collector:
             risk=risk,
             scores=scores,
             text_key=np.array(self._text_key, dtype=np.int64),
+            blank=self._blank,
             weight=np.array(self._weight) if self.weighted else None,
             id=np.array(self._ids, dtype=object) if has_ids else None,
             text=np.array(self._texts, dtype=object) if self.keep_text else None,

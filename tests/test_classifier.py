@@ -214,7 +214,7 @@ def test_another_base_rate_changes_probabilities_but_no_decision(
         odds = before.risk / (1 - before.risk) * (0.001 / 0.999) / (0.2 / 0.8)
         assert after.risk == pytest.approx(odds / (1 + odds), rel=1e-4)
         assert sum(after.scores.values()) == pytest.approx(1)
-        assert after.decision == before.decision
+        assert (after.decision, after.label) == (before.decision, before.label)
 
 
 def test_an_operating_point_is_chosen_by_its_name(

@@ -770,6 +770,14 @@ def test_a_wish_out_of_reach_says_so(tmp_path: Path) -> None:
     assert "No threshold reaches" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
+def test_empty_posts_are_counted_and_said() -> None:
+    rows = list(scored(rows_of(24)))
+    rows[0]["text"], rows[1]["text"] = "", "  "
+    result = evaluate(None, rows)
+    assert result.figures["counts"]["rows"] == 24
+    assert any(note.startswith("2 posts are empty") for note in result.figures["notes"])
+
+
 # Size -------------------------------------------------------------------------------------------
 
 

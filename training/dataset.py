@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from datasketch import MinHash, MinHashLSH
 from rich.console import Console
 from rich.table import Table
 
@@ -158,6 +157,8 @@ def near_duplicates(
         texts: key to text.
         others: compared with each of `texts`; None compares `texts` among themselves.
     """
+    from datasketch import MinHashLSH  # here, so that whoever only reads posts needs no extra
+
     shingles = {key: _shingles(text) for key, text in texts.items()}
     # A lower threshold than asked for: candidates are verified, what LSH misses is not.
     index = MinHashLSH(threshold=NEAR_DUPLICATE - 0.15, num_perm=128)
@@ -275,7 +276,9 @@ def _shingles(text: str) -> frozenset[str]:
     return frozenset(letters[start : start + 3] for start in range(max(1, len(letters) - 2)))
 
 
-def _minhash(shingles: Iterable[str]) -> MinHash:
+def _minhash(shingles: Iterable[str]) -> Any:
+    from datasketch import MinHash
+
     minhash = MinHash(num_perm=128, seed=1)
     minhash.update_batch([shingle.encode("utf-8") for shingle in shingles])
     return minhash
