@@ -238,6 +238,11 @@ def _notes(rows: ScoredRows, figures: Mapping[str, Any]) -> list[str]:
             f"{figures['data']['rejected']:,} rows could not be used; rejects.csv lists them with "
             "the reason. They are in none of the figures."
         )
+    if "it is not UTF-8" in figures["data"]["reasons"]:
+        notes.append(
+            "Some rows are not UTF-8 text, and perhaps all in one language: spreadsheets may save "
+            "Shift_JIS. Save the file as CSV UTF-8 and evaluate again before trusting the figures."
+        )
     if rows.blank:
         notes.append(
             f"{rows.blank:,} posts are empty. They count like any other: leave them out if they "

@@ -287,6 +287,8 @@ def _weak_spots(figures: Figures) -> Section:
             if raised["of"] and rate is not None and raised["low"] > rate:
                 weak.append(f"{word} {name}: {_share(raised)} of the benign posts are raised.")
             shares = [x for x in ("recall", "false_positive_rate") if found[x]["of"]]
+            if any(f" {name}: " in line for line in weak):
+                continue  # few, but enough to see that it is worse
             if shares and set(shares) <= set(found["too_small"]):
                 small.append(name)
     lines = list(weak)

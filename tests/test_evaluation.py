@@ -770,6 +770,17 @@ def test_a_wish_out_of_reach_says_so(tmp_path: Path) -> None:
     assert "No threshold reaches" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
+def test_rows_in_another_encoding_cast_doubt_on_the_rest(tmp_path: Path) -> None:
+    rows = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows_of(12))
+    path = tmp_path / "a.csv"
+    path.write_bytes(rows.encode("ascii") + "今日は雨,benign\n".encode("shift_jis"))
+    found = measure(path).figures
+    assert found["data"]["rejected"] == 1
+    assert any("Shift_JIS" in note for note in found["notes"])
+    path.write_text(rows, encoding="utf-8")
+    assert not any("Shift_JIS" in note for note in measure(path).figures["notes"])
+
+
 def test_empty_posts_are_counted_and_said() -> None:
     rows = list(scored(rows_of(24)))
     rows[0]["text"], rows[1]["text"] = "", "  "
