@@ -117,9 +117,9 @@ def _reliability(figures: Mapping[str, Any]) -> Figure | None:
     risk, share = ([x[name] for x in bins] for name in ("risk", "value"))
     axes.plot([0, 1], [0, 1], "--", color=_MORE_COLOURS[-1], label="as it should be")
     axes.errorbar(risk, share, _errors(bins), fmt="o", color=_BLUE, capsize=3, label="measured")
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="risk that the model gives")
+    axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xlabel="risk that the model gives")
     axes.set_ylabel("share of risky posts, 95 % interval")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)  # intervals fill the inside
     return figure
 
 
