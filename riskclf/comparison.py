@@ -28,7 +28,7 @@ import numpy as np
 
 from riskclf.errors import EvaluationError, InputError
 from riskclf.figures import alarm_figures, curve, intervals_of, macro_f1
-from riskclf.intervals import mcnemar
+from riskclf.intervals import mcnemar, ratio
 from riskclf.scored import DECISIONS, Classifier, Columns, Progress, ScoredRows, read_rows
 from riskclf.tables import open_table
 from riskclf.text import normalise
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-__all__ = ["FindRival", "Rival", "compare", "open_rival"]
+__all__ = ["FindRival", "Rival", "compare", "open_rival", "prepared", "tfidf"]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def compare(rows: ScoredRows, rival: Rival) -> tuple[dict[str, Any], NDArray[np.
         "precision": intervals.statistic(
             table,
             lambda x: (
-                _part(x[..., 1], x[..., 1] + x[..., 4]) - _part(x[..., 2], x[..., 2] + x[..., 5])
+                ratio(x[..., 1], x[..., 1] + x[..., 4]) - ratio(x[..., 2], x[..., 2] + x[..., 5])
             ),
         ),
     }
@@ -162,13 +162,7 @@ def compare(rows: ScoredRows, rival: Rival) -> tuple[dict[str, Any], NDArray[np.
 
 
 def _share(sums: Floats, part: int, whole: int) -> Floats:
-    return _part(sums[..., part], sums[..., whole])
-
-
-def _part(part: Floats, whole: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        result: Floats = np.asarray(part / whole, dtype=float)
-    return result
+    return ratio(sums[..., part], sums[..., whole])
 
 
 def _model_rival(
@@ -201,7 +195,7 @@ def _keywords(file: Path) -> list[str]:
         raise InputError(f"{file} is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
-    keywords = sorted({prepared for line in lines if (prepared := _prepared(line))})
+    keywords = sorted({word for line in lines if (word := prepared(line))})
     if not keywords:
         raise InputError(f"{file} holds no keywords; write one a line")
     return keywords
@@ -211,7 +205,7 @@ def _keyword_rival(
     name: str, keywords: Sequence[str], rows: ScoredRows, _: Progress | None
 ) -> Rival:
     pattern = re.compile("|".join(map(re.escape, keywords)))
-    found = [pattern.search(_prepared(text)) is not None for text in _texts(rows)]
+    found = [pattern.search(prepared(text)) is not None for text in _texts(rows)]
     return Rival(name, f"every post with one of {len(keywords):,} keywords", np.array(found))
 
 
@@ -222,10 +216,6 @@ def _tfidf_rival(
     rows: ScoredRows,
     _: Progress | None,
 ) -> Rival:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
     texts = _texts(rows)
     training, rejects, _model = read_rows(
         file,
@@ -236,8 +226,8 @@ def _tfidf_rival(
         keep_text=True,
     )
     learnt = _texts(training)
-    evaluated = {_prepared(text) for text in texts}
-    known = np.array([_prepared(text) in evaluated for text in learnt])
+    evaluated = {prepared(text) for text in texts}
+    known = np.array([prepared(text) in evaluated for text in learnt])
     if training.family is not None and rows.family is not None:
         present = [rows.family.names[code] for code in np.unique(rows.family.codes) if code >= 0]
         names = np.array([*training.family.names, ""], dtype=object)[training.family.codes]
@@ -248,12 +238,7 @@ def _tfidf_rival(
             f"{file}: TF-IDF needs posts of two labels to train on; {int(used.sum()):,} posts are "
             f"left, {int(known.sum()):,} were left out since their family or text is evaluated too"
         )
-    pipeline = make_pipeline(
-        TfidfVectorizer(
-            analyzer="char", ngram_range=(1, 4), sublinear_tf=True, preprocessor=_prepared
-        ),
-        LogisticRegression(C=10, max_iter=2000, class_weight="balanced"),
-    )
+    pipeline = tfidf(10.0)
     pipeline.fit([text for text, use in zip(learnt, used, strict=True) if use], training.gold[used])
     scores = pipeline.predict_proba(texts)
     classes: list[int] = pipeline.classes_.tolist()
@@ -269,6 +254,20 @@ def _tfidf_rival(
         how += f", {len(rejects):,} that could not be read"
     predicted = np.array(classes, dtype=np.int64)[scores.argmax(axis=1)]
     return Rival(f"TF-IDF on {file.name}", how, alarm, risk, predicted)
+
+
+def tfidf(strength: float) -> Any:
+    """Character n-gram TF-IDF with logistic regression; `strength` is scikit-learn's C."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(
+        TfidfVectorizer(
+            analyzer="char", ngram_range=(1, 4), sublinear_tf=True, preprocessor=prepared
+        ),
+        LogisticRegression(C=strength, max_iter=2000, class_weight="balanced"),
+    )
 
 
 class _Unscored:
@@ -295,5 +294,6 @@ def _texts(rows: ScoredRows) -> list[str]:
     return texts
 
 
-def _prepared(text: str) -> str:
+def prepared(text: str) -> str:
+    """As keywords and TF-IDF read a text: normalised, in lower case."""
     return normalise(text).text.lower().strip()

@@ -19,7 +19,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from riskclf.intervals import Intervals, precision_at
+from riskclf.intervals import Intervals, precision_at, ratio
 from riskclf.scored import DECISIONS
 
 if TYPE_CHECKING:
@@ -368,18 +368,12 @@ def _diagonal(square: Floats) -> Floats:
 
 
 def _precision(square: Floats) -> Floats:
-    return _divided(_diagonal(square), square.sum(axis=-2))
+    return ratio(_diagonal(square), square.sum(axis=-2))
 
 
 def _recall(square: Floats) -> Floats:
-    return _divided(_diagonal(square), square.sum(axis=-1))
+    return ratio(_diagonal(square), square.sum(axis=-1))
 
 
 def _f1(square: Floats) -> Floats:
-    return _divided(2 * _diagonal(square), square.sum(axis=-1) + square.sum(axis=-2))
-
-
-def _divided(part: Floats, whole: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        result: Floats = part / whole
-    return result
+    return ratio(2 * _diagonal(square), square.sum(axis=-1) + square.sum(axis=-2))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-__all__ = ["MIN_FAMILIES", "Intervals", "mcnemar", "precision_at", "wilson"]
+__all__ = ["MIN_FAMILIES", "Intervals", "mcnemar", "precision_at", "ratio", "wilson"]
 
 MIN_FAMILIES = 40
 """From this many on, families are drawn; fewer say too little about how families differ."""
@@ -97,7 +97,7 @@ class Intervals:
         low, high = wilson(share * effective, effective)
         if families is not None and families >= MIN_FAMILIES:
             table = np.stack([self.table(hits), self.table(of)], axis=1)
-            draws = self._draws(table, lambda sums: _ratio(sums[..., 0], sums[..., 1]))
+            draws = self._draws(table, lambda sums: ratio(sums[..., 0], sums[..., 1]))
             below, above = np.nanpercentile(draws, _TAILS)
             low, high = min(low, float(below)), max(high, float(above))
             spread = float(np.nanvar(draws))
@@ -225,8 +225,8 @@ def mcnemar(ours: Flags, theirs: Flags) -> dict[str, Any]:
     }
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """`part` / `whole`, nan where that is 0 / 0."""
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """`part` / `whole` of any one shape, nan where that is 0 / 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         result: Floats = np.asarray(part / whole, dtype=float)
     return result

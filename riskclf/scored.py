@@ -150,14 +150,15 @@ class ScoredRows:
     @property
     def risky(self) -> NDArray[np.bool_]:
         """Rows whose gold label is a risk."""
-        risks = [self.labels.index(label) for label in self.risk_labels]
-        return np.isin(self.gold, risks)
+        return self._is_risk(self.gold)
 
     @property
     def predicted_risky(self) -> NDArray[np.bool_]:
         """Rows that were given a risk label."""
-        risks = [self.labels.index(label) for label in self.risk_labels]
-        return np.isin(self.predicted, risks)
+        return self._is_risk(self.predicted)
+
+    def _is_risk(self, label: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.isin(label, [self.labels.index(name) for name in self.risk_labels])
 
     def only(self, rows: NDArray[np.bool_]) -> ScoredRows:
         """The chosen rows; `rows` has shape (rows,)."""

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from riskclf import Label, Prediction, evaluate
+from riskclf.comparison import tfidf
 from riskclf.errors import FormatError
 from tests.tiny_base import write_corpus, write_manifest
 from training.ablations import RESULTS as ABLATIONS
-from training.baselines import Keywords, macro_f1, tfidf
+from training.baselines import Keywords, macro_f1
 from training.corpora import Corpora
 from training.dataset import CONTENT_RULES, Post, load_posts
 from training.report import (

@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.feature_extraction.text import CountVectorizer
 
+from riskclf.comparison import prepared, tfidf
 from riskclf.figures import label_figures
 from riskclf.labels import Label
-from riskclf.text import normalise
 from training.dataset import Post, load_posts
 
-__all__ = ["Keywords", "baseline_rows", "macro_f1", "predictions", "tfidf"]
+__all__ = ["Keywords", "baseline_rows", "macro_f1", "predictions"]
 
 LABELS = tuple(map(str, Label))
 
@@ -38,7 +36,7 @@ class Keywords:
     def fit(self, texts: Sequence[str], labels: Sequence[str]) -> Keywords:
         """Choose the `count` n-grams of each risky label with the highest log-odds ratio."""
         self._grams = CountVectorizer(
-            analyzer="char", ngram_range=(2, 5), binary=True, min_df=3, preprocessor=_prepared
+            analyzer="char", ngram_range=(2, 5), binary=True, min_df=3, preprocessor=prepared
         )
         present = self._grams.fit_transform(texts)
         kinds = np.array(labels)
@@ -63,26 +61,12 @@ class Keywords:
         ]
 
 
-def tfidf(strength: float) -> Any:
-    """Character n-gram TF-IDF with logistic regression; `strength` is scikit-learn's C."""
-    return make_pipeline(
-        TfidfVectorizer(
-            analyzer="char", ngram_range=(1, 4), sublinear_tf=True, preprocessor=_prepared
-        ),
-        LogisticRegression(C=strength, max_iter=2000, class_weight="balanced"),
-    )
-
-
 def macro_f1(model: Any, posts: Sequence[Post]) -> float:
     """Macro-F1 over the three labels; soft posts are left out."""
     hard = [post for post in posts if len(post.target) == 1]
     right = np.array([LABELS.index(post.kind) for post in hard])
     given = np.array([LABELS.index(x) for x in model.predict([post.text for post in hard])])
     return float(label_figures(LABELS, right, given)["macro"]["f1"]["value"])
-
-
-def _prepared(text: str) -> str:
-    return normalise(text).text.lower()
 
 
 def fitted(posts: Sequence[Post]) -> Iterator[tuple[str, str, Any, float]]:

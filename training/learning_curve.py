@@ -24,10 +24,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from transformers import BertModel
 
+from riskclf.comparison import tfidf
 from riskclf.encoder import length_sorted_batches, pad
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
-from training.baselines import tfidf
 from training.dataset import Post, load_posts
 
 __all__ = ["curve", "subset", "vectors"]

@@ -21,7 +21,7 @@ import typer
 
 from riskclf import Evaluation, Label, RiskClassifier, evaluate
 from riskclf.figures import ALARMS, figures_of, intervals_of
-from riskclf.intervals import precision_at, wilson
+from riskclf.intervals import Intervals, precision_at, wilson
 from riskclf.scored import Coded, ScoredRows
 from training.ablations import RESULTS as ABLATIONS
 from training.ablations import VARIANTS
@@ -197,16 +197,7 @@ def _is(column: Coded | None, name: str) -> Any:
 
 
 def _proportion(hits: Any) -> dict[str, Any]:
-    low, high = wilson(int(hits.sum()), len(hits))
-    share = float(hits.mean())
-    return {
-        "hits": int(hits.sum()),
-        "of": len(hits),
-        "value": share,
-        "low": low,
-        "high": high,
-        "effective": float(len(hits)),
-    }
+    return Intervals(len(hits)).proportion(hits, np.ones(len(hits), dtype=bool))
 
 
 def _percent(figure: Mapping[str, Any]) -> str:
