@@ -22,16 +22,22 @@ from riskclf.labels import Label, Prediction
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
     from riskclf.evaluation import Evaluation, evaluate
+    from riskclf.finetuning import FineTuning, finetune
+    from riskclf.suggestion import Suggestions, suggest
 
 __all__ = [
     "Evaluation",
+    "FineTuning",
     "Label",
     "Prediction",
     "RiskClassifier",
     "RiskclfError",
+    "Suggestions",
     "__version__",
     "evaluate",
+    "finetune",
     "metric_path",
+    "suggest",
 ]
 
 __version__ = "0.1.0"
@@ -52,6 +58,14 @@ def __getattr__(name: str) -> Any:
         from riskclf import evaluation
 
         return getattr(evaluation, name)
+    if name in ("FineTuning", "finetune"):
+        from riskclf import finetuning
+
+        return getattr(finetuning, name)
+    if name in ("Suggestions", "suggest"):
+        from riskclf import suggestion
+
+        return getattr(suggestion, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from importlib import metadata
 from itertools import islice
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 from riskclf import __version__, artifact
 from riskclf.artifact import Artifact
 from riskclf.decide import OperatingPoint, decide, prior_shift, probabilities
-from riskclf.errors import NotText, OperatingPointError
+from riskclf.errors import NotText, OperatingPointError, RegressionWarning
 from riskclf.labels import Prediction
 from riskclf.text import NORMALISER_VERSION
 from riskclf.tokens import dictionary_version
@@ -37,12 +39,15 @@ class RiskClassifier:
 
         Args:
             loaded: the model.
-            point: decides on the risk after `shift`; None is the model's first.
+            point: decides on the risk after `shift`; None is the model's first. A model without
+                risk labels has none and takes none.
             shift: added to the log-odds of the risk, see `riskclf.decide.prior_shift`.
         """
         card = loaded.card
         self._artifact = loaded
-        self._point = point or _named_point(card.operating_points, None).shifted(shift)
+        self._point = None
+        if card.risk_labels:
+            self._point = point or _named_point(card.operating_points, None).shifted(shift)
         self._shift = np.array([shift * (label in card.risk_labels) for label in card.labels])
 
     @classmethod
@@ -76,9 +81,22 @@ class RiskClassifier:
             ArtifactError: the model is missing, damaged, or computes something else here.
             TokenizerError: its tokenizer or its dictionary cannot be used.
             InputError: `prevalence` does not lie between 0 and 1.
-            OperatingPointError: there is no such operating point, or the thresholds are not usable.
+            OperatingPointError: there is no such operating point, the thresholds are not usable, or
+                the model has no risk labels, so that there is nothing for these three to decide.
+
+        Warns:
+            RegressionWarning: the model was fine-tuned and not accepted.
         """
         loaded = artifact.load(path_or_id, device=device, batch_size=batch_size)
+        if not loaded.card.accepted:
+            warnings.warn(_not_accepted(loaded), RegressionWarning, stacklevel=2)
+        if not loaded.card.risk_labels:
+            if (prevalence, operating_point, thresholds) != (None, None, None):
+                raise OperatingPointError(
+                    f"{loaded.directory} has no risk labels: it takes no prevalence, no operating "
+                    "point and no thresholds; leave them out"
+                )
+            return cls(loaded)
         shift = 0.0
         if prevalence is not None:
             shift = prior_shift(loaded.card.prevalence, prevalence)
@@ -151,7 +169,7 @@ class RiskClassifier:
             "model": str(loaded.directory),
             "fingerprint": self.fingerprint,
             "device": str(loaded.encoder.device),
-            "thresholds": {"flag": self._point.flag, "review": self._point.review},
+            "thresholds": None if self._point is None else asdict(self._point),
             "max_tokens": loaded.tokenizer.max_tokens,
             "parameters": loaded.encoder.model.num_parameters(),
             "versions": {
@@ -191,8 +209,12 @@ class RiskClassifier:
                 for _ in encoding.windows
             ]
             # Of a long post the riskier part counts: nothing can be hidden behind a long opening.
+            # Without risk labels it is the head.
             risk, scores, label = max(
-                ((sum(scores[x] for x in card.risk_labels), scores, x) for scores, x in readings),
+                (
+                    (sum((scores[x] for x in card.risk_labels), 0.0), scores, x)
+                    for scores, x in readings
+                ),
                 key=lambda found: found[0],
             )
             predictions.append(
@@ -205,6 +227,16 @@ class RiskClassifier:
                 )
             )
         return predictions
+
+
+def _not_accepted(loaded: Artifact) -> str:
+    reports = [name for name in loaded.manifest["files"] if name.endswith(".md")]
+    here = [str(loaded.directory / name) for name in reports if (loaded.directory / name).is_file()]
+    where = f"read {here[0]}" if here else "its report is not beside it, ask whoever made it"
+    return (
+        f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
+        f"model before it found: {where}"
+    )
 
 
 def _named_point(points: Mapping[str, OperatingPoint], name: str | None) -> OperatingPoint:

@@ -1,7 +1,7 @@
-"""The command line: `riskclf predict`, `riskclf evaluate` and `riskclf info`.
+"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest` and `info`.
 
-Exit status: 0 all is well; 1 finished, but some rows were rejected; 2 usage or another error;
-130 stopped with Ctrl-C.
+Exit status: 0 all is well; 1 finished, but some rows were rejected; 2 usage or another error; 3 a
+fine-tuned model is not accepted; 130 stopped with Ctrl-C.
 
 Posts go to standard output or to `--output`, nowhere else. Standard error has the progress, the
 summary and one-line messages, none of which holds text of a post.
@@ -15,6 +15,7 @@ import os
 import sys
 import time
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,7 +30,7 @@ from rich.table import Table
 from rich.text import Text
 
 import riskclf
-from riskclf.errors import InputError, RiskclfError
+from riskclf.errors import InputError, RegressionWarning, RiskclfError
 from riskclf.tables import (
     Journal,
     Reject,
@@ -44,6 +45,7 @@ from riskclf.tables import (
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
     from riskclf.labels import Prediction
+    from riskclf.suggestion import Term
 
 __all__ = ["app", "main"]
 
@@ -74,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = app(args=arguments, prog_name="riskclf", standalone_mode=False)
+        with _warning_in_one_line():
+            status = app(args=arguments, prog_name="riskclf", standalone_mode=False)
     except RiskclfError as error:
         return _failed(str(error))
     except OSError as error:
@@ -95,6 +98,23 @@ def load_classifier(
     from riskclf.classifier import RiskClassifier
 
     return RiskClassifier.load(model, device=device, batch_size=batch_size, **decisions)
+
+
+@contextmanager
+def _warning_in_one_line() -> Iterator[None]:
+    """Tell that a model was not accepted in one line, not as Python shows a warning."""
+    shown = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
+        if issubclass(category, RegressionWarning):
+            print(f"warning: {_visible(str(message))}", file=sys.stderr)
+        else:
+            shown(message, category, *place, **options)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RegressionWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _print_version(wanted: bool) -> None:
@@ -369,6 +389,240 @@ def evaluate(
 
 
 @app.command()
+def finetune(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Labelled posts: a .csv, .tsv, .jsonl, .ndjson or .parquet file, or JSON Lines on "
+            "standard input (-). 16 posts of a new term will do, half of them innocent.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            help="Where to write the model, with its report (finetuning.md, finetuning.json).",
+        ),
+    ],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR_OR_ID",
+            help="Where to start from, instead of the packaged model: a riskclf model, or any BERT "
+            "with MeCab words and WordPiece, such as tohoku-nlp/bert-base-japanese-v3.",
+        ),
+    ] = None,
+    natural: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Ordinary posts of yours, without labels: how many are flagged before and after.",
+        ),
+    ] = None,
+    risk_labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL,...",
+            help="The model gets the labels of DATA, and these of them are risks (or: none). "
+            "Without it, the base's labels stay.",
+        ),
+    ] = None,
+    new_words: Annotated[
+        bool,
+        typer.Option(
+            "--new-words",
+            help="Give words that the tokenizer shatters, in five or more posts, tokens of their "
+            "own, if that helps on held-out posts. Takes twice as long.",
+        ),
+    ] = False,
+    accept_regression: Annotated[
+        bool,
+        typer.Option(
+            "--accept-regression",
+            help="Accept the model even if it has become worse on old posts; it is recorded.",
+        ),
+    ] = False,
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="YOURS=OURS",
+            help="A label of DATA, and what the model calls it (or unclear). May be repeated.",
+        ),
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="The column that holds the posts.")] = "text",
+    label_column: Annotated[
+        str, typer.Option(help="The column that holds the right labels.")
+    ] = "label",
+    family_column: OptionalColumn = None,
+    seed: Annotated[int, typer.Option(help="Of the folds and the order of the posts.")] = 0,
+) -> None:
+    """Teach a model new posts, and check that it forgets nothing.
+
+    Cross-validation says how good such a model is on posts that it has not seen; then it is trained
+    on all of them, and compared with the model before: on the new posts, on old ones of ours, and
+    on yours of --natural. If it has become worse, it is written as not accepted.
+
+    A run that was stopped or killed goes on when the same command is given again. DIR holds the
+    model of before until the new one is whole.
+
+    Exit status: 0 accepted, 1 accepted but some rows were rejected (DIR.rejects.csv lists them), 2
+    usage or another error, 3 not accepted, 130 stopped with Ctrl-C.
+    """
+    place = Path(output)
+    mapped = dict(_pair(item) for item in label_map or [])
+    risks = None
+    if risk_labels is not None:
+        risks = [] if risk_labels == "none" else risk_labels.split(",")
+    console = _Console(stderr=True)
+    with _stoppable() as hint:
+        from riskclf import gate
+        from riskclf.finetuning import finetune as teach
+        from riskclf.scored import Columns
+
+        hint.text = "stopped; the same command goes on"
+        result = teach(
+            data,
+            base,
+            output=place,
+            columns=Columns(text_column, label_column, family=family_column),
+            label_map=mapped,
+            natural=natural,
+            risk_labels=risks,
+            new_words=new_words,
+            accept_regression=accept_regression,
+            seed=seed,
+            progress=console.is_terminal,
+            log=lambda line: _note(console, line),
+        )
+        for line in gate.lines(result.report):
+            print(_visible(line))
+        with _Rejects(_beside(place, ".rejects.csv")) as rejected:
+            for reject in result.rejects:
+                rejected.add(reject)
+            rejected.commit()
+        rejected.report(console)
+        _note(console, f"model written to {place}, its report to {place / 'finetuning.md'}")
+    if not result.accepted:
+        raise typer.Exit(3)
+    if result.rejects:
+        raise typer.Exit(1)
+
+
+@app.command()
+def suggest(
+    posts: Annotated[
+        str,
+        typer.Argument(
+            metavar="POSTS",
+            help="Posts that you hold: a .csv, .tsv, .jsonl, .ndjson or .parquet file, or JSON "
+            "Lines on standard input (-). No labels are needed.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Write the chosen posts: all columns of the input, an empty label to fill in "
+            "(unless there is such a column), the prediction's columns prefixed riskclf_, and "
+            "suggested_because. The suffix says the format. Rows that cannot be read are listed "
+            "in FILE.rejects.csv.",
+        ),
+    ],
+    n: Annotated[int, typer.Option("--n", min=1, help="How many posts.")] = 50,
+    model: Model = None,
+    labelled: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Posts that were labelled before: none of them, and none that is nearly the same, "
+            "is suggested.",
+        ),
+    ] = None,
+    terms: Annotated[
+        bool,
+        typer.Option(
+            "--terms",
+            help="Also show up to 20 terms whose use has risen against --reference, each in five "
+            "posts or more. They are a lead for a person (how are these words used?), not a list "
+            "of coded words. Handles and links are left out.",
+        ),
+    ] = False,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Older posts to compare the terms with."),
+    ] = None,
+    terms_output: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the terms to a table, too.")
+    ] = None,
+    text_column: Annotated[
+        str, typer.Option(help="The column that holds the posts, in every file.")
+    ] = "text",
+    device: Annotated[
+        str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1 ...")
+    ] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Posts that are computed at a time.")] = 64,
+) -> None:
+    """Choose posts that are worth a person's time to label.
+
+    It shows posts of a file that you hold. It does not rank authors.
+
+    Four fifths are posts that the model is unsure about, all of them different; a fifth is drawn
+    at random, to show what it is wrongly sure about. Label without looking at the riskclf_
+    columns. The file then goes to `riskclf evaluate` or `riskclf finetune` as it is. As unsure
+    posts are the hard ones, `riskclf evaluate --slice-column suggested_because` tells the random
+    ones apart.
+
+    Exit status: 0 all is well, 1 finished but some rows were rejected, 2 usage or another error,
+    130 stopped with Ctrl-C.
+    """
+    if terms != (reference is not None):
+        raise InputError("give both --terms and --reference, or neither")
+    if terms_output is not None and not terms:
+        raise InputError("--terms-output needs --terms (see --help)")
+    place = Path(output)
+    places = {
+        "the output": place,
+        "the rejects file": _beside(place, ".rejects.csv"),
+        "the terms file": None if terms_output is None else Path(terms_output),
+    }
+    _check_apart(places, (posts, labelled, reference))
+    with _stoppable():
+        from riskclf.suggestion import suggest as choose
+
+        console = _Console(stderr=True)
+        classifier = load_classifier(model, device, batch_size, {})
+        with _ReadingMeter(console) as meter:
+            result = choose(
+                posts,
+                model=classifier,
+                n=n,
+                text_column=text_column,
+                labelled=labelled,
+                terms=terms,
+                reference=reference,
+                progress=meter.show,
+            )
+        with _Rejects(places["the rejects file"]) as rejected:
+            for reject in result.rejects:
+                rejected.add(reject)
+            result.save(place)
+            if terms_output is not None:
+                result.save_terms(terms_output)
+            rejected.commit()
+        if terms:
+            _print_terms(result.terms)
+        for line in result.notes:
+            _note(console, line)
+        rejected.report(console)
+        for reason, count in result.reasons().items():
+            _note(console, f"{count:,} {reason}")
+        _note(console, f"{len(result.rows):,} posts written to {place}")
+    if result.rejects:
+        raise typer.Exit(1)
+
+
+@app.command()
 def info(
     model: Model = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -543,6 +797,25 @@ def _check_report_place(place: Path, data: str) -> None:
         raise InputError(f"{data} lies in the output directory {place}; choose another directory")
 
 
+def _check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | None]) -> None:
+    """Refuse tables to write that could not be written, or would destroy a file that is read."""
+    taken = {Path(name).resolve(): name for name in inputs if name not in (None, "-")}
+    for what, place in outputs.items():
+        if place is None:
+            continue
+        format_of(place)
+        if not place.parent.is_dir():
+            raise InputError(f"{place}: the directory {place.parent} does not exist; make it first")
+        if place.is_dir():
+            raise InputError(f"{place} is a directory; name a file in it")
+        for path in (place, _beside(place, ".partial")):
+            if path.resolve() in taken:
+                raise InputError(
+                    f"{what} {place} would overwrite {taken[path.resolve()]}; choose another name"
+                )
+        taken[place.resolve()] = what
+
+
 def _pair(item: str) -> tuple[str, str]:
     yours, equals, ours = item.rpartition("=")
     if not (yours and equals and ours):
@@ -711,6 +984,32 @@ def _print_posts(shown: list[_Shown], labels: Sequence[str]) -> None:
         ]
         table.add_row(*([Text(str(post.number))] if numbered else []), *cells)
     console.print(table)
+
+
+def _print_terms(terms: Sequence[Term]) -> None:
+    if not terms:
+        print("no term has surely risen against the reference")
+        return
+    sized = sys.stdout.isatty() or "COLUMNS" in os.environ
+    table = Table(
+        title="terms that have risen: how are they used?",
+        caption="a lead for a person, not a list of coded words; of thousands some rise by chance",
+    )
+    table.add_column("term", overflow="fold")
+    for name in ("posts here", "in the reference", "times as frequent", "95 % interval"):
+        table.add_column(name, justify="right")
+    for term in terms:
+        interval = (
+            f"from {term.low:.1f}" if term.high is None else f"{term.low:.1f} to {term.high:.1f}"
+        )
+        table.add_row(
+            Text(_visible(term.term)),
+            f"{term.posts:,} of {term.of:,}",
+            f"{term.reference_posts:,} of {term.reference_of:,}",
+            "only here" if term.times is None else f"{term.times:.1f}",
+            interval,
+        )
+    _Console(width=None if sized else 120).print(table)
 
 
 def _print_summary(console: Console, tally: _Tally, labels: Sequence[str]) -> None:

@@ -96,11 +96,15 @@ def probabilities(
     return result
 
 
-def decide(risk: float, unknown_share: float, point: OperatingPoint) -> Decision:
-    """What to do with a post: `flag`, `review` or `clear`."""
-    if risk >= point.flag:
+def decide(risk: float, unknown_share: float, point: OperatingPoint | None) -> Decision:
+    """What to do with a post: `flag`, `review` or `clear`.
+
+    Without an operating point, as for a model that has no risk labels, only whether the post could
+    be read decides.
+    """
+    if point is not None and risk >= point.flag:
         return "flag"
-    if risk >= point.review or unknown_share >= UNREADABLE_SHARE:
+    if (point is not None and risk >= point.review) or unknown_share >= UNREADABLE_SHARE:
         return "review"
     return "clear"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
-__all__ = ["TorchEncoder", "length_sorted_batches", "pad"]
+__all__ = ["TorchEncoder", "length_sorted_batches", "pad", "quietly"]
 
 
 def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> dict[str, torch.Tensor]:
@@ -75,10 +76,40 @@ class TorchEncoder:
 
     def logits(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Logits of each sequence of ids, float32 of shape (sequences, labels), in their order."""
-        result = np.zeros((len(sequences), self.model.config.num_labels), dtype=np.float32)
+        width = self.model.config.num_labels
+        return self._computed(sequences, width, lambda batch: self.model(**batch).logits)
+
+    def vectors(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Sentence vectors, BERT's pooler on [CLS]: float32 of shape (sequences, hidden size)."""
+        width, encoder = self.model.config.hidden_size, self.model.base_model
+        return self._computed(sequences, width, lambda batch: encoder(**batch).pooler_output)
+
+    def _computed(
+        self,
+        sequences: Sequence[Sequence[int]],
+        width: int,
+        compute: Callable[[dict[str, torch.Tensor]], torch.Tensor],
+    ) -> NDArray[np.float32]:
+        result = np.zeros((len(sequences), width), dtype=np.float32)
         with torch.inference_mode():
             for indices in length_sorted_batches(sequences, self.batch_size):
                 batch = pad([sequences[index] for index in indices], self._pad_id)
-                output = self.model(**{name: x.to(self.device) for name, x in batch.items()})
-                result[indices] = output.logits.float().cpu().numpy()
+                output = compute({name: x.to(self.device) for name, x in batch.items()})
+                result[indices] = output.float().cpu().numpy()
         return result
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """transformers shows a bar for every load and save, and lists the weights that do not fit."""
+    from transformers.utils import logging
+
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

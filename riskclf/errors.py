@@ -16,7 +16,8 @@
      │    ├── ColumnNotFound         a named column is missing
      │    ├── EvaluationError        labelled posts do not allow what was asked
      │    └── NotText                a single post is not a str
-     └── MissingExtra                an optional dependency is not installed
+     ├── MissingExtra                an optional dependency is not installed
+     └── RegressionWarning           only warned of: the model was not accepted
 
 Every message is one line for people: it names the file, the row and the column where there are
 any, and says what to do. No message contains the text of a post.
@@ -37,6 +38,7 @@ __all__ = [
     "MissingExtra",
     "NotText",
     "OperatingPointError",
+    "RegressionWarning",
     "RiskclfError",
     "TokenizerError",
     "UnsupportedTokenizer",
@@ -101,3 +103,10 @@ class NotText(InputError, TypeError):
 
 class MissingExtra(RiskclfError, ImportError):
     """An optional dependency is needed; the message holds the command that installs it."""
+
+
+class RegressionWarning(RiskclfError, UserWarning):
+    """The model was fine-tuned and not accepted, because it has lost what it found before.
+
+    It is warned of, not raised, unless warnings are made errors (`python -W error`).
+    """

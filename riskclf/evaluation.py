@@ -248,7 +248,7 @@ def _notes(rows: ScoredRows, figures: Mapping[str, Any]) -> list[str]:
             f"{rows.blank:,} posts are empty. They count like any other: leave them out if they "
             "are not posts."
         )
-    if counts["unclear"]:
+    if counts["unclear"] and rows.risk_labels:
         notes.append(
             f"{counts['unclear']:,} unclear posts have no right answer: they count for the "
             "workload, and in the section on unclear posts."
@@ -259,7 +259,7 @@ def _notes(rows: ScoredRows, figures: Mapping[str, Any]) -> list[str]:
                 f"No post has the label {label}: its recall is unknown, and the macro figures "
                 "mean little."
             )
-    if not counts["risky"] or not counts["benign"]:
+    if rows.risk_labels and (not counts["risky"] or not counts["benign"]):
         which = "benign" if counts["risky"] else "risky"
         notes.append(
             f"There are no {which} posts: curves, areas and thresholds need both, and are left out."

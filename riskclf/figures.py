@@ -61,21 +61,30 @@ def intervals_of(rows: ScoredRows) -> Intervals:
 
 
 def figures_of(rows: ScoredRows, prevalence: float | None = None) -> dict[str, Any]:
-    """All figures of one model on one set of rows; `prevalence` is the stream's, if it is known."""
+    """All figures of one model on one set of rows; `prevalence` is the stream's, if it is known.
+
+    Without risk labels nothing is told of alarms: operating_points, other_risk_label and unclear
+    are not there, calibration and curve are empty, and a slice has its accuracy only.
+    """
     intervals = intervals_of(rows)
     named = {"slices": rows.slice, "languages": rows.language}
+    alarms: dict[str, Any] = {}
+    if rows.risk_labels:
+        alarms = {
+            "operating_points": {
+                name: alarm_figures(rows, rows.decision >= lowest, intervals, prevalence)
+                for name, lowest in ALARMS.items()
+            },
+            "other_risk_label": intervals.proportion(
+                rows.gold != rows.predicted, rows.risky & rows.predicted_risky
+            ),
+            "unclear": _unclear(rows, intervals),
+        }
     return {
         "counts": _counts(rows, intervals),
         **label_figures(rows.labels, rows.gold, rows.predicted, rows.weight, intervals),
         "areas": _areas(rows),
-        "operating_points": {
-            name: alarm_figures(rows, rows.decision >= lowest, intervals, prevalence)
-            for name, lowest in ALARMS.items()
-        },
-        "other_risk_label": intervals.proportion(
-            rows.gold != rows.predicted, rows.risky & rows.predicted_risky
-        ),
-        "unclear": _unclear(rows, intervals),
+        **alarms,
         "calibration": _calibration(rows, intervals),
         "curve": curve(rows.risky[rows.clearly], rows.risk[rows.clearly], _weight(rows)),
         **{name: _slices(rows, column) for name, column in named.items() if column is not None},
@@ -227,7 +236,7 @@ def _areas(rows: ScoredRows) -> dict[str, Any]:
     """Areas under the PR curve (average precision) and the ROC curve; None with one class only."""
     hard = rows.clearly
     weight = _weight(rows)
-    wanted = {"risk": (rows.risky[hard], rows.risk[hard])}
+    wanted = {"risk": (rows.risky[hard], rows.risk[hard])} if rows.risk_labels else {}
     for index, label in enumerate(rows.labels):
         wanted[label] = (rows.gold[hard] == index, rows.scores[hard, index])
     areas: dict[str, Any] = {}
@@ -267,7 +276,7 @@ def _calibration(rows: ScoredRows, intervals: Intervals) -> dict[str, Any]:
     Broecker and Smith 2007; 1,000 draws; within a bin rows count as equally risky).
     """
     hard, risky = rows.clearly, rows.risky
-    if not hard.any():
+    if not rows.risk_labels or not hard.any():
         return {"bins": [], "ece": None, "ece_p_value": None, "brier": None}
     bin_of = np.minimum((rows.risk * _BINS).astype(int), _BINS - 1)
     weight = np.ones(len(rows)) if rows.weight is None else rows.weight
@@ -327,13 +336,15 @@ def _slices(rows: ScoredRows, column: Coded) -> dict[str, Any]:
         alarm = part.decision >= DECISIONS.index("review")
         flag = part.decision >= DECISIONS.index("flag")
         benign = part.clearly & ~part.risky
-        shares = {
-            "recall": intervals.proportion(alarm, part.risky),
-            "recall_flag": intervals.proportion(flag, part.risky),
-            "false_positive_rate": intervals.proportion(alarm, benign),
-            "false_positive_rate_flag": intervals.proportion(flag, benign),
-            "accuracy": intervals.proportion(part.gold == part.predicted, part.clearly),
-        }
+        shares = {}
+        if rows.risk_labels:
+            shares = {
+                "recall": intervals.proportion(alarm, part.risky),
+                "recall_flag": intervals.proportion(flag, part.risky),
+                "false_positive_rate": intervals.proportion(alarm, benign),
+                "false_positive_rate_flag": intervals.proportion(flag, benign),
+            }
+        shares["accuracy"] = intervals.proportion(part.gold == part.predicted, part.clearly)
         result[name] = {
             "counts": _counts(part, intervals),
             **shares,

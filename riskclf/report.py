@@ -110,8 +110,23 @@ def _title(figures: Figures) -> str:
     return f"Evaluation on {name}" if name else "Evaluation"
 
 
+def _has_risks(figures: Figures) -> bool:
+    """False for a model without risk labels, of which nothing is said about alarms."""
+    return "operating_points" in figures
+
+
 def _in_short(figures: Figures) -> Section:
     counts = figures["counts"]
+    if not _has_risks(figures):
+        return Section(
+            "In short",
+            [
+                f"Measured on {counts['rows']:,} labelled posts, {counts['unclear']:,} of them "
+                "unclear. The model has no risk labels: it flags nothing.",
+                f"The most probable label is right for {_share(figures['accuracy'])} of the posts; "
+                f"macro-F1 is {_range(figures['macro']['f1'])}.",
+            ],
+        )
     looked, flagged = (figures["operating_points"][x] for x in ("flag_or_review", "flag"))
     lines = [
         f"Measured on {counts['rows']:,} labelled posts: {counts['risky']:,} risky, "
@@ -150,7 +165,7 @@ def _in_short(figures: Figures) -> Section:
 
 def _stream(figures: Figures) -> Section:
     prevalence = figures["stream"]["prevalence"]
-    if prevalence is None:
+    if prevalence is None or not _has_risks(figures):
         return Section("What it means on your stream")
     rows = [
         (name.replace("_", " "), _range(found["precision_at_prevalence"]), _odds(found))
@@ -231,11 +246,13 @@ def _thresholds(figures: Figures) -> Section:
 
 def _comparisons(figures: Figures) -> Iterable[Section]:
     for number, x in enumerate(figures["comparisons"], start=1):
-        names = {
-            "recall": "risky posts found",
-            "false_positive_rate": "benign posts raised in vain",
-            "precision": "alarms that are right",
-        }
+        names = {}
+        if _has_risks(figures):
+            names = {
+                "recall": "risky posts found",
+                "false_positive_rate": "benign posts raised in vain",
+                "precision": "alarms that are right",
+            }
         rows = [
             (words, _share(x["ours"][name]), _share(x["theirs"][name]), _points(x, name))
             for name, words in names.items()
@@ -253,6 +270,7 @@ def _comparisons(figures: Figures) -> Iterable[Section]:
                 f"{test['p_value']:.3g}",
             )
             for name, test in x["mcnemar"].items()
+            if name == "label" or _has_risks(figures)
         ]
         yield Section(
             f"Compared with {x['name']}",
@@ -275,6 +293,8 @@ def _comparisons(figures: Figures) -> Iterable[Section]:
 
 def _weak_spots(figures: Figures) -> Section:
     """Parts whose interval lies wholly on the wrong side of the figure for all posts."""
+    if not _has_risks(figures):
+        return _weakly_labelled(figures)
     everywhere = figures["operating_points"]["flag_or_review"]
     weak: list[str] = []
     small: list[str] = []
@@ -291,6 +311,24 @@ def _weak_spots(figures: Figures) -> Section:
                 continue  # few, but enough to see that it is worse
             if shares and set(shares) <= set(found["too_small"]):
                 small.append(name)
+    return _weak(figures, weak, small)
+
+
+def _weakly_labelled(figures: Figures) -> Section:
+    """The same for a model without risk labels: by how many posts are labelled right."""
+    weak: list[str] = []
+    small: list[str] = []
+    for kind, word in (("slices", "slice"), ("languages", "language")):
+        for name, found in figures.get(kind, {}).items():
+            accuracy = found["accuracy"]
+            if accuracy["of"] and accuracy["high"] < figures["accuracy"]["value"]:
+                weak.append(f"{word} {name}: only {_share(accuracy)} of the posts are right.")
+            elif accuracy["of"] and "accuracy" in found["too_small"]:
+                small.append(name)
+    return _weak(figures, weak, small)
+
+
+def _weak(figures: Figures, weak: Sequence[str], small: Sequence[str]) -> Section:
     lines = list(weak)
     if weak:
         lines.append("Of many parts, some one in forty looks worse than it is, by chance alone.")
@@ -334,6 +372,8 @@ def _labels(figures: Figures) -> Section:
 
 
 def _operating_points(figures: Figures) -> Section:
+    if not _has_risks(figures):
+        return Section("What is put before a person")
     points = figures["operating_points"]
     rows: list[tuple[str, ...]] = [
         (words, *(_share(point[name]) for point in points.values()))
@@ -361,6 +401,12 @@ def _operating_points(figures: Figures) -> Section:
 def _slices(figures: Figures) -> Iterable[Section]:
     for kind, title in (("slices", "By slice"), ("languages", "By language")):
         parts = figures.get(kind, {})
+        if not _has_risks(figures):
+            labelled = [(name, _judged(x, "accuracy")) for name, x in parts.items()]
+            yield Section(
+                title, [], [Table("Labels", ("", "label right"), labelled)] if parts else []
+            )
+            continue
         rows = [
             (
                 name,
@@ -380,6 +426,8 @@ def _kinds(figures: Figures) -> Iterator[str]:
 
 
 def _unclear(figures: Figures) -> Section:
+    if not _has_risks(figures):
+        return Section("Unclear posts")
     found = figures["unclear"]
     if not found["all"]["flag"]["of"]:
         return Section("Unclear posts")

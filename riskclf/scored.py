@@ -36,6 +36,9 @@ __all__ = [
     "Columns",
     "Data",
     "ScoredRows",
+    "Source",
+    "Target",
+    "TargetReader",
     "read_rows",
 ]
 
@@ -195,7 +198,7 @@ def read_rows(
         EvaluationError: no row can be used.
     """
     with ExitStack() as stack:
-        source = _Source(data, stack)
+        source = Source(data, stack)
         prefix = None if model is not None else _prediction_prefix(source.columns, columns)
         if prefix is None:
             model = model or load_default()
@@ -210,7 +213,7 @@ def read_rows(
                 for name in source.columns
                 if name.startswith(f"{prefix}score_")
             )
-            collector = _Collector(labels, (), columns, label_map)
+            collector = _Collector(labels, None, columns, label_map)
         source.require((*needed, *columns.named()))
         collector.keep_text, collector.needs_text = keep_text, columns.text in needed
         collector.weighted = columns.optional("weight") in source.columns
@@ -235,7 +238,7 @@ def read_rows(
         return rows, collector.rejects, model if prefix is None else None
 
 
-class _Source:
+class Source:
     """Rows of a file or of an iterable, as `tables` gives them."""
 
     def __init__(self, data: Data, stack: ExitStack) -> None:
@@ -289,6 +292,7 @@ class _Source:
         return self._rows
 
     def position(self) -> tuple[int, int | None]:
+        """How far the reading is, and where its end is (None: not known)."""
         return self._place()
 
 
@@ -338,26 +342,107 @@ class _Names:
         return Coded(tuple(self._codes), np.array(self._column, dtype=np.int64))
 
 
-class _Collector:
-    """Takes rows one by one and keeps them in columns."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a post should be labelled."""
 
-    def __init__(
-        self,
-        labels: tuple[str, ...],
-        risk_labels: tuple[str, ...],
-        columns: Columns,
-        label_map: Mapping[str, str],
-    ) -> None:
+    shares: tuple[float, ...]
+    """Probability of each label, in their order; empty for `unclear`, which leaves it open."""
+    index: int
+    """Of the label that has all of it, -1 if none has."""
+    kind: str
+    """What an unclear post may be (see `ScoredRows.kind`); empty for any other."""
+
+
+class TargetReader:
+    """Reads the label column.
+
+    Args:
+        labels: of the model, in the order of its logits.
+        label_map: your label to the model's, or to `unclear`.
+
+    Raises:
+        InputError: the label map leads to a label that is not there.
+    """
+
+    def __init__(self, labels: Sequence[str], label_map: Mapping[str, str]) -> None:
         unknown = sorted(set(label_map.values()) - {*labels, UNCLEAR})
         if unknown:
             raise InputError(
                 f"the label map leads to '{unknown[0]}', which the model does not know; its labels "
                 f"are {', '.join(labels)}, and '{UNCLEAR}'"
             )
+        self._labels, self._label_map = tuple(labels), label_map
+        self._known: dict[str, Target | str] = {}
+
+    def read(self, value: Any) -> Target | str:
+        """The target of a value, or what is wrong with it, in words that do not name it.
+
+        A label column that was chosen by mistake may hold posts.
+        """
+        if isinstance(value, Mapping):
+            return self._soft(value)
+        if value is None or value == "":
+            return "it is missing"
+        name = str(value)
+        found = self._known.get(name)
+        if found is None:
+            found = self._parsed(name)
+            if len(self._known) < 1000:
+                self._known[name] = found
+        return found
+
+    def _parsed(self, name: str) -> Target | str:
+        mapped = self._label_map.get(name, name)
+        if mapped in self._labels:
+            return self._soft({mapped: 1.0})
+        if mapped == UNCLEAR:
+            return Target((), -1, UNCLEAR)
+        if name.startswith("{"):
+            try:
+                target = json.loads(name)
+            except (ValueError, RecursionError):
+                return "it begins like a soft target, but is not a JSON object"
+            if isinstance(target, Mapping):
+                return self._soft(target)
+        return (
+            f"it is not a label of the model ({', '.join(self._labels)}), not '{UNCLEAR}', and not "
+            "in the label map"
+        )
+
+    def _soft(self, target: Mapping[str, Any]) -> Target | str:
+        shares = dict.fromkeys(self._labels, 0.0)
+        for name, value in target.items():
+            label = self._label_map.get(name, name)
+            if value is None:  # Parquet gives every row all keys
+                continue
+            share = _number(value)
+            if label not in shares or share is None or share < 0:
+                return "its soft target is not made of labels of the model with shares from 0 on"
+            shares[label] += share
+        if abs(sum(shares.values()) - 1) > 1e-6:
+            return "its soft target does not add up to 1"
+        parts = [label for label in self._labels if shares[label] > 1e-6]
+        values = tuple(shares.values())
+        if len(parts) == 1:
+            return Target(values, self._labels.index(parts[0]), "")
+        return Target(values, -1, "+".join(parts))
+
+
+class _Collector:
+    """Takes rows one by one and keeps them in columns."""
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        risk_labels: tuple[str, ...] | None,
+        columns: Columns,
+        label_map: Mapping[str, str],
+    ) -> None:
+        self._targets = TargetReader(labels, label_map)
         self._labels, self._risk_labels = labels, risk_labels
         self._indices = {label: index for index, label in enumerate(labels)}
-        self._columns, self._label_map = columns, label_map
-        self._known: dict[str, tuple[int, str] | str] = {}
+        self._columns = columns
         self._number, self._gold, self._text_key = array("q"), array("q"), array("q")
         self._predicted, self._decision = array("q"), array("q")
         self._risk, self._scores, self._weight = array("d"), array("d"), array("d")
@@ -371,13 +456,13 @@ class _Collector:
         self.needs_text = True
         self.rejects: list[Reject] = []
 
-    def texts(self, source: _Source, places: deque[tuple[int, int | None]]) -> Iterator[str]:
+    def texts(self, source: Source, places: deque[tuple[int, int | None]]) -> Iterator[str]:
         """The posts of the good rows; where each stood is put into `places`."""
         for row in self.judged(source, None):
             places.append(source.position())
             yield row.values[self._columns.text]
 
-    def judged(self, source: _Source, prefix: str | None) -> Iterator[Row]:
+    def judged(self, source: Source, prefix: str | None) -> Iterator[Row]:
         """The good rows; all but the prediction is kept by then."""
         for row in source:
             if isinstance(row, Row):
@@ -394,7 +479,7 @@ class _Collector:
         text = values.get(columns.text)
         if self.needs_text and not isinstance(text, str):
             return columns.text, "it is missing" if text is None else "it is not text"
-        gold = self._gold_of(values.get(columns.label))
+        gold = self._targets.read(values.get(columns.label))
         if isinstance(gold, str):
             return columns.label, gold
         weight_column = columns.optional("weight")
@@ -408,8 +493,8 @@ class _Collector:
             if bad is not None:
                 return bad
         self._number.append(row.number)
-        self._gold.append(gold[0])
-        self._kind.add(gold[1])
+        self._gold.append(gold.index)
+        self._kind.add(gold.kind)
         self._weight.append(weight)
         for name, column in self._names.items():
             column.add(values.get(columns.optional(name)))
@@ -423,58 +508,6 @@ class _Collector:
         if self.keep_text:
             self._texts.append(text or "")
         return None
-
-    def _gold_of(self, value: Any) -> tuple[int, str] | str:
-        """(index, kind) of a gold label, or what is wrong with it, in words that do not name it.
-
-        A label column that was chosen by mistake may hold posts.
-        """
-        if isinstance(value, Mapping):
-            return self._soft(value)
-        if value is None or value == "":
-            return "it is missing"
-        name = str(value)
-        found = self._known.get(name)
-        if found is None:
-            found = self._parsed(name)
-            if len(self._known) < 1000:
-                self._known[name] = found
-        return found
-
-    def _parsed(self, name: str) -> tuple[int, str] | str:
-        mapped = self._label_map.get(name, name)
-        if mapped in self._indices:
-            return self._indices[mapped], ""
-        if mapped == UNCLEAR:
-            return -1, UNCLEAR
-        if name.startswith("{"):
-            try:
-                target = json.loads(name)
-            except (ValueError, RecursionError):
-                return "it begins like a soft target, but is not a JSON object"
-            if isinstance(target, Mapping):
-                return self._soft(target)
-        return (
-            f"it is not a label of the model ({', '.join(self._labels)}), not '{UNCLEAR}', and not "
-            "in the label map"
-        )
-
-    def _soft(self, target: Mapping[str, Any]) -> tuple[int, str] | str:
-        shares: dict[str, float] = {}
-        for name, value in target.items():
-            label = self._label_map.get(name, name)
-            if value is None:  # Parquet gives every row all keys
-                continue
-            share = _number(value)
-            if label not in self._indices or share is None or share < 0:
-                return "its soft target is not made of labels of the model with shares from 0 on"
-            shares[label] = shares.get(label, 0.0) + share
-        if abs(sum(shares.values()) - 1) > 1e-6:
-            return "its soft target does not add up to 1"
-        parts = [label for label in self._labels if shares.get(label, 0.0) > 1e-6]
-        if len(parts) == 1:
-            return self._indices[parts[0]], ""
-        return -1, "+".join(parts)
 
     def _bad_prediction(self, values: Mapping[str, Any], prefix: str) -> tuple[str, str] | None:
         if values.get(f"{prefix}label") not in self._indices:
@@ -509,7 +542,9 @@ class _Collector:
         has_ids = any(identity is not None for identity in self._ids)
         return ScoredRows(
             labels=self._labels,
-            risk_labels=self._risk_labels or _risk_labels(self._labels, risk, scores),
+            risk_labels=_risk_labels(self._labels, risk, scores)
+            if self._risk_labels is None
+            else self._risk_labels,
             number=np.array(self._number, dtype=np.int64),
             gold=np.array(self._gold, dtype=np.int64),
             kind=self._kind.coded(),
@@ -553,10 +588,16 @@ def _risk_labels(
 ) -> tuple[str, ...]:
     """The labels whose scores add up to the recorded risk.
 
-    Where a label's scores are all 0 the sum does not tell: the largest set is taken.
+    Where a label's scores are all 0 the sum does not tell: the largest set is taken. It is never
+    all of them, unless nothing less explains the risk.
     """
+    if not risk.any():
+        # No probability is exactly 0 but for rounding: only a model without risk labels, whose
+        # risk is 0, has posts with a risk of 0 and no label with scores of 0.
+        scored = np.flatnonzero(scores.max(axis=0) > 0)
+        return tuple(label for index, label in enumerate(labels) if index not in scored)
     some = slice(0, 1000)
-    for size in range(len(labels) - 1, 0, -1):
+    for size in (*range(len(labels) - 1, 0, -1), len(labels)):
         for chosen in combinations(range(len(labels)), size):
             total = scores[some][:, chosen].sum(axis=1)
             if np.allclose(total, risk[some], rtol=0, atol=1e-4):

@@ -119,7 +119,7 @@ class Tokenizer:
         self.pad_id = vocabulary[special_tokens["pad_token"]]
         self.max_tokens = max_tokens
         self.dictionary = dictionary
-        self._unk_id = vocabulary[special_tokens["unk_token"]]
+        self.unk_id = vocabulary[special_tokens["unk_token"]]
         self._cls_id = vocabulary[special_tokens["cls_token"]]
         self._sep_id = vocabulary[special_tokens["sep_token"]]
         self._lower_case = lower_case
@@ -252,7 +252,7 @@ class Tokenizer:
         head, tail = sections[0], sections[-1]
         fits = len(sections) == 1 and len(head) <= room
         parts = [head] if fits else [head[:room], tail[-room:]]
-        unknown = sum(part.count(self._unk_id) for part in parts)
+        unknown = sum(part.count(self.unk_id) for part in parts)
         return Encoding(
             tuple([self._cls_id, *part, self._sep_id] for part in parts),
             unknown / max(1, sum(map(len, parts))),
@@ -303,7 +303,7 @@ def _sections(text: str) -> list[str]:
 
 
 def _check_supported(config: Mapping[str, Any], file: Path) -> None:
-    kind = str(config.get("tokenizer_class", ""))
+    kind = str(config.get("tokenizer_class") or _older_class(file.with_name("config.json")))
     if kind != "BertJapaneseTokenizer":
         raise UnsupportedTokenizer(
             f"{file} is of tokenizer_class {kind!r}: riskclf reads BertJapaneseTokenizer with "
@@ -316,6 +316,16 @@ def _check_supported(config: Mapping[str, Any], file: Path) -> None:
                 f"{file} has {name} {value!r}: riskclf reads only {supported[0]!r}; use a "
                 "model with that tokenizer"
             )
+
+
+def _older_class(file: Path) -> Any:
+    """The tokenizer_class of a config.json, where models of before 2021 have it."""
+    if not file.is_file():
+        return ""
+    try:
+        return json.loads(file.read_text(encoding="utf-8")).get("tokenizer_class", "")
+    except (AttributeError, OSError, ValueError):
+        raise ArtifactCorrupt(f"{file} cannot be read: save the model again") from None
 
 
 def _max_tokens(config: Mapping[str, Any], directory: Path) -> int:

@@ -129,6 +129,12 @@ def test_riskclf_json_says_what_the_model_is(model_directory: Path) -> None:
     assert set(manifest["files"]) == set(MODEL_FILES)
 
 
+def test_a_model_of_before_there_was_a_gate_is_accepted(copied: Path) -> None:
+    assert json.loads((copied / "riskclf.json").read_text(encoding="utf-8"))["accepted"] is True
+    edit_manifest(copied, lambda manifest: manifest.pop("accepted"))
+    assert load(copied, device="cpu", batch_size=8).card.accepted is True
+
+
 def test_a_str_and_a_relative_path_will_do(
     model_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +157,65 @@ def test_a_model_can_be_copied_onto_itself(copied: Path) -> None:
     before = contents(copied)
     artifact.copy(load(copied, device="cpu", batch_size=8), copied)
     assert contents(copied) == before
+
+
+# Further files ------------------------------------------------------------------------------------
+
+EXTRA = {"finetuning.md": "# 報告\n", "finetuning.json": "{}\n"}
+
+
+@pytest.fixture
+def with_report(loaded: Artifact, tmp_path: Path) -> Path:
+    save_again(tmp_path / "reported", loaded, extra_files=EXTRA)
+    return tmp_path / "reported"
+
+
+def test_extra_files_are_saved_hashed_and_copied(with_report: Path, tmp_path: Path) -> None:
+    assert set(contents(with_report)) == {*EVERY_FILE, *EXTRA}
+    assert {name: (with_report / name).read_text("utf-8") for name in EXTRA} == EXTRA
+    again = load(with_report, device="cpu", batch_size=8)
+    assert set(again.manifest["files"]) == {*MODEL_FILES, *EXTRA}
+    artifact.copy(again, tmp_path / "copy")
+    assert contents(tmp_path / "copy") == contents(with_report)
+
+
+def test_an_altered_extra_file_is_noticed(with_report: Path) -> None:
+    (with_report / "finetuning.md").write_text("All is well.", encoding="utf-8")
+    error = refusal(with_report)
+    assert isinstance(error, ArtifactCorrupt)
+    assert "finetuning.md" in str(error)
+
+
+def test_a_model_can_be_used_and_copied_without_its_extra_files(
+    with_report: Path, tmp_path: Path
+) -> None:
+    (with_report / "finetuning.json").unlink()
+    artifact.copy(load(with_report, device="cpu", batch_size=8), tmp_path / "copy")
+    assert contents(tmp_path / "copy") == contents(with_report)
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "riskclf.json", "../report.md", "a/b", "", ".."])
+def test_an_extra_file_keeps_its_place(loaded: Artifact, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="extra file"):
+        save_again(tmp_path / "new", loaded, extra_files={name: "text"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hash_of_a_file_elsewhere_is_refused(copied: Path) -> None:
+    edit_manifest(copied, lambda manifest: manifest["files"].update({"../secret.txt": "0" * 64}))
+    assert isinstance(refusal(copied), ArtifactCorrupt)
+
+
+def test_a_place_that_would_be_refused_after_hours_is_refused_before(
+    copied: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis").mkdir()
+    artifact.check_place(tmp_path / "thesis")  # empty
+    artifact.check_place(tmp_path / "not yet" / "there")
+    artifact.check_place(copied)
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work", encoding="utf-8")
+    with pytest.raises(RiskclfError, match="thesis"):
+        artifact.check_place(tmp_path / "thesis")
 
 
 # Damaged files ------------------------------------------------------------------------------------
@@ -282,6 +347,11 @@ def test_a_pickle_in_place_of_the_weights_is_refused_unread(
         lambda manifest: manifest["probes"][0].update(text=7),
         lambda manifest: manifest["probes"][0]["logits"].pop(),
         lambda manifest: manifest["probes"][0].update(logits="none"),
+        lambda manifest: manifest.update(accepted="no"),
+        lambda manifest: manifest.update(risk_labels=[]),
+        lambda manifest: manifest.update(risk_labels=[], prevalence=0.0),
+        lambda manifest: manifest.update(risk_labels=[], operating_points={}),
+        lambda manifest: manifest.update(prevalence=0.0),
     ],
     ids=[
         "no labels",
@@ -304,6 +374,11 @@ def test_a_pickle_in_place_of_the_weights_is_refused_unread(
         "probe text is a number",
         "probe logits too few",
         "probe logits are text",
+        "accepted is text",
+        "no risks but thresholds and a prevalence",
+        "no risks but thresholds",
+        "no risks but a prevalence",
+        "risks but no prevalence",
     ],
 )
 def test_a_damaged_riskclf_json_is_noticed_and_named(

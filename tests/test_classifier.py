@@ -9,6 +9,7 @@ import math
 import pickle
 import re
 import socket
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ import pytest
 from numpy.typing import NDArray
 
 import riskclf
-from riskclf.artifact import Artifact, load
+from riskclf import cli
+from riskclf.artifact import Artifact, load, save
 from riskclf.classifier import RiskClassifier
 from riskclf.decide import probabilities
-from riskclf.errors import NotText, OperatingPointError, RiskclfError
+from riskclf.errors import NotText, OperatingPointError, RegressionWarning, RiskclfError
 from riskclf.labels import Label, Prediction
 from riskclf.tokens import Tokenizer
 
@@ -401,6 +403,69 @@ def test_other_labels_and_other_risks_work(
         assert list(prediction.scores.values()) == pytest.approx(list(row), abs=TOLERANCE)
         assert prediction.risk == pytest.approx(sum(prediction.scores[x] for x in risks))
         assert prediction.label == labels[int(row.argmax())]
+
+
+@pytest.fixture
+def not_accepted(loaded: Artifact, tmp_path: Path) -> Path:
+    """A model that the gate of fine-tuning has not accepted."""
+    save(
+        tmp_path / "worse",
+        model=loaded.encoder.model,
+        tokenizer_directory=loaded.directory,
+        card=dataclasses.replace(loaded.card, accepted=False),
+        extra_files={"finetuning.md": "Recall fell."},
+    )
+    return tmp_path / "worse"
+
+
+def test_a_model_that_was_not_accepted_is_warned_of(not_accepted: Path) -> None:
+    with pytest.warns(RegressionWarning) as caught:
+        classifier = RiskClassifier.load(not_accepted, device="cpu")
+    (warning,) = caught
+    assert str(not_accepted / "finetuning.md") in str(warning.message)
+    assert "\n" not in str(warning.message)
+    assert warning.filename == __file__  # Python shows the line that loads the model
+    assert classifier.predict("今日は雨").label in LABELS
+    (not_accepted / "finetuning.md").unlink()
+    with pytest.warns(RegressionWarning, match=re.escape(str(not_accepted))) as caught:
+        RiskClassifier.load(not_accepted, device="cpu")
+    assert "finetuning.md" not in str(caught[0].message)
+
+
+def test_an_accepted_model_is_not_warned_of(model_directory: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RegressionWarning)
+        RiskClassifier.load(model_directory, device="cpu")
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_command_line_warns_in_one_plain_line(
+    not_accepted: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["info", "--model", str(not_accepted)]) == 0
+    captured = capfd.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith("warning: ")
+    assert str(not_accepted / "finetuning.md") in line
+    assert "RegressionWarning" not in line
+    assert "warning" not in captured.out
+
+
+# From memory --------------------------------------------------------------------------------------
+
+
+def test_a_model_in_memory_predicts_without_a_directory(
+    loaded: Artifact, classifier: RiskClassifier, sentences: tuple[str, ...], tmp_path: Path
+) -> None:
+    memory = RiskClassifier(
+        Artifact(
+            tmp_path / "nowhere", loaded.card, loaded.tokenizer, loaded.encoder, {"digest": "x"}
+        )
+    )
+    assert memory.labels == classifier.labels
+    assert memory.fingerprint == "x"
+    assert memory.predict_many(sentences) == classifier.predict_many(sentences)
+    assert [*memory.stream(sentences)] == classifier.predict_many(sentences)
 
 
 # Which model it is --------------------------------------------------------------------------------

@@ -77,6 +77,12 @@ def test_some_unknown_tokens_change_nothing() -> None:
     assert decide(0.1, math.nextafter(UNREADABLE_SHARE, 0), POINT) == "clear"
 
 
+@given(unit)
+def test_without_an_operating_point_only_what_could_not_be_read_is_reviewed(risk: float) -> None:
+    assert decide(risk, math.nextafter(UNREADABLE_SHARE, 0), None) == "clear"
+    assert decide(risk, UNREADABLE_SHARE, None) == "review"
+
+
 @pytest.mark.parametrize(
     ("flag", "review"),
     [

@@ -9,7 +9,7 @@ import pytest
 from transformers import BertModel
 
 from riskclf.errors import InputError
-from riskclf.finetuning import Recipe
+from riskclf.trainer import Recipe
 from tests.tiny_base import write_corpus, write_manifest
 from training.corpora import Corpora
 from training.outside import accuracy, read_task

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from riskclf.errors import InputError
-from riskclf.finetuning import Example, Recipe
 from riskclf.tokens import Tokenizer
+from riskclf.trainer import Example, Recipe
 from tests.tiny_base import write_corpus, write_manifest
 from training import train as recipe
 from training.corpora import Corpora

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from riskclf.finetuning import Recipe
+from riskclf.trainer import Recipe
 from training.bases import LAYERS, base_encoder
 from training.corpora import Corpora
 from training.dataset import load_posts

@@ -20,8 +20,8 @@ from rich.console import Console
 
 from riskclf import Label, RiskClassifier, evaluate
 from riskclf.comparison import Rival, compare
-from riskclf.finetuning import Recipe
 from riskclf.scored import ScoredRows
+from riskclf.trainer import Recipe
 from training.baselines import predictions
 from training.bases import base_encoder
 from training.corpora import Corpora

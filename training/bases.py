@@ -19,8 +19,9 @@ VOCABULARY = {12: 26_000, 6: 50_000, 4: 50_000}
 """Rows of the embedding by number of layers: what fits into 64 MB of half-precision weights."""
 
 _SETTINGS = Settings(sentences=80_000, epochs=2, batch_size=32)
-ADAPTATION = {12: replace(_SETTINGS, learning_rate=3e-4), 6: _SETTINGS, 4: _SETTINGS}
-"""How each is adapted; deep ones do not bear as high a learning rate."""
+ADAPTATION = {12: replace(_SETTINGS, learning_rate=3e-4, epochs=1), 6: _SETTINGS, 4: _SETTINGS}
+"""How each is adapted. Deep ones do not bear as high a learning rate; with all of the teacher's
+layers only the vocabulary is to be learned, and once through the lines is what fits into a day."""
 
 
 def base_encoder(

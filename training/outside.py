@@ -17,10 +17,10 @@ from rich.table import Table
 
 from riskclf.encoder import TorchEncoder
 from riskclf.errors import InputError
-from riskclf.finetuning import Example, Recipe, train_classifier
 from riskclf.intervals import wilson
 from riskclf.tables import Row, open_table
 from riskclf.tokens import Tokenizer
+from riskclf.trainer import Example, Recipe, train_classifier
 from training.corpora import Corpora, Source
 
 __all__ = ["accuracy", "read_task"]

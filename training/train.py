@@ -23,9 +23,9 @@ from riskclf.artifact import Card
 from riskclf.decide import choose_operating_point, fit_temperature, probabilities
 from riskclf.encoder import TorchEncoder
 from riskclf.errors import OperatingPointError
-from riskclf.finetuning import Example, Recipe, train_classifier
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
+from riskclf.trainer import Example, Recipe, train_classifier
 from training.augment import Surroundings, vary
 from training.corpora import Corpora
 from training.dataset import Post, digest, load_posts, near_duplicates
