@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from sklearn.metrics import f1_score
 
 from riskclf import Label, evaluate
-from training.ablations import VARIANTS, baseline_rows, smallest
+from riskclf.scored import ScoredRows
+from training.ablations import VARIANTS, predicted_rows, behind, losses, smallest
 from training.baselines import Keywords
 from training.dataset import load_posts, rows
 
@@ -19,7 +21,7 @@ def test_a_baseline_is_measured_as_a_model_is() -> None:
     dev = [post for post in posts if post.split == "dev"]
     keywords = Keywords(50).fit([x.text for x in hard], [x.kind for x in hard])
     labels = keywords.predict([post.text for post in dev])
-    found = evaluate(None, baseline_rows(dev, labels)).figures
+    found = evaluate(None, predicted_rows(dev, labels)).figures
     pairs = [
         (post.kind, label) for post, label in zip(dev, labels, strict=True) if len(post.target) == 1
     ]
@@ -38,38 +40,58 @@ def test_rows_for_evaluation_hold_every_post_with_its_family() -> None:
     assert {row["family"] for row in found} == {post.family for post in posts}
 
 
-def _table(scores: dict[str, tuple[float, float]]) -> dict[str, Any]:
-    """Variants with their macro-F1 and the half-width of the paired interval to every other."""
+def _table(losses: dict[str, float], error: float = 0.02) -> dict[str, Any]:
+    """Variants with their cross-entropy, and one paired standard error for all of them."""
     return {
         name: {
-            "macro_f1": {"value": value},
+            "cross_entropy": value,
             "against": {
-                other: {
-                    "value": value - theirs,
-                    "low": value - theirs - width,
-                    "high": value - theirs + width,
-                }
-                for other, (theirs, _) in scores.items()
+                other: {"cross_entropy": value - theirs, "standard_error": error}
+                for other, theirs in losses.items()
                 if other != name
             },
         }
-        for name, (value, width) in scores.items()
+        for name, value in losses.items()
     }
 
 
 def test_the_smallest_within_one_standard_error_of_the_best_is_shipped() -> None:
-    # A half-width of 0.0392 is a standard error of 0.02.
-    close = {"12-layers": (0.90, 0.0392), "6-layers": (0.885, 0.0392), "4-layers": (0.86, 0.0392)}
+    close = {"12-layers": 0.20, "6-layers": 0.215, "4-layers": 0.24}
     assert smallest(_table(close)) == "6 layers"
-    alike = {name: (0.9, 0.0392) for name in close}
-    assert smallest(_table(alike)) == "4 layers"
-    apart = {"12-layers": (0.95, 0.0392), "6-layers": (0.90, 0.0392), "4-layers": (0.9, 0.0392)}
+    assert smallest(_table(dict.fromkeys(close, 0.2))) == "4 layers"
+    apart = {"12-layers": 0.20, "6-layers": 0.25, "4-layers": 0.25}
     assert smallest(_table(apart)) == "12 layers"
 
 
 def test_a_variant_that_lacks_a_part_of_the_recipe_is_never_shipped() -> None:
-    scores = {"6-layers": (0.8, 0.01), "6-layers-without-twins": (0.9, 0.01)}
-    assert smallest(_table(scores)) == "6 layers"
+    assert smallest(_table({"6-layers": 0.3, "6-layers-without-twins": 0.2})) == "6 layers"
+
+
+def test_the_loss_is_that_of_the_posts_with_one_label_and_its_error_that_of_families() -> None:
+    def scored(*right: float) -> ScoredRows:
+        """Posts of two families, of which a model gives the right label these probabilities."""
+        rows = [
+            {
+                "label": "benign",
+                "family": "abab"[number],
+                "riskclf_label": "benign",
+                "riskclf_decision": "clear",
+                "riskclf_risk": 1 - p,
+                "riskclf_score_minor_solicitation": 1 - p,
+                "riskclf_score_adult_solicitation": 0.0,
+                "riskclf_score_benign": p,
+            }
+            for number, p in enumerate(right)
+        ]
+        soft = {**rows[0], "label": '{"benign": 0.5, "adult_solicitation": 0.5}'}
+        return evaluate(None, [*rows, soft]).rows
+
+    one, other = scored(0.5, 0.5, 0.5, 0.5), scored(0.25, 0.5, 0.25, 0.5)
+    assert losses(one).tolist() == pytest.approx([math.log(2)] * 4)
+    value, error = behind(other, one)
+    # The one family loses log 2 on each of its two posts, the other nothing.
+    assert value == pytest.approx(math.log(2) / 2)
+    assert error == pytest.approx(math.sqrt(2 * math.log(2) ** 2) / 4)
 
 
 def test_no_two_variants_share_a_directory() -> None:

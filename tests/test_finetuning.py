@@ -50,6 +50,7 @@ def _rows(
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model of random weights learns only at a high rate; our posts are stood for by a few."""
+    monkeypatch.setattr(riskclf.finetuning, "_FOLDS", 2)
     monkeypatch.setattr(riskclf.finetuning, "_LEARNING_RATE", 3e-3)
     monkeypatch.setattr(riskclf.finetuning, "load_our_posts", lambda: [])
 
@@ -58,6 +59,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def taught(make_model: MakeModel, tmp_path_factory: pytest.TempPathFactory) -> FineTuning:
     """A model that was taught that rain is a risk, and bread is not."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(riskclf.finetuning, "_FOLDS", 3)
         patch.setattr(riskclf.finetuning, "_LEARNING_RATE", 3e-3)
         patch.setattr(riskclf.finetuning, "load_our_posts", lambda: [])
         output = tmp_path_factory.mktemp("taught") / "model"
@@ -75,7 +77,7 @@ def test_it_learns_new_posts_and_says_how_well(taught: FineTuning) -> None:
     assert recall["difference"]["value"] == pytest.approx(
         recall["after"]["value"] - recall["before"]["value"]
     )
-    assert taught.report["split"] == {"folds": 5, "held_out": 16}
+    assert taught.report["split"] == {"folds": 3, "held_out": 16}
     assert taught.accepted
 
 
@@ -335,6 +337,7 @@ import os, signal, sys
 import riskclf.finetuning as f
 from tests.test_finetuning import _rows
 
+f._FOLDS = 3
 f._LEARNING_RATE = 3e-3
 f.load_our_posts = lambda: []
 train, runs = f.train_classifier, 0
@@ -351,10 +354,15 @@ f.finetune(_rows(), sys.argv[1], output=sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("fold", [1, 3, 6])
+@pytest.mark.parametrize("fold", [2, 4])
 def test_a_killed_run_leaves_the_old_model_and_goes_on_to_the_same_result(
-    make_model: MakeModel, taught: FineTuning, tmp_path: Path, fold: int
+    make_model: MakeModel,
+    taught: FineTuning,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fold: int,
 ) -> None:
+    monkeypatch.setattr(riskclf.finetuning, "_FOLDS", 3)
     base, output = make_model(seed=5), tmp_path / "model"
     old = make_model(seed=9)
     shutil.copytree(old, output)
@@ -367,7 +375,7 @@ def test_a_killed_run_leaves_the_old_model_and_goes_on_to_the_same_result(
     assert RiskClassifier.load(output).fingerprint == RiskClassifier.load(old).fingerprint
     stages: list[str] = []
     again = finetune(_rows(), base, output=output, log=stages.append)
-    assert len([x for x in stages if x.startswith("cross-validation")]) == 6 - fold
+    assert len([x for x in stages if x.startswith("cross-validation")]) == 4 - fold
     assert again.report == taught.report
     one, other = (x / "model.safetensors" for x in (taught.directory, output))
     assert one.read_bytes() == other.read_bytes()

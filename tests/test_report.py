@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from riskclf.comparison import tfidf
 from riskclf.errors import FormatError
 from tests.tiny_base import write_corpus, write_manifest
 from training.ablations import RESULTS as ABLATIONS
-from training.baselines import Keywords, macro_f1
+from training.baselines import Keywords, baseline_rows, macro_f1
 from training.corpora import Corpora
 from training.dataset import CONTENT_RULES, Post, load_posts
 from training.report import (
+    CARD,
     PAIRS,
     RESULTS,
     base_rates,
@@ -25,6 +27,7 @@ from training.report import (
     measure_natural,
     measure_pairs,
     measure_split,
+    measure_test,
     officers_hour,
 )
 
@@ -79,6 +82,31 @@ def test_split_figures_count_labels_and_decisions_apart_and_leave_soft_posts_out
 
 def _of(split: str) -> Post:
     return Post("x", "en", {"benign": 1.0}, "z", "s", "other", None, "", None, split)
+
+
+def test_the_test_split_is_measured_apart_and_beside_tfidf() -> None:
+    posts = load_posts()
+    known = [post for post in posts if post.split in ("train", "dev")]
+    # Dev plays the test split, which no test looks at, and calibration Korean and Chinese.
+    played = [replace(post, split="test") for post in posts if post.split == "dev"]
+    moved = [replace(post, split="transfer") for post in posts if post.split == "calibration"]
+    rows = evaluate(_Fake(), [{"text": "fine", "label": "benign"}] * 50).rows  # type: ignore[arg-type]
+    natural = {"heldout_ja_x.txt": rows}
+    found = measure_test(_Fake(), [*known, *played, *moved], natural)  # type: ignore[arg-type]
+    assert found["split"]["counts"]["rows"] == len(played)
+    assert found["transfer"]["counts"]["rows"] == len(moved)
+    best = max(float(score) for name, _, score in baseline_rows(known) if name == "TF-IDF")
+    assert found["tfidf"]["macro_f1"]["value"] == pytest.approx(best, abs=5e-4)
+    ours = found["split"]["macro"]["f1"]["value"]
+    assert found["tfidf"]["difference"]["value"] == pytest.approx(ours - best, abs=5e-4)
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) | {"test": found}
+    card = card_with(
+        CARD.read_text(encoding="utf-8"),
+        results,
+        json.loads(ABLATIONS.read_text(encoding="utf-8")),
+        posts,
+    )
+    assert "test posts in Japanese lines" in card and "Not measured yet" not in card
 
 
 def test_natural_figures_come_from_the_held_out_corpora_only(tmp_path: Path) -> None:

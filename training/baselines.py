@@ -87,14 +87,14 @@ def baseline_rows(posts: Sequence[Post]) -> list[tuple[str, str, str]]:
     return [(name, setting, f"{score:.3f}") for name, setting, _, score in fitted(posts)]
 
 
-def predictions(posts: Sequence[Post]) -> dict[str, list[str]]:
-    """Labels of all dev posts by each baseline, in the setting that is best on them."""
+def predictions(posts: Sequence[Post], split: str = "dev") -> dict[str, list[str]]:
+    """Labels of all posts of a split by each baseline, in the setting that is best on dev."""
     best: dict[str, tuple[float, Any]] = {}
     for name, _, model, score in fitted(posts):
         if name not in best or score > best[name][0]:
             best[name] = score, model
-    dev = [post.text for post in posts if post.split == "dev"]
-    return {name: list(model.predict(dev)) for name, (_, model) in best.items()}
+    texts = [post.text for post in posts if post.split == split]
+    return {name: list(model.predict(texts)) for name, (_, model) in best.items()}
 
 
 def main() -> None:

@@ -3,8 +3,10 @@
 ``python -m training.report --corpora DIR`` scores the dev split, the group-term pairs and every
 held-out corpus with the packaged model and writes `results.json`. ``python -m training.report``
 alone only writes the card anew from that file, from `ablations.json` and from the posts; a test
-compares them. The test split is not
-looked at here.
+compares them.
+
+``--test`` measures the test split (and Korean and Chinese, the `transfer` split) too: once, when
+the choice is made. The figures stay with the model they belong to; another one has none until then.
 """
 
 from __future__ import annotations
@@ -20,19 +22,20 @@ import numpy as np
 import typer
 
 from riskclf import Evaluation, Label, RiskClassifier, evaluate
+from riskclf.comparison import Rival, compare
 from riskclf.figures import ALARMS, figures_of, intervals_of
 from riskclf.intervals import Intervals, precision_at, wilson
 from riskclf.scored import Coded, ScoredRows
 from training.ablations import RESULTS as ABLATIONS
-from training.ablations import VARIANTS
+from training.ablations import VARIANTS, predicted_rows
 from training.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.agreement import agreement_rows
-from training.baselines import baseline_rows
+from training.baselines import baseline_rows, predictions
 from training.corpora import Corpora
 from training.dataset import SPLITS, Post, load_posts
 from training.dataset import rows as evaluation_rows
 
-__all__ = ["card_with", "measure_natural", "measure_split", "officers_hour"]
+__all__ = ["card_with", "measure_natural", "measure_split", "measure_test", "officers_hour"]
 
 CARD = Path(__file__).parent.parent / "MODEL_CARD.md"
 RESULTS = Path(__file__).parent / "results.json"
@@ -64,6 +67,44 @@ def measure_split(
         for name, part in found["slices"].items()
     }
     return result, figures
+
+
+def measure_test(
+    classifier: RiskClassifier,
+    posts: Sequence[Post],
+    natural: Mapping[str, ScoredRows],
+) -> dict[str, Any]:
+    """Figures on the test and transfer splits, against TF-IDF, and what they mean on a stream."""
+    test, figures = measure_split(classifier, posts, "test")
+    moved = measure_split(classifier, posts, "transfer")[1]
+    chosen = [post for post in posts if post.split == "test"]
+    labels = predictions(posts, "test")["TF-IDF"]
+    theirs = evaluate(None, list(predicted_rows(chosen, labels))).rows
+    rival = Rival("", "", theirs.decision > 0, predicted=theirs.predicted)
+    compared = compare(test.rows, rival)[0]
+    return {
+        "split": figures,
+        "transfer": moved,
+        "tfidf": {
+            "macro_f1": compared["macro_f1"]["theirs"],
+            "difference": compared["difference"]["macro_f1"],
+        },
+        "base_rates": base_rates(figures, natural),
+        "hour": _hours("test", test.rows, natural),
+    }
+
+
+def _hours(
+    name: str, rows: ScoredRows, natural: Mapping[str, ScoredRows]
+) -> dict[str, dict[str, Any]]:
+    japanese = np.concatenate([x.risk for file, x in natural.items() if "_ja_" in file])
+    every = np.concatenate([x.risk for x in natural.values()])
+    return {
+        f"{name} posts in Japanese lines": officers_hour(
+            japanese, rows.risk[rows.risky & _is(rows.language, "ja")]
+        ),
+        f"{name} posts in lines of all languages": officers_hour(every, rows.risk[rows.risky]),
+    }
 
 
 def measure_natural(
@@ -163,9 +204,10 @@ def card_with(
         "dev": _split_table(results["dev"]),
         "dev_slices": _slices_table(results["dev"]["slices"]),
         "natural": _natural_table(results["natural"]),
-        "hour": _hour_table(results),
+        "hour": _hour_table(results["hour"] | results.get("test", {}).get("hour", {})),
         "base_rates": _base_rates_table(results["base_rates"]),
         "pairs": _shares_table("group", "decided alike", results["pairs"]),
+        **_test_sections(results.get("test")),
         "model": _table(("what", "value"), results["model"].items()),
         "baselines": _table(("baseline", "setting", "macro-F1 on dev"), results["baselines"]),
         "buried": _shares_table(
@@ -205,6 +247,12 @@ def _percent(figure: Mapping[str, Any]) -> str:
         return "–"
     bounds = f"{100 * figure['low']:.2f}–{100 * figure['high']:.2f}"
     return f"{100 * figure['value']:.2f} % ({bounds}), {figure['hits']:,} of {figure['of']:,}"
+
+
+def _rate(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "–"
+    return f"{100 * figure['value']:.1f} % ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})"
 
 
 def _statistic(figure: Mapping[str, Any]) -> str:
@@ -264,10 +312,33 @@ def _natural_table(natural: Mapping[str, Any]) -> str:
     return _table(("held-out corpus", "risk label", "flag or review", "flag"), rows)
 
 
-def _hour_table(results: Mapping[str, Any]) -> str:
+def _test_sections(test: Mapping[str, Any] | None) -> dict[str, str]:
+    """The sections on the test split; a model that was not measured on it says so."""
+    if test is None:
+        return dict.fromkeys(("test", "test_slices", "transfer"), "Not measured yet.\n")
+    against = [
+        ("TF-IDF: macro-F1", _statistic(test["tfidf"]["macro_f1"])),
+        ("ours minus TF-IDF, paired", _statistic(test["tfidf"]["difference"])),
+        *(
+            (
+                f"precision of {x['alarm'].replace('_', ' ')}, {100 * x['prevalence']:g} % risky",
+                _rate(x),
+            )
+            for x in test["base_rates"]
+        ),
+    ]
+    rows = "".join(f"| {name} | {value} |\n" for name, value in against)
+    return {
+        "test": _split_table(test["split"]) + rows,
+        "test_slices": _slices_table(test["split"]["slices"]),
+        "transfer": _split_table(test["transfer"]),
+    }
+
+
+def _hour_table(hours: Mapping[str, Any]) -> str:
     rows = [
         (name, f"{x['mean']:.2f} of {_RISKY_IN_STREAM} ({x['low']:.0f}–{x['high']:.0f})")
-        for name, x in results["hour"].items()
+        for name, x in hours.items()
     ]
     return _table(("risky posts and natural lines", "among the 20 riskiest (95 % of draws)"), rows)
 
@@ -277,7 +348,7 @@ def _base_rates_table(found: Sequence[Mapping[str, Any]]) -> str:
         (
             f"{100 * x['prevalence']:g} %",
             x["alarm"].replace("_", " "),
-            f"{100 * x['value']:.1f} % ({100 * x['low']:.1f}–{100 * x['high']:.1f})",
+            _rate(x),
         )
         for x in found
     ]
@@ -290,13 +361,15 @@ def _shares_table(head: str, what: str, shares: Mapping[str, Any]) -> str:
 
 def _ablations_table(variants: Mapping[str, Any]) -> str:
     names = {variant.directory: variant.name for variant in VARIANTS}
-    best = max(variants, key=lambda name: variants[name]["macro_f1"]["value"])
+    best = min(variants, key=lambda name: variants[name].get("cross_entropy", np.inf))
     rows = []
     for name, figures in variants.items():
-        behind = "–"
-        if name != best:
-            x = variants[best]["against"][name]
-            behind = f"{x['value']:.3f} ({x['low']:.3f}–{x['high']:.3f})"
+        loss, behind = "–", "–"
+        if "cross_entropy" in figures:
+            loss = f"{figures['cross_entropy']:.3f}"
+        if name != best and "cross_entropy" in figures:
+            x = figures["against"][best]
+            behind = f"{x['cross_entropy']:.3f} ± {x['standard_error']:.3f}"
         lines = [share["flag_or_review"] for share in figures.get("natural", {}).values()]
         quiet = "–"
         if lines:
@@ -306,8 +379,9 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
         rows.append(
             (
                 names.get(name, name),
-                _statistic(figures["macro_f1"]),
+                loss,
                 behind,
+                _statistic(figures["macro_f1"]),
                 _percent(figures["recall_flag_or_review"]),
                 _percent(figures["benign_flag_or_review"]),
                 quiet,
@@ -315,8 +389,9 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
         )
     head = (
         "variant",
+        "cross-entropy on dev",
+        "behind the best (± paired standard error)",
         "macro-F1 on dev",
-        "behind the best (paired)",
         "risky: flag or review",
         "benign: flag or review",
         "natural lines: flag or review",
@@ -357,14 +432,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _measure(corpora: Corpora, posts: Sequence[Post]) -> dict[str, Any]:
+def _measure(corpora: Corpora, posts: Sequence[Post], with_test: bool) -> dict[str, Any]:
     classifier = RiskClassifier.load(device="cpu")
     info = classifier.info()
     dev, figures = measure_split(classifier, posts, "dev")
     scored, natural = measure_natural(classifier, corpora)
-    japanese = np.concatenate([x.risk for name, x in scored.items() if "_ja_" in name])
-    every = np.concatenate([x.risk for x in scored.values()])
-    risk = dev.rows.risk[dev.rows.risky]
     return {
         "model": {
             "SHA-256 of model.safetensors": info["saved_as"]["files"]["model.safetensors"],
@@ -383,24 +455,24 @@ def _measure(corpora: Corpora, posts: Sequence[Post]) -> dict[str, Any]:
         "pairs": measure_pairs(classifier),
         "natural": natural,
         "base_rates": base_rates(figures, scored),
-        "hour": {
-            "dev posts in Japanese lines": officers_hour(
-                japanese, dev.rows.risk[dev.rows.risky & _is(dev.rows.language, "ja")]
-            ),
-            "dev posts in lines of all languages": officers_hour(every, risk),
-        },
+        "hour": _hours("dev", dev.rows, scored),
+        **({"test": measure_test(classifier, posts, scored)} if with_test else {}),
     }
 
 
 def main(
     corpora: Annotated[Path | None, typer.Option(help="Measure anew, with these corpora.")] = None,
+    test: Annotated[bool, typer.Option("--test", help="Look at the test split, too.")] = False,
 ) -> None:
     """Measure (with --corpora) and write MODEL_CARD.md anew."""
     posts = load_posts()
-    if corpora is not None:
-        results = _measure(Corpora.load(corpora), posts)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    if corpora is not None:
+        measured = _measure(Corpora.load(corpora), posts, test)
+        if "test" in results and measured["model"] == results["model"]:
+            measured = {"test": results["test"]} | measured
+        results = measured
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     ablations = json.loads(ABLATIONS.read_text(encoding="utf-8"))
     card = card_with(CARD.read_text(encoding="utf-8"), results, ablations, posts)
     CARD.write_text(card, encoding="utf-8")
