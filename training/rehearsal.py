@@ -1,9 +1,8 @@
 """Write `riskclf/our_posts.jsonl`: the posts of ours that fine-tuning needs.
 
-``python -m training.rehearsal`` draws them anew from our posts; a test compares the file. No more
-than 100 risky posts of each label are packaged, those of the `old` part among them, and none of
-the new-slang splits. The benign ones are the twins of the risky, and others of as many families as
-there are.
+``python -m training.rehearsal`` draws them anew from our posts; a test compares the file. None is
+of the new-slang splits. The benign ones are the twins of the risky, and others of as many families
+as there are.
 """
 
 from __future__ import annotations
@@ -21,15 +20,12 @@ from riskclf.trainer import Example
 from training.dataset import Post, load_posts
 from training.train import LABELS, RISK_LABELS
 
-__all__ = ["BENIGN", "MAX_RISKY", "OUTPUT", "our_posts", "rehearsal"]
+__all__ = ["OUTPUT", "as_examples", "our_posts", "rehearsal"]
 
 OUTPUT = Path(__file__).parent.parent / "riskclf" / "our_posts.jsonl"
 
-MAX_RISKY = 100
-"""Of each label, in both parts together."""
-
-BENIGN = 450
-"""Benign posts to rehearse."""
+RISKY, BENIGN = 50, 250
+"""Posts to rehearse, risky ones of each label; more did not keep more (training.slang --choose)."""
 
 _SEED = 20261122
 
@@ -57,8 +53,7 @@ def rehearsal(posts: Sequence[Post], risky: int, benign: int) -> list[Post]:
 def our_posts(posts: Sequence[Post]) -> Iterator[dict[str, Any]]:
     """The lines of the file."""
     old = [post for post in posts if post.split == "dev"]
-    of_each = max(sum(post.kind == label for post in old) for label in RISK_LABELS)
-    sample = rehearsal(posts, MAX_RISKY - of_each, BENIGN)
+    sample = rehearsal(posts, RISKY, BENIGN)
     for part, chosen in (("rehearsal", sample), ("old", old)):
         for post in chosen:
             yield {

@@ -82,14 +82,18 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 __all__ = [
+    "DOCUMENT",
     "FIGURE",
     "METHODS",
+    "README",
     "RESULTS",
     "SEEDS",
     "SIZES",
     "VARIANTS",
     "Variant",
+    "choice",
     "choose",
+    "documents",
     "drawn",
     "experiment",
     "is_cue_free",
@@ -97,11 +101,14 @@ __all__ = [
     "plot",
     "pulled_back",
     "require_setfit",
+    "summary",
     "table",
 ]
 
 RESULTS = Path(__file__).parent / "slang.json"
 FIGURE = Path(__file__).parent.parent / "docs" / "slang.png"
+DOCUMENT = FIGURE.with_suffix(".md")
+README = Path(__file__).parent.parent / "README.md"
 
 SIZES = (4, 8, 16, 32)
 """Posts a term, half of them risky."""
@@ -708,8 +715,8 @@ VARIANTS = (
     Variant("new posts only, pulled back by 0.02", pull=0.02),
     Variant("new posts only, pulled back by 0.1", pull=0.1),
     Variant("50 of each risky label and 250 benign", sample=(50, 250)),
-    Variant("79 of each risky label and 450 benign (packaged)", sample=(79, 450)),
-    Variant("packaged, with new words", sample=(79, 450), new_words=True),
+    Variant("50 of each risky label and 250 benign, with new words", (50, 250), new_words=True),
+    Variant("79 of each risky label and 450 benign", sample=(79, 450)),
     Variant("100 of each risky label and 800 benign", sample=(100, 800)),
 )
 """What the mix was chosen from. All samples hold the unclear posts too."""
@@ -783,6 +790,81 @@ def _with_words(base: Base, new: Sequence[Example], scratch: Path) -> Base:
 
 
 # For people ---------------------------------------------------------------------------------------
+
+
+def summary(results: Mapping[str, Any]) -> str:
+    """The few figures of record that the README shows, as Markdown."""
+    counts = results["counts"]
+    benign = counts["new"]["posts"] - counts["new"]["risky"]
+    lines = [
+        f"Six invented terms; measured on {counts['new']['risky']} other risky posts with them, "
+        f"{benign} innocent ones, and {counts['old']['posts']} old posts. Means over seeds, 95 % "
+        "intervals:",
+        "",
+        "| posts a term | risky found (flag or review) | those with no other cue "
+        "| innocent flagged or labelled risky | old risky posts found | minutes |",
+        "|" + " --- |" * 6,
+    ]
+    for size, part in results["means"]["ours"].items():
+        new, old = part["new"], part["old"]
+        cells = [
+            size if int(size) else "0 (before)",
+            *(_percent(new[name]) for name in ("found", "found_cue_free", "wrong")),
+            _percent(old["found"]),
+            f"{part['minutes']['value']:.1f}" if int(size) else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def choice(results: Mapping[str, Any]) -> str:
+    """What the mix was chosen from, as Markdown."""
+    lines = [
+        f"| {_CHOOSE_SIZE} posts a term and | risky found (flag or review) | with no other cue "
+        "| innocent reviewed | old: risky found | old: risky flagged | old: benign flagged "
+        "| old: benign flagged or reviewed | old: macro-F1 | minutes |",
+        "|" + " --- |" * 10,
+    ]
+    runs = results["choose"]
+    for name in ("before", *(variant.name for variant in VARIANTS)):
+        new, old = runs[name]["new"], runs[name]["old"]
+        cells = [
+            name,
+            *(_percent(new[x]) for x in ("found", "found_cue_free", "reviewed")),
+            *(_percent(old[x]) for x in ("found", "flagged", "flag", "raised")),
+            f"{old['macro_f1']['value']:.3f}",
+            f"{runs[name]['minutes']:.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def documents(readme: str, results: Mapping[str, Any]) -> dict[Path, str]:
+    """README.md with its section on slang written anew, and docs/slang.md."""
+    before, _, after = readme.partition("<!-- slang -->\n")
+    rest = after.partition("<!-- /slang -->\n")[2]
+    section = f"<!-- slang -->\n{summary(results)}<!-- /slang -->\n"
+    return {
+        README: before + section + rest,
+        DOCUMENT: f"{_INTRODUCTION}\n{table(results)}\n{_CHOICE}\n{choice(results)}",
+    }
+
+
+_INTRODUCTION = """# Fine-tuning on new slang, measured
+
+`python -m training.slang` writes this. Six invented terms stand for new slang, in posts of ours:
+real slang, and real posts, may be harder. All terms are taught in one run. The old posts are those
+of the dev split, on which the packaged model stopped early: its figures before are flattered. What
+the intervals say is told in `training/slang.py`.
+"""
+
+_CHOICE = """## How the mix was chosen
+
+`python -m training.slang --choose`, one seed: half of the posts to learn from, measured on the
+other half and on old posts, at the packaged model's own thresholds. A pull towards the old weights,
+in training or after it, keeps the old less well than a few rehearsed posts do; more of them kept no
+more. Tokens for new words did not help, so they are off unless asked for.
+"""
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -953,17 +1035,19 @@ def main(
         bool, typer.Option("--choose", help="Compare mixes on slang_learn and dev instead.")
     ] = False,
 ) -> None:
-    """Fine-tune on invented slang and measure; writes slang.json and docs/slang.png."""
+    """Fine-tune on invented slang and measure; writes slang.json, docs/slang.* and the README."""
     console = Console(stderr=True)
     base = artifact.locate_base(None)
     todo = choose if choosing else experiment
     results = todo(load_posts(), base, RESULTS, progress=console.is_terminal, log=console.log)
-    if choosing:
-        return
-    partial = FIGURE.with_suffix(".partial")
-    partial.write_bytes(plot(results))
-    partial.replace(FIGURE)
-    typer.echo(table(results))
+    if not {"choose", "means"} <= set(results):
+        return  # the other half is still to be run
+    written = documents(README.read_text(encoding="utf-8"), results)
+    contents = {FIGURE: plot(results)} | {path: x.encode() for path, x in written.items()}
+    for path, content in contents.items():
+        partial = path.with_name(path.name + ".partial")
+        partial.write_bytes(content)
+        partial.replace(path)
 
 
 if __name__ == "__main__":
