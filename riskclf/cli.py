@@ -31,6 +31,7 @@ from rich.text import Text
 
 import riskclf
 from riskclf.errors import InputError, RegressionWarning, RiskclfError
+from riskclf.labels import prediction_columns, prediction_values
 from riskclf.tables import (
     Journal,
     Reject,
@@ -44,7 +45,6 @@ from riskclf.tables import (
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
-    from riskclf.labels import Prediction
     from riskclf.suggestion import Term
 
 __all__ = ["app", "main"]
@@ -637,7 +637,7 @@ def info(
 
 
 def _predict_texts(posts: list[str], classifier: RiskClassifier) -> None:
-    results = map(_result, classifier.predict_many(posts))
+    results = map(prediction_values, classifier.predict_many(posts))
     _print_posts(
         [_Shown(None, post, result) for post, result in zip(posts, results, strict=True)],
         classifier.labels,
@@ -710,7 +710,10 @@ def _predict_table(options: _Options, hint: _Hint) -> int:
                 results = journal.next_batch(len(rows)) if journal else None
                 recorded = results is not None
                 if results is None:
-                    results = [_result(prediction) for prediction in classifier.predict_many(posts)]
+                    results = [
+                        prediction_values(prediction)
+                        for prediction in classifier.predict_many(posts)
+                    ]
                     if journal:
                         journal.append(results)
                 if writer:
@@ -832,21 +835,12 @@ def _piped_format(table: TableReader) -> str:
 
 
 def _added_columns(labels: Iterable[str], existing: Sequence[str]) -> dict[str, type]:
-    """Names and types of a prediction's columns, in the order of `_result`."""
-    columns: dict[str, type] = {"label": str, "decision": str, "risk": float}
-    columns |= {f"score_{label}": float for label in labels}
-    columns["truncated"] = bool
+    """Names and types of a prediction's columns, so that none of the input's is overwritten."""
+    columns = prediction_columns(labels)
     # Again and again, if need be: the input may be an output of ours.
     while not columns.keys().isdisjoint(existing):
         columns = {f"riskclf_{name}": kind for name, kind in columns.items()}
     return columns
-
-
-def _result(prediction: Prediction) -> list[Any]:
-    """A prediction as the values of its columns; six digits are more than a model knows."""
-    numbers = (prediction.risk, *prediction.scores.values())
-    rounded = [float(f"{number:.6g}") for number in numbers]
-    return [prediction.label, prediction.decision, *rounded, prediction.truncated]
 
 
 def _batches(table: TableReader, text_column: str, rejected: _Rejects) -> Iterator[list[Row]]:

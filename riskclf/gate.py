@@ -39,7 +39,7 @@ from jinja2 import Environment, PackageLoader
 from riskclf.comparison import Rival, compare
 from riskclf.errors import EvaluationError
 from riskclf.figures import ALARMS, alarm_figures, intervals_of, label_figures
-from riskclf.report import Section, Table, _markdown_cell, _percent, _range, _share
+from riskclf.report import Section, Table, as_range, as_share, markdown_cell, percent
 from riskclf.scored import DECISIONS, ScoredRows
 
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ def markdown(report: Figures) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters["cell"] = _markdown_cell
+    templates.filters["cell"] = markdown_cell
     sections = [x for x in _sections(report) if x.lines or x.tables]
     template = templates.get_template("finetuning.md.j2")
     return template.render(
@@ -377,12 +377,12 @@ def _changes_of(part: Figures) -> Iterator[str]:
     for words, found, kind in rows:
         if not part["risk_labels"] or not part["counts"][kind]:
             continue
-        before = "" if found["before"] is None else f"{_share(found['before'])} -> "
-        yield f"{words}: {before}{_share(found['after'])}{_change_words(found)}"
+        before = "" if found["before"] is None else f"{as_share(found['before'])} -> "
+        yield f"{words}: {before}{as_share(found['after'])}{_change_words(found)}"
     if not part["risk_labels"]:
         found = part["macro_f1"]
-        before = "" if found["before"] is None else f"{_range(found['before'])} -> "
-        yield f"macro-F1 of the labels: {before}{_range(found['after'])}{_change_words(found)}"
+        before = "" if found["before"] is None else f"{as_range(found['before'])} -> "
+        yield f"macro-F1 of the labels: {before}{as_range(found['after'])}{_change_words(found)}"
 
 
 def _change_words(found: Figures) -> str:
@@ -409,7 +409,7 @@ def _notes(name: str, part: Figures) -> Iterator[str]:
     if not part["counts"]["benign"]:
         yield "There are no benign posts among them: false positives are not measured."
     if 0 < count < _FEW:
-        low, high = (_percent(recall["after"][x]) for x in ("low", "high"))
+        low, high = (percent(recall["after"][x]) for x in ("low", "high"))
         yield (
             f"With {_many(count, 'risky post', 'risky posts')}, recall (flag or review) may lie "
             f"anywhere between {low} and {high} %."
@@ -474,7 +474,7 @@ def _side_by_side(part: Figures) -> Table:
 
 def _row(words: str, found: Figures) -> tuple[str, ...]:
     sides = (
-        "" if x is None else _share(x) if "of" in x else _range(x)
+        "" if x is None else as_share(x) if "of" in x else as_range(x)
         for x in (found["before"], found["after"])
     )
     difference = found.get("difference")

@@ -17,7 +17,17 @@ from jinja2 import Environment, PackageLoader
 from riskclf.errors import InputError
 from riskclf.plots import PLOTS, draw
 
-__all__ = ["Section", "Table", "sections_of", "summary", "write_report"]
+__all__ = [
+    "Section",
+    "Table",
+    "as_range",
+    "as_share",
+    "markdown_cell",
+    "percent",
+    "sections_of",
+    "summary",
+    "write_report",
+]
 
 Figures = Mapping[str, Any]
 
@@ -61,7 +71,7 @@ def write_report(figures: Figures, directory: Path) -> None:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters["cell"] = _markdown_cell
+    templates.filters["cell"] = markdown_cell
     values = {"title": _title(figures), "figures": figures, "sections": sections_of(figures)}
     images = {name: (_data(plots[name]), _data(dark[name])) for name in plots}
     html = templates.get_template("report.html.j2").render(**values, images=images)
@@ -123,8 +133,8 @@ def _in_short(figures: Figures) -> Section:
             [
                 f"Measured on {counts['rows']:,} labelled posts, {counts['unclear']:,} of them "
                 "unclear. The model has no risk labels: it flags nothing.",
-                f"The most probable label is right for {_share(figures['accuracy'])} of the posts; "
-                f"macro-F1 is {_range(figures['macro']['f1'])}.",
+                f"The most probable label is right for {as_share(figures['accuracy'])} of the posts; "
+                f"macro-F1 is {as_range(figures['macro']['f1'])}.",
             ],
         )
     looked, flagged = (figures["operating_points"][x] for x in ("flag_or_review", "flag"))
@@ -134,29 +144,29 @@ def _in_short(figures: Figures) -> Section:
     ]
     if counts["risky"]:
         lines.append(
-            f"Of the risky posts {_share(looked['recall'])} are put before a person (flag or "
-            f"review), and {_share(flagged['recall'])} are flagged."
+            f"Of the risky posts {as_share(looked['recall'])} are put before a person (flag or "
+            f"review), and {as_share(flagged['recall'])} are flagged."
         )
     if counts["benign"]:
         lines.append(
-            f"Of the benign posts {_share(looked['false_positive_rate'])} are put before a person "
-            f"in vain, and {_share(flagged['false_positive_rate'])} are flagged."
+            f"Of the benign posts {as_share(looked['false_positive_rate'])} are put before a person "
+            f"in vain, and {as_share(flagged['false_positive_rate'])} are flagged."
         )
     if flagged["precision"]["of"]:
-        lines.append(f"Of what is flagged, {_share(flagged['precision'])} is rightly so here.")
+        lines.append(f"Of what is flagged, {as_share(flagged['precision'])} is rightly so here.")
     if figures["other_risk_label"]["of"]:
         lines.append(
-            f"Of the risky posts that got a risk label, {_share(figures['other_risk_label'])} got "
+            f"Of the risky posts that got a risk label, {as_share(figures['other_risk_label'])} got "
             "the wrong one of them."
         )
     precision = flagged.get("precision_at_prevalence")
     if precision and precision["value"] is not None:
         stream = f"On a stream with {_one_in(figures['stream']['prevalence'])}, "
         if flagged["false_positive_rate"]["hits"]:
-            lines.append(f"{stream}{_range(precision)} of the flags would be right.")
+            lines.append(f"{stream}{as_range(precision)} of the flags would be right.")
         else:
             lines.append(
-                f"{stream}at least {_percent(precision['low'])} % of the flags would be right; "
+                f"{stream}at least {percent(precision['low'])} % of the flags would be right; "
                 f"more than that {counts['benign']:,} benign posts, none of them flagged, cannot "
                 "tell."
             )
@@ -168,7 +178,7 @@ def _stream(figures: Figures) -> Section:
     if prevalence is None or not _has_risks(figures):
         return Section("What it means on your stream")
     rows = [
-        (name.replace("_", " "), _range(found["precision_at_prevalence"]), _odds(found))
+        (name.replace("_", " "), as_range(found["precision_at_prevalence"]), _odds(found))
         for name, found in figures["operating_points"].items()
     ]
     tables = [
@@ -217,9 +227,9 @@ def _thresholds(figures: Figures) -> Section:
             (
                 asked,
                 f"{x['threshold']:.4f}",
-                _range(precision) if precision else _share(found["precision"]),
-                _share(found["recall"]),
-                _share(found["false_positive_rate"]),
+                as_range(precision) if precision else as_share(found["precision"]),
+                as_share(found["recall"]),
+                as_share(found["false_positive_rate"]),
                 *(
                     f"{_numbers(x[name])} per {x['unit']}" if name in x else "needs a volume"
                     for name in ("alarms", "missed")
@@ -254,11 +264,16 @@ def _comparisons(figures: Figures) -> Iterable[Section]:
                 "precision": "alarms that are right",
             }
         rows = [
-            (words, _share(x["ours"][name]), _share(x["theirs"][name]), _points(x, name))
+            (
+                words,
+                as_share(x["ours"][name]),
+                as_share(x["theirs"][name]),
+                _points(x, name),
+            )
             for name, words in names.items()
         ]
         if "macro_f1" in x:
-            ours, theirs = (_range(x["macro_f1"][side]) for side in ("ours", "theirs"))
+            ours, theirs = (as_range(x["macro_f1"][side]) for side in ("ours", "theirs"))
             rows.append(("macro-F1 of the labels", ours, theirs, _points(x, "macro_f1")))
         tests = [
             (
@@ -302,10 +317,10 @@ def _weak_spots(figures: Figures) -> Section:
         for name, found in figures.get(kind, {}).items():
             recall, raised = found["recall"], found["false_positive_rate"]
             if recall["of"] and recall["high"] < (everywhere["recall"]["value"] or 0):
-                weak.append(f"{word} {name}: only {_share(recall)} of the risky posts are found.")
+                weak.append(f"{word} {name}: only {as_share(recall)} of the risky posts are found.")
             rate = everywhere["false_positive_rate"]["value"]
             if raised["of"] and rate is not None and raised["low"] > rate:
-                weak.append(f"{word} {name}: {_share(raised)} of the benign posts are raised.")
+                weak.append(f"{word} {name}: {as_share(raised)} of the benign posts are raised.")
             shares = [x for x in ("recall", "false_positive_rate") if found[x]["of"]]
             if any(f" {name}: " in line for line in weak):
                 continue  # few, but enough to see that it is worse
@@ -322,7 +337,7 @@ def _weakly_labelled(figures: Figures) -> Section:
         for name, found in figures.get(kind, {}).items():
             accuracy = found["accuracy"]
             if accuracy["of"] and accuracy["high"] < figures["accuracy"]["value"]:
-                weak.append(f"{word} {name}: only {_share(accuracy)} of the posts are right.")
+                weak.append(f"{word} {name}: only {as_share(accuracy)} of the posts are right.")
             elif accuracy["of"] and "accuracy" in found["too_small"]:
                 small.append(name)
     return _weak(figures, weak, small)
@@ -341,11 +356,15 @@ def _weak(figures: Figures, weak: Sequence[str], small: Sequence[str]) -> Sectio
 
 def _labels(figures: Figures) -> Section:
     rows = [
-        (label, *(_share(x[name]) for name in ("precision", "recall")), _range(x["f1"]))
+        (
+            label,
+            *(as_share(x[name]) for name in ("precision", "recall")),
+            as_range(x["f1"]),
+        )
         for label, x in figures["labels"].items()
     ]
     macro = figures["macro"]
-    rows.append(("mean (macro)", *(_range(macro[x]) for x in ("precision", "recall", "f1"))))
+    rows.append(("mean (macro)", *(as_range(macro[x]) for x in ("precision", "recall", "f1"))))
     names = figures["confusion"]["labels"]
     confusions = [
         (name, *(f"{count:,}" for count in counts))
@@ -357,7 +376,7 @@ def _labels(figures: Figures) -> Section:
     ]
     return Section(
         "Labels",
-        [f"The most probable label is right for {_share(figures['accuracy'])} of the posts."],
+        [f"The most probable label is right for {as_share(figures['accuracy'])} of the posts."],
         [
             Table("Precision, recall and F1 of each label", ("label", "precision", "recall", "F1"),
                   rows),
@@ -376,7 +395,7 @@ def _operating_points(figures: Figures) -> Section:
         return Section("What is put before a person")
     points = figures["operating_points"]
     rows: list[tuple[str, ...]] = [
-        (words, *(_share(point[name]) for point in points.values()))
+        (words, *(as_share(point[name]) for point in points.values()))
         for name, words in (
             ("precision", "alarms that are right"),
             ("recall", "risky posts found"),
@@ -385,7 +404,7 @@ def _operating_points(figures: Figures) -> Section:
         )
     ]
     for label in points["flag"]["recall_of"]:
-        shares = (_share(point["recall_of"][label]) for point in points.values())
+        shares = (as_share(point["recall_of"][label]) for point in points.values())
         rows.append((f"{label} found", *shares))
     lines = []
     thresholds = (figures["model"] or {}).get("thresholds")
@@ -432,7 +451,9 @@ def _unclear(figures: Figures) -> Section:
     if not found["all"]["flag"]["of"]:
         return Section("Unclear posts")
     shares = {"all unclear posts": found["all"]} | found["kinds"]
-    rows = [(name, _share(x["flag"]), _share(x["flag_or_review"])) for name, x in shares.items()]
+    rows = [
+        (name, as_share(x["flag"]), as_share(x["flag_or_review"])) for name, x in shares.items()
+    ]
     table = Table("Put before a person", ("may be", "flag", "flag or review"), rows)
     line = "The text does not settle what these posts are: a person should see them, at review."
     return Section("Unclear posts", [line], [table])
@@ -441,7 +462,7 @@ def _unclear(figures: Figures) -> Section:
 def _calibration(figures: Figures) -> Section:
     found = figures["calibration"]
     rows = [
-        (f"{x['from']:.1f}–{x['to']:.1f}", f"{x['risk']:.3f}", _share(x)) for x in found["bins"]
+        (f"{x['from']:.1f}–{x['to']:.1f}", f"{x['risk']:.3f}", as_share(x)) for x in found["bins"]
     ]
     if not rows:
         return Section("Calibration")
@@ -490,32 +511,35 @@ def _reading() -> Section:
 # Words -------------------------------------------------------------------------------------------
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share as a number of per cent, without the sign."""
     percent = 100 * share
     digits = 0 if percent in (0, 100) else 1 if 1 <= percent <= 99 else 2
     return f"{percent:.{digits}f}"
 
 
-def _share(proportion: Figures) -> str:
+def as_share(proportion: Figures) -> str:
+    """A proportion with its interval and its counts."""
     if proportion["value"] is None:
         return "no posts"
-    low, high = _percent(proportion["low"]), _percent(proportion["high"])
+    low, high = percent(proportion["low"]), percent(proportion["high"])
     counts = f"{proportion['hits']:,} of {proportion['of']:,}"
-    return f"{_percent(proportion['value'])} % ({low}–{high}), {counts}"
+    return f"{percent(proportion['value'])} % ({low}–{high}), {counts}"
 
 
 def _judged(part: Figures, name: str) -> str:
     doubt = "; too few to judge" if name in part["too_small"] and part[name]["of"] else ""
-    return _share(part[name]) + doubt
+    return as_share(part[name]) + doubt
 
 
-def _range(figure: Figures) -> str:
+def as_range(figure: Figures) -> str:
+    """A figure with its interval, in per cent."""
     if figure["low"] is None:
         return "unknown"
-    low, high = _percent(figure["low"]), _percent(figure["high"])
+    low, high = percent(figure["low"]), percent(figure["high"])
     if figure["value"] is None:
         return f"unknown ({low}–{high} %)"
-    return f"{_percent(figure['value'])} % ({low}–{high})"
+    return f"{percent(figure['value'])} % ({low}–{high})"
 
 
 def _numbers(figure: Figures) -> str:
@@ -543,11 +567,12 @@ def _odds(figures: Figures) -> str:
 
 def _one_in(prevalence: float) -> str:
     if prevalence > 0.1:
-        return f"{_percent(prevalence)} % risky posts"
+        return f"{percent(prevalence)} % risky posts"
     return f"one risky post in {1 / prevalence:,.0f}"
 
 
-def _markdown_cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
+    """Text for a cell of a Markdown table."""
     text = " ".join(text.split())
     for character, escaped in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|")):
         text = text.replace(character, escaped)

@@ -56,6 +56,7 @@ import numpy as np
 
 from riskclf.duplicates import near_duplicate_groups, same_text
 from riskclf.errors import InputError
+from riskclf.labels import prediction_columns, prediction_values
 from riskclf.scored import Data, Progress, Source
 from riskclf.tables import Reject, Row, create_table, open_table
 from riskclf.text import normalise
@@ -249,7 +250,7 @@ def suggest(
     random_keys = {post.key for post in random_posts}
     for post in chosen:
         because = _AT_RANDOM if post.key in random_keys else post.because
-        values = [*_result(post.prediction), because]
+        values = [*prediction_values(post.prediction), because]
         given = post.row.values
         label = {"label": given.get("label", "")}
         rows.append({**given, **label, **dict(zip(names, values, strict=True))})
@@ -357,20 +358,11 @@ def _write(
 
 def _added_columns(labels: Iterable[str], existing: Sequence[str]) -> dict[str, type]:
     """Names and types of the new columns: `label` stays free for a person."""
-    columns: dict[str, type] = {"label": str, "decision": str, "risk": float}
-    columns |= {f"score_{label}": float for label in labels}
-    columns = {f"riskclf_{name}": kind for name, kind in {**columns, "truncated": bool}.items()}
+    columns = {f"riskclf_{name}": kind for name, kind in prediction_columns(labels).items()}
     columns["suggested_because"] = str
     while not columns.keys().isdisjoint(existing):  # the input may be an output of ours
         columns = {f"riskclf_{name}": kind for name, kind in columns.items()}
     return columns if "label" in existing else {"label": str, **columns}
-
-
-def _result(prediction: Prediction) -> list[Any]:
-    """A prediction as the values of its columns, in the digits that `riskclf predict` writes."""
-    numbers = (prediction.risk, *prediction.scores.values())
-    rounded = [float(f"{number:.6g}") for number in numbers]
-    return [prediction.label, prediction.decision, *rounded, prediction.truncated]
 
 
 def _key(text: str) -> int:

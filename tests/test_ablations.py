@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 
 from riskclf import Label, evaluate
 from riskclf.scored import ScoredRows
-from training.ablations import VARIANTS, predicted_rows, behind, losses, smallest
+from training.ablations import VARIANTS, behind, losses, predicted_rows, smallest
 from training.baselines import Keywords
 from training.dataset import load_posts, rows
 
