@@ -133,8 +133,8 @@ def _in_short(figures: Figures) -> Section:
             [
                 f"Measured on {counts['rows']:,} labelled posts, {counts['unclear']:,} of them "
                 "unclear. The model has no risk labels: it flags nothing.",
-                f"The most probable label is right for {as_share(figures['accuracy'])} of the posts; "
-                f"macro-F1 is {as_range(figures['macro']['f1'])}.",
+                f"The most probable label is right for {as_share(figures['accuracy'])} of the "
+                f"posts; macro-F1 is {as_range(figures['macro']['f1'])}.",
             ],
         )
     looked, flagged = (figures["operating_points"][x] for x in ("flag_or_review", "flag"))
@@ -149,15 +149,15 @@ def _in_short(figures: Figures) -> Section:
         )
     if counts["benign"]:
         lines.append(
-            f"Of the benign posts {as_share(looked['false_positive_rate'])} are put before a person "
-            f"in vain, and {as_share(flagged['false_positive_rate'])} are flagged."
+            f"Of the benign posts {as_share(looked['false_positive_rate'])} are put before a "
+            f"person in vain, and {as_share(flagged['false_positive_rate'])} are flagged."
         )
     if flagged["precision"]["of"]:
         lines.append(f"Of what is flagged, {as_share(flagged['precision'])} is rightly so here.")
     if figures["other_risk_label"]["of"]:
         lines.append(
-            f"Of the risky posts that got a risk label, {as_share(figures['other_risk_label'])} got "
-            "the wrong one of them."
+            f"Of the risky posts that got a risk label, {as_share(figures['other_risk_label'])} "
+            "got the wrong one of them."
         )
     precision = flagged.get("precision_at_prevalence")
     if precision and precision["value"] is not None:

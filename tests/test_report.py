@@ -90,7 +90,7 @@ def test_the_test_split_is_measured_apart_and_beside_tfidf() -> None:
     # Dev plays the test split, which no test looks at, and calibration Korean and Chinese.
     played = [replace(post, split="test") for post in posts if post.split == "dev"]
     moved = [replace(post, split="transfer") for post in posts if post.split == "calibration"]
-    rows = evaluate(_Fake(), [{"text": "fine", "label": "benign"}] * 50).rows  # type: ignore[arg-type]
+    rows = evaluate(_Fake(), [{"text": "fine", "label": "benign"}] * 50).rows
     natural = {"heldout_ja_x.txt": rows}
     found = measure_test(_Fake(), [*known, *played, *moved], natural)  # type: ignore[arg-type]
     assert found["split"]["counts"]["rows"] == len(played)
