@@ -417,7 +417,8 @@ def finetune(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Ordinary posts of yours, without labels: how many are flagged before and after.",
+            help="Ordinary posts of yours, without labels (or a .txt file, one post a line): how "
+            "many are flagged before and after.",
         ),
     ] = None,
     risk_labels: Annotated[

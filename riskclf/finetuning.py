@@ -30,6 +30,7 @@ import shutil
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ from riskclf.labelled import LabelledPosts, labels_in, read_labelled, read_raw
 from riskclf.labels import Label, Prediction
 from riskclf.our_posts import OurPost, load_our_posts
 from riskclf.scored import Classifier, Columns, Data, ScoredRows, read_rows
-from riskclf.tables import Reject
+from riskclf.tables import Reject, Row, open_table
 from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, Recipe, fingerprint, train_classifier
 from riskclf.vocabulary import content_words, extend, shattered_words
@@ -155,8 +156,9 @@ def finetune(
         output: the model directory to write; a riskclf model that is there is replaced.
         columns: names of the columns, where they are not `text`, `label` and `family`.
         label_map: your label to the model's (or to `unclear`).
-        natural: ordinary posts of yours, in the same formats, without labels: how many of them are
-            flagged before and after. They are not trained on.
+        natural: ordinary posts of yours, in the same formats without labels, or a .txt file with
+            one a line: how many of them are flagged before and after. They are not trained on, and
+            those that cannot be read are left out.
         risk_labels: gives the model the labels of `data` instead of the base's, and says which of
             them are risks; none of them is allowed.
         new_words: words that the tokenizer shatters, and that five or more posts hold, get tokens
@@ -323,6 +325,10 @@ def _labels(
 
 
 def _texts_of(data: Data, columns: Columns) -> list[str]:
+    with ExitStack() as stack:
+        if isinstance(data, str | os.PathLike) and Path(data).suffix == ".txt":
+            table = open_table(data, format="lines", text_columns=(columns.text,))
+            data = [x.values for x in stack.enter_context(table) if isinstance(x, Row)]
     raw = read_raw(data, Columns(text=columns.text), labelled=False)
     if not raw.rows:
         raise EvaluationError(f"{raw.name} holds no ordinary posts that can be read")
@@ -502,11 +508,14 @@ def _report(
     """Before and after, and the verdict; see `riskclf.gate`."""
     job.log("measure")
     rows = [row for held in folds for row in held.tolist()]
+    groups = job.posts.groups
+    # Where every post is a group of its own, there are no families to speak of.
+    grouped = len(np.unique(groups)) < len(groups)
     new = [
         {
             "text": job.posts.texts[row],
             "label": job.posts.labels[row],
-            "family": str(job.posts.groups[row]),
+            "family": str(groups[row]) if grouped else None,
         }
         for row in rows
     ]
@@ -535,7 +544,7 @@ def _report(
         "data": {
             "posts": len(job.posts),
             "labels": dict(sorted(Counter(map(_kind, new)).items())),
-            "groups": len(np.unique(job.posts.groups)),
+            "groups": len(np.unique(groups)),
             "duplicates": job.posts.duplicates,
             "contradictory": job.posts.contradictory,
         },

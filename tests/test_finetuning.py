@@ -239,7 +239,9 @@ def test_ordinary_posts_are_measured_and_never_learned_from(
 
     monkeypatch.setattr(riskclf.finetuning, "train_classifier", spied)
     ordinary = [{"text": f"花に水をやる{n}"} for n in range(12)]
-    posts = [*ordinary, {"text": BREAD[0]}]  # one of them is learned from, too
+    posts = tmp_path / "ordinary.txt"
+    lines = [*(row["text"] for row in ordinary), "", BREAD[0]]  # one is learned from, too
+    posts.write_text("\n".join(lines) + "\n", encoding="utf-8")
     result = finetune(_rows(), make_model(seed=5), output=tmp_path / "model", natural=posts)
     natural = result.report["parts"]["natural"]["alarms"]["flag"]["false_positive_rate"]
     assert natural["after"]["of"] == len(ordinary)

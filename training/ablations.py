@@ -34,7 +34,7 @@ from training.dataset import Post, load_posts
 from training.dataset import rows as evaluation_rows
 from training.train import build, natural_lines
 
-__all__ = ["RESULTS", "VARIANTS", "Variant", "behind", "losses", "predicted_rows", "smallest"]
+__all__ = ["RECIPES", "RESULTS", "VARIANTS", "Variant", "behind", "losses", "predicted_rows", "smallest"]
 
 RESULTS = Path(__file__).parent / "ablations.json"
 
@@ -68,6 +68,10 @@ VARIANTS = (
     Variant("4 layers", layers=4),
     Variant("12 layers", layers=12),
 )
+
+
+RECIPES = {12: Recipe(learning_rate=3e-5)}
+"""At the usual rate, twelve layers collapse to one label within the first epoch."""
 
 
 def predicted_rows(posts: Sequence[Post], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -179,7 +183,7 @@ def main(
                 sources,
                 model,
                 work / "fine-tuning",
-                Recipe(),
+                RECIPES.get(variant.layers, Recipe()),
                 posts=chosen,
                 natural=lines,
                 augmented=variant.augmented,
