@@ -12,6 +12,7 @@ import pytest
 import riskclf
 from riskclf import RiskClassifier
 from riskclf.artifact import load
+from training import slang
 from training.ablations import RESULTS as ABLATIONS
 from training.dataset import load_posts
 from training.report import CARD, RESULTS, card_with
@@ -32,6 +33,13 @@ def test_the_model_card_holds_what_was_measured_of_this_model() -> None:
     saved = load(None, device="cpu", batch_size=8).manifest
     weights = results["model"]["SHA-256 of model.safetensors"]
     assert weights == saved["files"]["model.safetensors"]
+
+
+def test_the_figures_on_slang_are_those_that_were_measured() -> None:
+    results = json.loads(slang.RESULTS.read_text(encoding="utf-8"))
+    readme = slang.README.read_text(encoding="utf-8")
+    for path, text in slang.documents(readme, results).items():
+        assert path.read_text(encoding="utf-8") == text
 
 
 def test_the_readme_has_the_two_commands_that_ci_runs() -> None:

@@ -442,6 +442,9 @@ def _measure(corpora: Corpora, posts: Sequence[Post], with_test: bool) -> dict[s
             "SHA-256 of model.safetensors": info["saved_as"]["files"]["model.safetensors"],
             "parameters": f"{info['parameters']:,}",
             "longest window, tokens": str(info["max_tokens"]),
+            "minutes of adaptation on two cores, other work beside": str(
+                info["saved_as"]["provenance"]["base"]["adaptation"]["minutes"]
+            ),
             "temperature": f"{info['saved_as']['temperature']:.4f}",
             "share of risky posts it is calibrated at": f"{info['saved_as']['prevalence']:.4f}",
             **{
