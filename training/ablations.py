@@ -34,7 +34,16 @@ from training.dataset import Post, load_posts
 from training.dataset import rows as evaluation_rows
 from training.train import build, natural_lines
 
-__all__ = ["RECIPES", "RESULTS", "VARIANTS", "Variant", "behind", "losses", "predicted_rows", "smallest"]
+__all__ = [
+    "RECIPES",
+    "RESULTS",
+    "VARIANTS",
+    "Variant",
+    "behind",
+    "losses",
+    "predicted_rows",
+    "smallest",
+]
 
 RESULTS = Path(__file__).parent / "ablations.json"
 
