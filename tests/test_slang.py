@@ -305,14 +305,21 @@ def test_the_mix_is_chosen_without_the_test_posts(
         Variant("with old", sample=(2, 4)),
         Variant("with new words", sample=(2, 4), new_words=True),
     )
+    measured: set[str] = set()
+    score = slang.read_rows
+
+    def scored(rows: Any, *arguments: Any, **options: Any) -> Any:
+        measured.update(row["text"] for row in rows)
+        return score(rows, *arguments, **options)
+
+    monkeypatch.setattr(slang, "read_rows", scored)
     found = slang.choose(POSTS, bench.base, file, variants=variants)["choose"]
-    assert set(found) == {"before", *(x.name for x in variants), "SetFit, pooler", "SetFit, mean"}
+    assert set(found) == {"before", *(x.name for x in variants)}
     assert len(bench.tuned) == 4  # the first two share a model
     *without, extended = bench.vocabularies
     assert extended > max(without)
     trained = {example.text for examples in bench.tuned for example in examples}
-    measured = set(itertools.chain(*bench.asked))
-    assert not trained & measured
+    assert measured and not trained & measured
     assert not [text for text in trained | measured if text.startswith("slang_test")]
     # Back where it began, the model is the one before.
     for name in ("none of the way", "pulled back"):
