@@ -19,6 +19,7 @@ from riskclf import RiskClassifier, artifact
 from riskclf.artifact import Base
 from riskclf.errors import FormatError, MissingExtra
 from riskclf.intervals import wilson
+from riskclf.scored import read_rows
 from riskclf.trainer import Example, Recipe, train_classifier
 from training import slang
 from training.dataset import Post, load_posts
@@ -306,7 +307,7 @@ def test_the_mix_is_chosen_without_the_test_posts(
         Variant("with new words", sample=(2, 4), new_words=True),
     )
     measured: set[str] = set()
-    score = slang.read_rows
+    score = read_rows
 
     def scored(rows: Any, *arguments: Any, **options: Any) -> Any:
         measured.update(row["text"] for row in rows)
