@@ -144,7 +144,17 @@ Model = Annotated[
 ]
 
 
+PostColumn = Annotated[str, typer.Option(help="The column that holds the posts.")]
+LabelColumn = Annotated[str, typer.Option(help="The column that holds the right labels.")]
 OptionalColumn = Annotated[str | None, typer.Option(help="Where the usual name is not used.")]
+
+LabelMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="YOURS=OURS",
+        help="A label of DATA, and what the model calls it (or unclear). May be repeated.",
+    ),
+]
 
 
 @app.command()
@@ -160,7 +170,7 @@ def predict(
             "standard input (-).",
         ),
     ] = None,
-    text_column: Annotated[str, typer.Option(help="The column that holds the posts.")] = "text",
+    text_column: PostColumn = "text",
     format: Annotated[
         str | None,
         typer.Option(
@@ -309,17 +319,9 @@ def evaluate(
             "flatter. Otherwise on one half, measured on the other, no family in both.",
         ),
     ] = False,
-    label_map: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="YOURS=OURS",
-            help="A label of DATA, and what the model calls it (or unclear). May be repeated.",
-        ),
-    ] = None,
-    text_column: Annotated[str, typer.Option(help="The column that holds the posts.")] = "text",
-    label_column: Annotated[
-        str, typer.Option(help="The column that holds the right labels.")
-    ] = "label",
+    label_map: LabelMap = None,
+    text_column: PostColumn = "text",
+    label_column: LabelColumn = "label",
     id_column: OptionalColumn = None,
     slice_column: OptionalColumn = None,
     language_column: OptionalColumn = None,
@@ -444,17 +446,9 @@ def finetune(
             help="Accept the model even if it has become worse on old posts; it is recorded.",
         ),
     ] = False,
-    label_map: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="YOURS=OURS",
-            help="A label of DATA, and what the model calls it (or unclear). May be repeated.",
-        ),
-    ] = None,
-    text_column: Annotated[str, typer.Option(help="The column that holds the posts.")] = "text",
-    label_column: Annotated[
-        str, typer.Option(help="The column that holds the right labels.")
-    ] = "label",
+    label_map: LabelMap = None,
+    text_column: PostColumn = "text",
+    label_column: LabelColumn = "label",
     family_column: OptionalColumn = None,
     seed: Annotated[int, typer.Option(help="Of the folds and the order of the posts.")] = 0,
 ) -> None:

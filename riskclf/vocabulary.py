@@ -69,8 +69,10 @@ def content_words(text: str) -> set[str]:
 @cache
 def _tagger() -> Any:
     import fugashi
+    from unidic_lite import DICDIR
 
-    return fugashi.Tagger()
+    # By name: fugashi prefers a larger dictionary where one is installed.
+    return fugashi.Tagger(f'-d "{DICDIR}" -r "{Path(DICDIR) / "mecabrc"}"')
 
 
 def _broken(tokens: Sequence[Token], unk_id: int) -> set[str]:
