@@ -125,7 +125,7 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> Format
         known = " ".join(_SUFFIXES)
         raise FormatError(
             f"{os.fspath(path)}: the suffix '{suffix}' tells no format; "
-            f"use one of {known}, or for input say --format"
+            f"name it with one of {known} (for its input, `riskclf predict` also takes --format)"
         )
     return _SUFFIXES[suffix]
 
@@ -202,7 +202,7 @@ def _check_head(name: str, format: Format, head: bytes) -> None:
     is_parquet = head.startswith(_PARQUET_MAGIC)
     if is_parquet != (format == "parquet"):
         what = "is a Parquet file" if is_parquet else "is not a Parquet file"
-        hint = "name it .parquet or say --format parquet" if is_parquet else "check its format"
+        hint = "name it .parquet" if is_parquet else "check its format"
         raise FormatError(f"{name} {what}, read as {_NAMES[format]}; {hint}")
     if is_parquet:
         return
@@ -433,7 +433,7 @@ class _JsonLinesReader(TableReader):
         if columns is None:
             raise FormatError(
                 f"{self.name} is not JSON Lines (one JSON object a line){problem}; "
-                "for another format say --format"
+                "if it is something else, say so by its suffix or (`riskclf predict`) by --format"
             )
         if self.size is not None:
             self._stream.seek(0)
