@@ -13,7 +13,8 @@ measured on its other half and on `dev`. It does not look at `slang_test`. But `
 the choice, and the packaged model stopped early on it: its figures before are flattered.
 
 The first needs ``pip install setfit``. Finished runs are kept in `slang.json`, so that an
-interrupted command goes on, and are done anew when the model, the posts or the settings change.
+interrupted command goes on, and are done anew when the model, the posts or the settings change; a
+new model leaves the choice as it was, until `--choose` is given.
 
 **What the intervals say.** A proportion of one run has Wilson's interval. The mean over seeds has
 Wilson's for its value and the number of posts of *one* run: three models that answer on one post
@@ -465,9 +466,12 @@ def _changes(before: ScoredRows, after: ScoredRows) -> dict[str, Any]:
 
 
 class _Book:
-    """A part of the results file: finished runs by name, written after each of them."""
+    """A part of the results file: finished runs by name, written after each of them.
 
-    def __init__(self, file: Path, part: str, model: str) -> None:
+    A run's key stands for its model too; the other part is left as it is.
+    """
+
+    def __init__(self, file: Path, part: str) -> None:
         self._file, self._part = file, part
         self.results: Results = {}
         if file.is_file():
@@ -475,9 +479,7 @@ class _Book:
                 self.results = json.loads(file.read_text(encoding="utf-8"))
             except ValueError:
                 raise FormatError(f"{file} is not JSON: delete it to begin anew") from None
-        self._old = self.results.pop(part, {}) if self.results.get("model") == model else {}
-        if self.results.get("model") != model:
-            self.results = {"model": model}
+        self._old = self.results.pop(part, {})
         self.results[part] = {}
 
     @property
@@ -630,7 +632,8 @@ def experiment(
     first = _scored(bench.old, bench.before)
     texts = [post.text for post in bench.posts]
     model_key = bench.before.fingerprint
-    book = _Book(results, "runs", model_key)
+    book = _Book(results, "runs")
+    book.results["model"] = model_key
     book.results.pop("means", None)
     book.results["counts"] = _counts(learn, bench)
 
@@ -745,7 +748,7 @@ def choose(
     new = as_examples(fit)
     first = _scored(bench.old, bench.before)
     model_key = bench.before.fingerprint
-    book = _Book(results, "choose", model_key)
+    book = _Book(results, "choose")
     if not book.has("before", key := _key(model_key, "before", [], bench.posts)):
         found = bench.with_thresholds(bench.before, first)
         book.add("before", {"key": key, "minutes": 0.0, **found})
@@ -860,8 +863,9 @@ the intervals say is told in `training/slang.py`.
 
 _CHOICE = """## How the mix was chosen
 
-`python -m training.slang --choose`, one seed: half of the posts to learn from, measured on the
-other half and on old posts, at the packaged model's own thresholds. A pull towards the old weights,
+`python -m training.slang --choose`, one seed, on the model that was packaged when it was chosen:
+half of the posts to learn from, measured on the other half and on old posts, at that model's own
+thresholds. A pull towards the old weights,
 in training or after it, keeps the old less well than a few rehearsed posts do; more of them kept no
 more. Tokens for new words did not help, so they are off unless asked for.
 """
