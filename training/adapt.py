@@ -424,7 +424,8 @@ def adapt(
 ) -> dict[str, Any]:
     """Choose lines, ask the teacher, train the student, measure, write.
 
-    Vectors and checkpoints lie in ``<output>.work`` until they are removed by hand; run the same
+    Checkpoints lie in ``<output>.work``, and the teacher's vectors beside it in ``teacher.work``,
+    where other students of the same teacher find them, until they are removed by hand; run the same
     call again after a kill.
 
     Returns:
@@ -443,7 +444,7 @@ def adapt(
     log(f"{len(lines) - held_back} lines to learn from, {held_back} held back")
 
     began = time.monotonic()
-    vectors = teach(teacher, lines, work / "teacher")
+    vectors = teach(teacher, lines, output.with_name("teacher.work"))
     log(f"teacher vectors after {(time.monotonic() - began) / 60:.1f} min")
     tokenizer = Tokenizer.load(student)
     ids = [encoding.windows[0] for encoding in tokenizer.encode_batch(lines)]
