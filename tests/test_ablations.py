@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sklearn.metrics import f1_score
 
-from riskclf import Label, evaluate
+from riskclf import Label, Prediction, evaluate
 from riskclf.scored import ScoredRows
-from training.ablations import VARIANTS, behind, losses, predicted_rows, smallest
+from tests.tiny_base import write_corpus, write_manifest
+from training.ablations import behind, losses, measure_buried, predicted_rows, smallest
 from training.baselines import Keywords
+from training.corpora import Corpora
 from training.dataset import load_posts, rows
+from training.variants import VARIANTS
 
 
 def test_a_baseline_is_measured_as_a_model_is() -> None:
@@ -63,8 +68,10 @@ def test_the_smallest_within_one_standard_error_of_the_best_is_shipped() -> None
     assert smallest(_table(apart)) == "12 layers"
 
 
-def test_a_variant_that_lacks_a_part_of_the_recipe_is_never_shipped() -> None:
-    assert smallest(_table({"6-layers": 0.3, "6-layers-without-twins": 0.2})) == "6 layers"
+def test_a_variant_that_differs_from_the_recipe_is_never_shipped() -> None:
+    lacking = [variant.directory for variant in VARIANTS if not variant.whole]
+    assert {"6-layers-without-twins", "6-layers-five-draws-seed-2"} < set(lacking)
+    assert smallest(_table({"6-layers": 0.3, **dict.fromkeys(lacking, 0.2)})) == "6 layers"
 
 
 def test_the_loss_is_that_of_the_posts_with_one_label_and_its_error_that_of_families() -> None:
@@ -96,3 +103,43 @@ def test_the_loss_is_that_of_the_posts_with_one_label_and_its_error_that_of_fami
 
 def test_no_two_variants_share_a_directory() -> None:
     assert len({variant.directory for variant in VARIANTS}) == len(VARIANTS)
+
+
+def test_buried_posts_stand_behind_lines_of_a_japanese_held_out_corpus(tmp_path: Path) -> None:
+    lines = [f"今日は{number}番の電車に乗って海を見に行った" for number in range(2_000)]
+    entries = [
+        write_corpus(tmp_path, name, content, language, ["heldout"])
+        for name, content, language in (
+            ("en.txt", ["We took the train to the sea"], "en"),
+            ("ja.txt", lines, "ja"),
+        )
+    ]
+    write_manifest(tmp_path, entries)
+    given: list[str] = []
+
+    class Near:
+        """Flags a text that is no longer than a post of ours."""
+
+        labels = tuple(map(str, Label))
+
+        def info(self) -> dict[str, Any]:
+            return {"saved_as": {"risk_labels": list(self.labels[:2])}}
+
+        def stream(self, texts: Iterable[str]) -> Iterator[Prediction]:
+            for text in texts:
+                given.append(text)
+                short = len(text) <= longest + 1
+                risk = float(short)
+                scores = dict(zip(self.labels, (risk, 0.0, 1 - risk), strict=True))
+                label = self.labels[0 if short else 2]
+                yield Prediction(label, scores, risk, "flag" if short else "clear", False)
+
+    posts = load_posts()
+    risky = [p.text for p in posts if p.split == "dev" and p.risky and p.lang == "ja"]
+    longest = max(map(len, risky))
+    found = measure_buried(Near(), posts, Corpora.load(tmp_path))  # type: ignore[arg-type]
+    assert {x["of"] for x in found.values()} == {len(risky)}
+    assert (found["0"]["hits"], found["800"]["hits"]) == (len(risky), 0)
+    behind = [text for text in given if len(text) > 400]
+    assert {text[-len(post) :] for text, post in zip(behind, risky * 2, strict=True)} == set(risky)
+    assert all("番の電車" in text and "train" not in text for text in behind)

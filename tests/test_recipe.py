@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from riskclf import RiskClassifier
+
 recipe = import_module("training.__main__")
 bases = import_module("training.bases")
+variants = import_module("training.variants")
 
 
 def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_directory: Path
 ) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps([]), encoding="utf-8")
     steps: list[str] = []
@@ -31,17 +35,24 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
         assert student.is_dir()
         output.mkdir()
 
-    def build(base: Path, sources: Any, output: Path, *_: Any, posts: Any, natural: Any) -> str:
-        assert base.is_dir() and posts and natural == ["a line"]
+    def build(base: Path, sources: Any, output: Path, *_: Any, **options: Any) -> str:
+        assert base.is_dir() and options["posts"] and options["natural"] == [["a line"]]
         steps.append("build")
+        if steps.count("build") == 1:
+            raise KeyboardInterrupt
+        shutil.copytree(model_directory, output)
         return f"{output} written"
 
     monkeypatch.setattr(bases, "load_base", lambda name: name)
-    monkeypatch.setattr(recipe, "natural_lines", lambda sources: ["a line"])
-    for module, step in ((bases, transplant), (bases, adapt), (recipe, build)):
+    monkeypatch.setattr(variants, "natural_lines", lambda sources, draws: [["a line"]])
+    for module, step in ((bases, transplant), (bases, adapt), (variants, build)):
         monkeypatch.setattr(module, step.__name__, step)
-    with pytest.raises(KeyboardInterrupt):
-        recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
     for _ in range(2):
         recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
     assert steps == ["transplant", "adapt", "adapt", "build", "build"]
+    made = RiskClassifier.load(tmp_path / "model", device="cpu")
+    assert made.fingerprint == RiskClassifier.load(model_directory, device="cpu").fingerprint

@@ -38,7 +38,21 @@ def test_natural_lines_leave_out_what_is_held_out_or_nearly_so(
         tmp_path,
         {"open.txt": ("benign", OPEN), "closed.txt": ("heldout", [OPEN[2].upper() + "!!"])},
     )
-    assert sorted(natural_lines(corpora)) == sorted(line for line in OPEN if line != OPEN[2])
+    (drawn,) = natural_lines(corpora, draws=1)
+    assert set(drawn) == {line for line in OPEN if line != OPEN[2]}
+
+
+def test_every_draw_has_other_natural_lines_until_the_corpus_is_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "NATURAL_MIX", {"open.txt": 2})
+    corpora = _corpora(
+        tmp_path, {"open.txt": ("benign", OPEN), "closed.txt": ("heldout", ["another text"])}
+    )
+    draws = natural_lines(corpora, draws=4)
+    assert [len(set(draw)) for draw in draws] == [2] * 4
+    assert sorted(line for draw in draws[:3] for line in draw) == sorted(OPEN)
+    assert set(draws[3]) < set(OPEN)
 
 
 def test_a_corpus_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,13 +75,15 @@ def test_only_the_train_split_is_trained_on(
 
     monkeypatch.setattr(recipe, "train_classifier", spy)
     posts = load_posts()
-    train(tmp_path, posts, OPEN, tmp_path / "run", Recipe())
+    train(tmp_path, posts, [OPEN[:3], OPEN[3:]], tmp_path / "run", Recipe(epochs=4))
     texts = Counter(example.text for example in seen)
     own = {post.text for post in posts if post.split == "train"}
     assert set(texts) == own | set(OPEN)
     stopped_on = {example.text for example in options["dev"]}
     assert stopped_on == {post.text for post in posts if post.split == "dev"}
-    assert {texts[text] for text in own} == {3}
+    # Two draws share the four epochs: ours come twice as often in each of two.
+    assert options["recipe"].epochs == 2
+    assert {texts[text] for text in own} == {6}
     assert {texts[text] for text in OPEN} == {1}
     soft = {example.target for example in seen if 0 < max(example.target) < 1}
     assert soft == {(0.5, 0.5, 0.0), (0.5, 0.0, 0.5), (0.0, 0.5, 0.5)}

@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from riskclf.trainer import Recipe
-from training.bases import LAYERS, base_encoder
+from riskclf import RiskClassifier
+from training.bases import LAYERS
 from training.corpora import Corpora
 from training.dataset import load_posts
-from training.train import build, natural_lines
+from training.variants import Variant, make
 
 
 def main(
@@ -30,19 +30,9 @@ def main(
 ) -> None:
     """Build the packaged model."""
     console = Console(stderr=True)
-    sources = Corpora.load(corpora)
-    encoder = base_encoder(sources, work, base=base, layers=layers, log=console.log)
-    console.log("fine-tune")
-    summary = build(
-        encoder,
-        sources,
-        output,
-        work / "fine-tuning",
-        Recipe(),
-        posts=load_posts(),
-        natural=natural_lines(sources),
-    )
-    console.log(summary)
+    variant = Variant(f"{layers} layers", layers=layers)
+    model = make(variant, Corpora.load(corpora), work, load_posts(), base=base, log=console.log)
+    RiskClassifier.load(model, device="cpu").save(output)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 ``python -m training.ablations --corpora DIR --work DIR`` makes what is not yet in the work
 directory (hours on two cores; it goes on where it was interrupted), measures, and writes
-`ablations.json` anew after each of them. One seed; all variants stop early on dev, where they are
-compared, so that every figure flatters alike. The test split is not looked at.
+`ablations.json` anew after each of them. One seed where none is named; all variants stop early on
+dev, where they are compared, so that every figure flatters alike. The test split is not looked at.
 
 What is shipped is chosen by cross-entropy, which early stopping minimises too: with 40 risky posts
 on dev, macro-F1 has a standard error of some six points and would let nearly anything pass.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,24 +25,13 @@ from rich.console import Console
 from riskclf import Label, RiskClassifier, evaluate
 from riskclf.comparison import Rival, compare
 from riskclf.scored import ScoredRows
-from riskclf.trainer import Recipe
 from training.baselines import predictions
-from training.bases import base_encoder
 from training.corpora import Corpora
 from training.dataset import Post, load_posts
 from training.dataset import rows as evaluation_rows
-from training.train import build, natural_lines
+from training.variants import VARIANTS, make
 
-__all__ = [
-    "RECIPES",
-    "RESULTS",
-    "VARIANTS",
-    "Variant",
-    "behind",
-    "losses",
-    "predicted_rows",
-    "smallest",
-]
+__all__ = ["RESULTS", "behind", "losses", "measure_buried", "predicted_rows", "smallest"]
 
 RESULTS = Path(__file__).parent / "ablations.json"
 
@@ -51,36 +39,6 @@ _NATURAL_LINES = 1_000
 """Lines drawn of each held-out corpus."""
 
 _SEED = 20261122
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to make a model."""
-
-    name: str
-    layers: int = 6
-    adapted: bool = True
-    twins: bool = True
-    augmented: bool = True
-
-    @property
-    def directory(self) -> str:
-        """Its name as a directory."""
-        return self.name.replace(", ", "-").replace(" ", "-")
-
-
-VARIANTS = (
-    Variant("6 layers"),
-    Variant("6 layers, not adapted", adapted=False),
-    Variant("6 layers, without twins", twins=False),
-    Variant("6 layers, without augmentation", augmented=False),
-    Variant("4 layers", layers=4),
-    Variant("12 layers", layers=12),
-)
-
-
-RECIPES = {12: Recipe(learning_rate=3e-5)}
-"""At the usual rate, twelve layers collapse to one label within the first epoch."""
 
 
 def predicted_rows(posts: Sequence[Post], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -98,8 +56,7 @@ def predicted_rows(posts: Sequence[Post], labels: Sequence[str]) -> Iterator[dic
 
 def smallest(variants: Mapping[str, Mapping[str, Any]]) -> str:
     """The smallest whole recipe within one paired standard error of the best of these on dev."""
-    whole = [variant for variant in VARIANTS if variant.directory in variants]
-    whole = [x for x in whole if x.adapted and x.twins and x.augmented]
+    whole = [variant for variant in VARIANTS if variant.directory in variants and variant.whole]
     best = min(whole, key=lambda x: variants[x.directory]["cross_entropy"])
     for variant in sorted(whole, key=lambda x: x.layers):
         behind = variants[variant.directory]["against"].get(best.directory)
@@ -127,6 +84,24 @@ def behind(ours: ScoredRows, theirs: ScoredRows) -> tuple[float, float]:
     # Posts of a family are right and wrong together: their sums are what varies independently.
     sums = np.bincount(family, difference - difference.mean())
     return float(difference.mean()), float(np.sqrt((sums**2).sum()) / len(difference))
+
+
+def measure_buried(
+    classifier: RiskClassifier, posts: Sequence[Post], corpora: Corpora
+) -> dict[str, Any]:
+    """Share of Japanese risky dev posts that are found behind so many characters of other text."""
+    risky = [p for p in posts if p.split == "dev" and p.risky and p.lang == "ja"]
+    source = next(source for source in corpora.of("heldout", language="ja"))
+    ordinary = " ".join(source.lines())
+    result = {}
+    for length in (0, 100, 200, 400, 800):
+        rows = [
+            {"text": f"{ordinary[number * 1000 :][:length]} {post.text}", "label": post.kind}
+            for number, post in enumerate(risky)
+        ]
+        points = evaluate(classifier, rows).figures["operating_points"]
+        result[str(length)] = points["flag_or_review"]["recall"]
+    return result
 
 
 def _natural(corpora: Corpora) -> dict[str, list[str]]:
@@ -172,31 +147,12 @@ def main(
     posts = load_posts()
     dev = [post for post in posts if post.split == "dev"]
     natural = _natural(sources)
-    lines = natural_lines(sources)
     rows: dict[str, ScoredRows] = {}
     results: dict[str, Any] = {}
     for name, labels in predictions(posts).items():
         rows[name], results[name] = _measured(list(predicted_rows(dev, labels)), None)
     for variant in VARIANTS:
-        model = work / "ablations" / variant.directory
-        if not model.exists():
-            base = base_encoder(
-                sources, work, layers=variant.layers, adapted=variant.adapted, log=console.log
-            )
-            console.log(f"fine-tune {variant.name}")
-            chosen = posts
-            if not variant.twins:
-                chosen = [x for x in posts if x.split != "train" or x.twin_of is None]
-            build(
-                base,
-                sources,
-                model,
-                work / "fine-tuning",
-                RECIPES.get(variant.layers, Recipe()),
-                posts=chosen,
-                natural=lines,
-                augmented=variant.augmented,
-            )
+        model = make(variant, sources, work, posts, log=console.log)
         classifier = RiskClassifier.load(model, device="cpu")
         key = variant.directory
         rows[key], results[key] = _measured(list(evaluation_rows(dev)), classifier)
@@ -207,6 +163,7 @@ def main(
             results[key]["natural"][file] = {
                 name: point["false_positive_rate"] for name, point in points.items()
             }
+        results[key]["buried"] = measure_buried(classifier, posts, sources)
         for name, ours in rows.items():
             results[name]["against"] = {
                 other: _paired(ours, theirs) for other, theirs in rows.items() if other != name

@@ -27,13 +27,14 @@ from riskclf.figures import ALARMS, figures_of, intervals_of
 from riskclf.intervals import Intervals, precision_at, wilson
 from riskclf.scored import Coded, ScoredRows
 from training.ablations import RESULTS as ABLATIONS
-from training.ablations import VARIANTS, predicted_rows
+from training.ablations import measure_buried, predicted_rows
 from training.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.agreement import agreement_rows
 from training.baselines import baseline_rows, predictions
 from training.corpora import Corpora
 from training.dataset import SPLITS, Post, load_posts
 from training.dataset import rows as evaluation_rows
+from training.variants import VARIANTS
 
 __all__ = ["card_with", "measure_natural", "measure_split", "measure_test", "officers_hour"]
 
@@ -42,6 +43,7 @@ RESULTS = Path(__file__).parent / "results.json"
 PAIRS = Path(__file__).parent / "posts_pairs" / "group_terms.jsonl"
 
 _RISKY = (Label.MINOR_SOLICITATION, Label.ADULT_SOLICITATION)
+_BURIED_BY = "200"
 _PREVALENCES = (0.01, 0.001, 0.0001)
 _STREAM, _RISKY_IN_STREAM, _DRAWS = 10_000, 10, 1_000
 
@@ -125,24 +127,6 @@ def measure_natural(
             },
         }
     return scored, figures
-
-
-def measure_buried(
-    classifier: RiskClassifier, posts: Sequence[Post], corpora: Corpora
-) -> dict[str, Any]:
-    """Share of Japanese risky dev posts that are found behind so many characters of other text."""
-    risky = [p for p in posts if p.split == "dev" and p.risky and p.lang == "ja"]
-    source = next(source for source in corpora.of("heldout", language="ja"))
-    ordinary = " ".join(source.lines())
-    result = {}
-    for length in (0, 100, 200, 400, 800):
-        rows = [
-            {"text": f"{ordinary[number * 1000 :][:length]} {post.text}", "label": post.kind}
-            for number, post in enumerate(risky)
-        ]
-        points = evaluate(classifier, rows).figures["operating_points"]
-        result[str(length)] = points["flag_or_review"]["recall"]
-    return result
 
 
 def measure_pairs(classifier: RiskClassifier) -> dict[str, Any]:
@@ -376,6 +360,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
             hits = np.zeros(sum(x["of"] for x in lines), dtype=bool)
             hits[: sum(x["hits"] for x in lines)] = True
             quiet = _percent(_proportion(hits))
+        buried = figures.get("buried", {}).get(_BURIED_BY)
         rows.append(
             (
                 names.get(name, name),
@@ -385,6 +370,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
                 _percent(figures["recall_flag_or_review"]),
                 _percent(figures["benign_flag_or_review"]),
                 quiet,
+                _percent(buried) if buried else "–",
             )
         )
     head = (
@@ -395,6 +381,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
         "risky: flag or review",
         "benign: flag or review",
         "natural lines: flag or review",
+        f"risky behind {_BURIED_BY} characters of other text: flag or review",
     )
     return _table(head, rows)
 

@@ -1,7 +1,7 @@
-"""Fine-tune the packaged model on our posts and on natural benign lines, and write the artifact.
+"""Fine-tune on our posts and on natural benign lines, calibrate, and write the artifact.
 
-``python -m training.train --base DIR --corpora DIR --output DIR`` goes on from its last checkpoint
-when it was interrupted. Everything that touches text or logits is the library's own.
+A run that was interrupted goes on from its last checkpoint. Everything that touches text or logits
+is the library's own.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from rich.console import Console
 
 from riskclf import artifact
@@ -28,7 +28,7 @@ from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, Recipe, train_classifier
 from training.augment import Surroundings, vary
 from training.corpora import Corpora
-from training.dataset import Post, digest, load_posts, near_duplicates
+from training.dataset import Post, digest, near_duplicates
 
 __all__ = ["LABELS", "NATURAL_MIX", "build", "calibrate", "natural_lines", "score", "train"]
 
@@ -46,7 +46,7 @@ NATURAL_MIX: Mapping[str, int] = {
     "ko_reviews_nsmc.txt": 400,
     "zh_sentences_common_voice.txt": 300,
 }
-"""Benign lines drawn from each corpus that may serve as benign training text."""
+"""Benign lines in one draw from each corpus that may serve as benign training text."""
 
 _REPEATS = 3
 """Each of our posts comes this often in an epoch, each time spelled differently."""
@@ -65,8 +65,15 @@ the default."""
 _SEED = 20261122
 
 
-def natural_lines(corpora: Corpora) -> list[str]:
+def natural_lines(corpora: Corpora, draws: int = 1) -> list[list[str]]:
     """The benign lines of `NATURAL_MIX`, without near-duplicates of any held-out line.
+
+    Args:
+        corpora: where they are drawn from.
+        draws: how many different draws to make; a corpus that is too small repeats itself.
+
+    Returns:
+        The lines of each draw.
 
     Raises:
         InputError, FormatError: a corpus is missing or altered.
@@ -77,7 +84,8 @@ def natural_lines(corpora: Corpora) -> list[str]:
     for name, count in NATURAL_MIX.items():
         lines = [line for line in by_name[name].lines() if len(line) <= _LONGEST_LINE]
         # A tenth more than needed, to make up for what is found to be a near-duplicate.
-        for number, line in enumerate(rng.sample(lines, count + count // 10)):
+        wanted = draws * (count + count // 10)
+        for number, line in enumerate(rng.sample(lines, min(wanted, len(lines)))):
             drawn[f"{name}:{number}"] = line
     held_out = {
         f"{source.path.name}:{number}": line
@@ -85,30 +93,34 @@ def natural_lines(corpora: Corpora) -> list[str]:
         for number, line in enumerate(source.lines())
     }
     leaks = {ours for ours, _, _ in near_duplicates(drawn, held_out)}
-    kept = []
+    result: list[list[str]] = [[] for _ in range(draws)]
     for name, count in NATURAL_MIX.items():
         clean = [key for key in drawn if key.startswith(f"{name}:") and key not in leaks]
-        kept += [drawn[key] for key in clean[:count]]
-    return kept
+        endless = cycle(clean)
+        for draw in result:
+            draw += [drawn[key] for key in islice(endless, count)]
+    return result
 
 
 def train(
     base: Path,
     posts: Sequence[Post],
-    natural: Sequence[str],
+    natural: Sequence[Sequence[str]],
     checkpoints: Path,
     recipe: Recipe,
     *,
     augmented: bool = True,
 ) -> Any:
-    """Fine-tune on the train split of `posts` and on the natural lines; returns the model.
+    """Fine-tune on the train split of `posts` and on draws of natural lines; returns the model.
 
-    It stops early on the dev split.
+    It stops early on the dev split. Several draws share the epochs: the run is as long as with one.
     """
     ours = [_example(post) for post in posts if post.split == "train"]
     benign = (0.0, 0.0, 1.0)
-    examples = ours * _REPEATS + [Example(line, benign) for line in natural]
-    surroundings = Surroundings(natural)
+    lines = [line for draw in natural for line in draw]
+    examples = ours * _REPEATS * len(natural) + [Example(line, benign) for line in lines]
+    recipe = replace(recipe, epochs=recipe.epochs / len(natural))
+    surroundings = Surroundings(lines)
 
     def transform(texts: list[str], seed: int) -> list[str]:
         varied = [vary(text, seed + number) for number, text in enumerate(texts)]
@@ -181,7 +193,7 @@ def build(
     recipe: Recipe,
     *,
     posts: Sequence[Post],
-    natural: Sequence[str],
+    natural: Sequence[Sequence[str]],
     augmented: bool = True,
 ) -> str:
     """Fine-tune, calibrate, and write the model directory; returns one line about it.
@@ -193,24 +205,12 @@ def build(
         work: directory for checkpoints.
         recipe: how to train.
         posts: ours.
-        natural: benign lines of the corpora.
+        natural: draws of benign lines of the corpora.
         augmented: False trains on the texts as they are.
     """
     # Checkpoints know the posts, but not what is done to their texts.
     work = work / ("augmented" if augmented else "plain")
     model = train(base, posts, natural, work, recipe, augmented=augmented)
-    return package(model, base, posts, sources, output, recipe)
-
-
-def package(
-    model: Any,
-    base: Path,
-    posts: Sequence[Post],
-    sources: Corpora,
-    output: Path,
-    recipe: Recipe,
-) -> str:
-    """Calibrate a trained model and write it with its provenance; returns one line about it."""
     card = calibrate(model, Tokenizer.load(base), posts)
     provenance = {
         "licence": "Apache-2.0",
@@ -232,7 +232,12 @@ def package(
             for source in sources.of("benign")
             if source.path.name in NATURAL_MIX
         },
-        "recipe": {**asdict(recipe), "repeats_of_our_posts": _REPEATS, "surrounded": _SURROUNDED},
+        "recipe": {
+            **asdict(recipe),
+            "repeats_of_our_posts": _REPEATS,
+            "draws_of_natural_lines": len(natural),
+            "surrounded": _SURROUNDED,
+        },
         **card.provenance,
     }
     artifact.save(
@@ -247,22 +252,3 @@ def package(
         f"{output}: temperature {card.temperature:.3f}, flag {point.flag:.3f}, "
         f"review {point.review:.3f}"
     )
-
-
-def main(
-    base: Annotated[Path, typer.Option(help="Directory of the adapted base encoder.")],
-    corpora: Annotated[Path, typer.Option(help="Directory with manifest.json and its files.")],
-    output: Annotated[Path, typer.Option(help="Model directory to write.")],
-    work: Annotated[Path, typer.Option(help="Directory for checkpoints.")],
-    epochs: Annotated[float, typer.Option(help="Passes over the posts.")] = Recipe.epochs,
-    seed: Annotated[int, typer.Option(help="Order, spelling and new weights.")] = Recipe.seed,
-) -> None:
-    """Fine-tune, calibrate, and write the model directory."""
-    recipe = Recipe(epochs=epochs, seed=seed)
-    sources = Corpora.load(corpora)
-    natural = natural_lines(sources)
-    typer.echo(build(base, sources, output, work, recipe, posts=load_posts(), natural=natural))
-
-
-if __name__ == "__main__":
-    typer.run(main)

