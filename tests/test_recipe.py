@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from riskclf import RiskClassifier
+from riskclf import RiskClassifier, artifact
+from riskclf.errors import ArtifactMismatch
+from training.dataset import load_posts
+from training.train import trained_on
 
 recipe = import_module("training.__main__")
 bases = import_module("training.bases")
@@ -40,7 +43,14 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
         steps.append("build")
         if steps.count("build") == 1:
             raise KeyboardInterrupt
-        shutil.copytree(model_directory, output)
+        loaded = artifact.load(model_directory, device="cpu", batch_size=8)
+        posts = {"posts": {"sha256": trained_on(options["posts"])}}
+        artifact.save(
+            output,
+            model=loaded.encoder.model,
+            tokenizer_directory=model_directory,
+            card=replace(loaded.card, provenance=posts),
+        )
         return f"{output} written"
 
     monkeypatch.setattr(bases, "load_base", lambda name: name)
@@ -54,5 +64,12 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
     for _ in range(2):
         recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
     assert steps == ["transplant", "adapt", "adapt", "build", "build"]
-    made = RiskClassifier.load(tmp_path / "model", device="cpu")
-    assert made.fingerprint == RiskClassifier.load(model_directory, device="cpu").fingerprint
+    made, packaged = (
+        RiskClassifier.load(directory, device="cpu").fingerprint
+        for directory in (tmp_path / "work" / "models" / "6-layers", tmp_path / "model")
+    )
+    assert packaged == made
+    # A model of other posts is not taken for one of these.
+    monkeypatch.setattr(recipe, "load_posts", lambda: load_posts()[1:])
+    with pytest.raises(ArtifactMismatch, match="other posts: remove it"):
+        recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import cycle, islice
 from pathlib import Path
@@ -30,7 +30,16 @@ from training.augment import Surroundings, vary
 from training.corpora import Corpora
 from training.dataset import Post, digest, near_duplicates
 
-__all__ = ["LABELS", "NATURAL_MIX", "build", "calibrate", "natural_lines", "score", "train"]
+__all__ = [
+    "LABELS",
+    "NATURAL_MIX",
+    "build",
+    "calibrate",
+    "natural_lines",
+    "score",
+    "train",
+    "trained_on",
+]
 
 LABELS = tuple(map(str, Label))
 RISK_LABELS = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
@@ -185,6 +194,11 @@ def _example(post: Post) -> Example:
     return Example(post.text, tuple(post.target.get(label, 0.0) for label in LABELS))
 
 
+def trained_on(posts: Iterable[Post]) -> str:
+    """Hash of the posts that a model learns from and is calibrated on."""
+    return digest(post for post in posts if post.split in ("train", "calibration"))
+
+
 def build(
     base: Path,
     sources: Corpora,
@@ -220,7 +234,7 @@ def build(
             if file.is_file()
         },
         "posts": {
-            "sha256": digest(post for post in posts if post.split in ("train", "calibration")),
+            "sha256": trained_on(posts),
             "train": dict(sorted(Counter(p.kind for p in posts if p.split == "train").items())),
         },
         "natural": {

