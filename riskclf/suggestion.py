@@ -602,8 +602,10 @@ class _TermFinder:
         import fugashi
         from unidic_lite import DICDIR
 
+        from riskclf.tokens import mecab_options
+
         # With features: a model's tokenizer lets MeCab write the words only.
-        self._mecab = fugashi.GenericTagger(f'-d "{DICDIR}" -r "{Path(DICDIR) / "mecabrc"}"')
+        self._mecab = fugashi.GenericTagger(mecab_options(DICDIR))
 
     def __call__(self, text: str) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}

@@ -23,7 +23,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from riskclf.errors import ArtifactCorrupt, DictionaryNotFound, UnsupportedTokenizer
 from riskclf.text import normalise
 
-__all__ = ["Encoding", "Token", "Tokenizer", "dictionary_version"]
+__all__ = ["Encoding", "Token", "Tokenizer", "dictionary_version", "mecab_options"]
 
 # MeCab's time grows with the square of a run of Latin letters, and it dies on very long ones. A
 # window of 512 tokens seldom spans a quarter of this; what lies between head and tail is not read.
@@ -290,9 +290,12 @@ def _tagger(dictionary: str, option: str) -> fugashi.GenericTagger:
         raise _not_installed(dictionary) from None
     if not (directory / "sys.dic").is_file():
         raise _not_installed(dictionary)
-    return fugashi.GenericTagger(
-        f'-d "{directory}" -r "{directory / "mecabrc"}" -Owakati {option}'.rstrip()
-    )
+    return fugashi.GenericTagger(f"{mecab_options(directory)} -Owakati {option}".rstrip())
+
+
+def mecab_options(dictionary: str | Path) -> str:
+    """What tells MeCab to read this directory's dictionary, and not one that it prefers."""
+    return f'-d "{dictionary}" -r "{Path(dictionary) / "mecabrc"}"'
 
 
 def _sections(text: str) -> list[str]:

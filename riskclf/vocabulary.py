@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from riskclf.encoder import quietly
 from riskclf.text import normalise
-from riskclf.tokens import Token, Tokenizer
+from riskclf.tokens import Token, Tokenizer, mecab_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,8 +71,7 @@ def _tagger() -> Any:
     import fugashi
     from unidic_lite import DICDIR
 
-    # By name: fugashi prefers a larger dictionary where one is installed.
-    return fugashi.Tagger(f'-d "{DICDIR}" -r "{Path(DICDIR) / "mecabrc"}"')
+    return fugashi.Tagger(mecab_options(DICDIR))
 
 
 def _broken(tokens: Sequence[Token], unk_id: int) -> set[str]:
