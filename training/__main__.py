@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from riskclf import RiskClassifier
 from training.bases import LAYERS
 from training.corpora import Corpora
 from training.dataset import load_posts
@@ -32,7 +31,7 @@ def main(
     console = Console(stderr=True)
     variant = Variant(f"{layers} layers", layers=layers)
     model = make(variant, Corpora.load(corpora), work, load_posts(), base=base, log=console.log)
-    RiskClassifier.load(model, device="cpu").save(output)
+    model.save(output)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ from training.baselines import predictions
 from training.corpora import Corpora
 from training.dataset import Post, load_posts
 from training.dataset import rows as evaluation_rows
-from training.variants import VARIANTS, make
+from training.variants import VARIANTS, Variant, make
 
-__all__ = ["RESULTS", "behind", "losses", "measure_buried", "predicted_rows", "smallest"]
+__all__ = ["RESULTS", "behind", "best", "losses", "measure_buried", "predicted_rows", "smallest"]
 
 RESULTS = Path(__file__).parent / "ablations.json"
 
@@ -54,15 +54,23 @@ def predicted_rows(posts: Sequence[Post], labels: Sequence[str]) -> Iterator[dic
         }
 
 
+def best(variants: Mapping[str, Mapping[str, Any]]) -> Variant:
+    """The whole recipe with the least cross-entropy on dev; the others are compared with it."""
+    return min(_whole(variants), key=lambda x: variants[x.directory]["cross_entropy"])
+
+
 def smallest(variants: Mapping[str, Mapping[str, Any]]) -> str:
     """The smallest whole recipe within one paired standard error of the best of these on dev."""
-    whole = [variant for variant in VARIANTS if variant.directory in variants and variant.whole]
-    best = min(whole, key=lambda x: variants[x.directory]["cross_entropy"])
-    for variant in sorted(whole, key=lambda x: x.layers):
-        behind = variants[variant.directory]["against"].get(best.directory)
+    first = best(variants).directory
+    for variant in sorted(_whole(variants), key=lambda x: x.layers):
+        behind = variants[variant.directory]["against"].get(first)
         if behind is None or behind["cross_entropy"] <= behind["standard_error"]:
             return variant.name
     raise AssertionError("the best is within any distance of itself")
+
+
+def _whole(variants: Mapping[str, Mapping[str, Any]]) -> list[Variant]:
+    return [variant for variant in VARIANTS if variant.directory in variants and variant.whole]
 
 
 def losses(rows: ScoredRows) -> NDArray[np.float64]:
@@ -152,8 +160,7 @@ def main(
     for name, labels in predictions(posts).items():
         rows[name], results[name] = _measured(list(predicted_rows(dev, labels)), None)
     for variant in VARIANTS:
-        model = make(variant, sources, work, posts, log=console.log)
-        classifier = RiskClassifier.load(model, device="cpu")
+        classifier = make(variant, sources, work, posts, log=console.log)
         key = variant.directory
         rows[key], results[key] = _measured(list(evaluation_rows(dev)), classifier)
         results[key]["natural"] = {}

