@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from training.bases import LAYERS
+from training.command import run_command
 from training.corpora import Corpora
 from training.dataset import load_posts
 from training.variants import Variant, make
@@ -35,4 +36,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -26,6 +26,7 @@ from riskclf import Label, RiskClassifier, evaluate
 from riskclf.comparison import Rival, compare
 from riskclf.scored import ScoredRows
 from training.baselines import predictions
+from training.command import run_command
 from training.corpora import Corpora
 from training.dataset import Post, load_posts
 from training.dataset import rows as evaluation_rows
@@ -181,4 +182,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

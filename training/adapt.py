@@ -53,6 +53,7 @@ from riskclf.encoder import length_sorted_batches, pad
 from riskclf.errors import ArtifactMismatch, InputError
 from riskclf.text import normalise
 from riskclf.tokens import Tokenizer
+from training.command import run_command
 from training.corpora import ADAPTING, Corpora
 from training.transplant import SPECIALS, Base, load_base, origins, progress, write
 
@@ -532,4 +533,4 @@ def _main(
 
 
 if __name__ == "__main__":
-    typer.run(_main)
+    run_command(_main)

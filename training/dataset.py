@@ -28,6 +28,7 @@ from rich.table import Table
 from riskclf.errors import FormatError
 from riskclf.labels import Label
 from riskclf.text import normalise
+from training.command import run_command
 from training.corpora import Corpora
 
 __all__ = [
@@ -347,4 +348,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

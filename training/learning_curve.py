@@ -28,6 +28,7 @@ from riskclf.comparison import tfidf
 from riskclf.encoder import length_sorted_batches, pad
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
+from training.command import run_command
 from training.dataset import Post, load_posts
 
 __all__ = ["curve", "subset", "vectors"]
@@ -124,4 +125,4 @@ def main(base: Annotated[Path, typer.Option(help="Directory of the adapted encod
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

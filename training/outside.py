@@ -21,6 +21,7 @@ from riskclf.intervals import wilson
 from riskclf.tables import Row, open_table
 from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, Recipe, train_classifier
+from training.command import run_command
 from training.corpora import Corpora, Source
 
 __all__ = ["accuracy", "read_task"]
@@ -92,4 +93,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -17,6 +17,7 @@ from typing import Any
 import typer
 
 from riskclf.trainer import Example
+from training.command import run_command
 from training.dataset import Post, load_posts
 from training.train import LABELS, RISK_LABELS
 
@@ -93,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

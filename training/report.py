@@ -31,6 +31,7 @@ from training.ablations import best, measure_buried, predicted_rows
 from training.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.agreement import agreement_rows
 from training.baselines import baseline_rows, predictions
+from training.command import run_command
 from training.corpora import Corpora
 from training.dataset import SPLITS, Post, load_posts
 from training.dataset import rows as evaluation_rows
@@ -469,4 +470,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -71,6 +71,7 @@ from riskclf.text import normalise
 from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, train_classifier
 from riskclf.vocabulary import extend, shattered_words
+from training.command import run_command
 from training.dataset import Post, load_posts
 from training.dataset import rows as evaluation_rows
 from training.rehearsal import as_examples, rehearsal
@@ -1055,4 +1056,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

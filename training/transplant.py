@@ -54,6 +54,7 @@ from transformers import BertConfig, BertModel
 from riskclf.errors import ArtifactCorrupt, ArtifactNotFound, InputError, MissingExtra
 from riskclf.text import normalise
 from riskclf.tokens import Tokenizer
+from training.command import run_command
 from training.corpora import ADAPTING, Corpora, Source
 
 __all__ = [
@@ -815,4 +816,4 @@ def _main(
 
 
 if __name__ == "__main__":
-    typer.run(_main)
+    run_command(_main)
