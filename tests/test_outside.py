@@ -12,7 +12,7 @@ from riskclf.errors import InputError
 from riskclf.trainer import Recipe
 from tests.tiny_base import write_corpus, write_manifest
 from training.corpora import Corpora
-from training.outside import accuracy, read_task
+from training.outside import choose_rate, count_right, read_task
 
 
 def test_a_learnable_task_is_learned(model_directory: Path, tmp_path: Path) -> None:
@@ -24,8 +24,13 @@ def test_a_learnable_task_is_learned(model_directory: Path, tmp_path: Path) -> N
     for name in ("vocab.txt", "tokenizer_config.json"):
         shutil.copy(model_directory / name, encoder)
     recipe = Recipe(epochs=20, learning_rate=3e-3, batch_size=8)
-    right = accuracy(encoder, rows * 4, rows, recipe=recipe, checkpoints=tmp_path / "work")
+    right = count_right(encoder, rows * 4, rows, recipe=recipe, checkpoints=tmp_path / "work")
     assert right == len(rows)
+    # At a rate of nearly nothing nothing is learned.
+    rate = choose_rate(
+        encoder, rows * 4, recipe=recipe, rates=(1e-9, 3e-3), checkpoints=tmp_path / "work"
+    )
+    assert rate == 3e-3
 
 
 def test_the_task_is_read_with_its_labels_and_a_bad_row_is_named(tmp_path: Path) -> None:
