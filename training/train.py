@@ -33,6 +33,7 @@ from training.dataset import Post, digest, near_duplicates
 __all__ = [
     "LABELS",
     "NATURAL_MIX",
+    "SURROUNDED",
     "build",
     "calibrate",
     "natural_lines",
@@ -60,7 +61,7 @@ NATURAL_MIX: Mapping[str, int] = {
 _REPEATS = 3
 """Each of our posts comes this often in an epoch, each time spelled differently."""
 
-_SURROUNDED = 0.25
+SURROUNDED = 0.25
 """Share of batches whose texts get ordinary lines around them."""
 
 _LONGEST_LINE = 140
@@ -119,10 +120,12 @@ def train(
     recipe: Recipe,
     *,
     augmented: bool = True,
+    surrounded: float = SURROUNDED,
 ) -> Any:
     """Fine-tune on the train split of `posts` and on draws of natural lines; returns the model.
 
     It stops early on the dev split. Several draws share the epochs: the run is as long as with one.
+    Unless the texts are taken as they are, a share of the batches gets ordinary lines around them.
     """
     ours = [_example(post) for post in posts if post.split == "train"]
     benign = (0.0, 0.0, 1.0)
@@ -135,7 +138,7 @@ def train(
         varied = [vary(text, seed + number) for number, text in enumerate(texts)]
         # A whole batch or none of it: otherwise every batch would be padded to its longest text.
         rng = random.Random(seed)
-        if rng.random() >= _SURROUNDED:
+        if rng.random() >= surrounded:
             return varied
         count = rng.randint(1, 5)
         return [surroundings.add(text, seed + number, count) for number, text in enumerate(varied)]
@@ -209,6 +212,7 @@ def build(
     posts: Sequence[Post],
     natural: Sequence[Sequence[str]],
     augmented: bool = True,
+    surrounded: float = SURROUNDED,
 ) -> str:
     """Fine-tune, calibrate, and write the model directory; returns one line about it.
 
@@ -221,10 +225,11 @@ def build(
         posts: ours.
         natural: draws of benign lines of the corpora.
         augmented: False trains on the texts as they are.
+        surrounded: share of batches whose texts get ordinary lines around them.
     """
     # Checkpoints know the posts, but not what is done to their texts.
-    work = work / ("augmented" if augmented else "plain")
-    model = train(base, posts, natural, work, recipe, augmented=augmented)
+    work = work / (f"surrounded-{surrounded:g}" if augmented else "plain")
+    model = train(base, posts, natural, work, recipe, augmented=augmented, surrounded=surrounded)
     card = calibrate(model, Tokenizer.load(base), posts)
     provenance = {
         "licence": "Apache-2.0",
@@ -250,7 +255,7 @@ def build(
             **asdict(recipe),
             "repeats_of_our_posts": _REPEATS,
             "draws_of_natural_lines": len(natural),
-            "surrounded": _SURROUNDED,
+            "surrounded": surrounded,
         },
         **card.provenance,
     }

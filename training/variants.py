@@ -12,7 +12,7 @@ from riskclf.trainer import Recipe
 from training.bases import LAYERS, base_encoder
 from training.corpora import Corpora
 from training.dataset import Post
-from training.train import build, natural_lines, trained_on
+from training.train import SURROUNDED, build, natural_lines, trained_on
 
 __all__ = ["VARIANTS", "Variant", "make"]
 
@@ -31,6 +31,7 @@ class Variant:
     augmented: bool = True
     draws: int = 1
     """Of natural lines; see `training.train.natural_lines`."""
+    surrounded: float = SURROUNDED
     seed: int = 0
 
     @property
@@ -41,11 +42,14 @@ class Variant:
     @property
     def whole(self) -> bool:
         """Whether it is the recipe, but for its size, so that it may be shipped."""
-        return self.adapted and self.twins and self.augmented and self.draws == 1
+        recipe = replace(self, name="", layers=LAYERS, seed=0)
+        return recipe == Variant("")
 
 
 VARIANTS = (
     Variant("6 layers"),
+    Variant("6 layers, seed 1", seed=1),
+    Variant("6 layers, seed 2", seed=2),
     Variant("4 layers", layers=4),
     Variant("12 layers", layers=12),
     Variant("6 layers, not adapted", adapted=False),
@@ -55,6 +59,8 @@ VARIANTS = (
     Variant("6 layers, five draws, seed 1", draws=5, seed=1),
     Variant("6 layers, five draws, seed 2", draws=5, seed=2),
     Variant("4 layers, five draws", layers=4, draws=5),
+    Variant("6 layers, five draws, half surrounded", draws=5, surrounded=0.5),
+    Variant("6 layers, five draws, half surrounded, seed 1", draws=5, surrounded=0.5, seed=1),
 )
 
 
@@ -102,6 +108,7 @@ def make(
         posts=posts,
         natural=natural_lines(sources, variant.draws),
         augmented=variant.augmented,
+        surrounded=variant.surrounded,
     )
     log(summary)
     return RiskClassifier.load(model, device="cpu")
