@@ -45,7 +45,7 @@ from riskclf.tables import (
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
-    from riskclf.suggestion import Term
+    from riskclf.terms import Term
 
 __all__ = ["app", "main"]
 

@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import riskclf
-from riskclf import cli, suggestion
+from riskclf import cli, suggestion, terms
 from riskclf.artifact import Artifact
 from riskclf.classifier import RiskClassifier
 from riskclf.duplicates import near_duplicate_groups
 from riskclf.errors import ColumnNotFound, InputError
 from riskclf.evaluation import evaluate
-from riskclf.suggestion import Suggestions, Term, suggest
+from riskclf.suggestion import Suggestions, suggest
+from riskclf.terms import Term
 from tests.conftest import LABELS, MakeModel
 
 NEUTRAL = """
@@ -375,7 +376,7 @@ OLDER = rows(made_up(300, seed=7))
 def risen(texts: Iterable[str], reference: Sequence[dict[str, Any]] = OLDER) -> dict[str, Term]:
     """The terms of some posts among many ordinary ones."""
     posts = rows([*made_up(300, seed=8), *texts])
-    found, _ = suggestion._risen_terms(posts, reference, "text", None)
+    found, _ = terms.risen_terms(posts, reference, "text", None)
     return {x.term: x for x in found}
 
 
@@ -385,7 +386,7 @@ def with_others(phrase: str, count: int, seed: int = 9) -> list[str]:
 
 
 def terms_in(text: str) -> set[str]:
-    return set(suggestion._TermFinder()(text))
+    return set(terms._TermFinder()(text))
 
 
 def test_a_new_term_is_found_with_its_counts_and_interval() -> None:
@@ -412,12 +413,12 @@ def test_a_term_that_was_there_before_must_have_risen() -> None:
 def test_a_term_needs_five_different_posts() -> None:
     many = rows(made_up(600, seed=3))
     posts = with_others("風船を見た", 5)
-    found, _ = suggestion._risen_terms(rows(posts), many, "text", None)
+    found, _ = terms.risen_terms(rows(posts), many, "text", None)
     assert "風船" in {x.term for x in found}
-    found, _ = suggestion._risen_terms(rows(posts[:4]), many, "text", None)
+    found, _ = terms.risen_terms(rows(posts[:4]), many, "text", None)
     assert "風船" not in {x.term for x in found}
     with pytest.raises(InputError, match="no rows"):
-        suggestion._risen_terms(rows(posts), [], "text", None)
+        terms.risen_terms(rows(posts), [], "text", None)
 
 
 def test_reposts_and_near_duplicates_count_once() -> None:
@@ -454,11 +455,11 @@ def test_terms_do_not_depend_on_the_order_or_on_what_must_be_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     posts = rows([*made_up(300, seed=8), *with_others("水色の風船を見た", 20)])
-    everything = suggestion._risen_terms(posts, OLDER, "text", None)
+    everything = terms.risen_terms(posts, OLDER, "text", None)
     random.Random(0).shuffle(posts)
-    assert suggestion._risen_terms(posts, OLDER, "text", None) == everything
-    monkeypatch.setattr(suggestion, "_COUNTED_TERMS", 300)
-    kept, _ = suggestion._risen_terms(posts, OLDER, "text", None)
+    assert terms.risen_terms(posts, OLDER, "text", None) == everything
+    monkeypatch.setattr(terms, "_COUNTED_TERMS", 300)
+    kept, _ = terms.risen_terms(posts, OLDER, "text", None)
     assert "風船" in {x.term for x in kept}
 
 
