@@ -12,7 +12,7 @@ import pytest
 import riskclf
 from riskclf import RiskClassifier
 from riskclf.artifact import load
-from training import slang
+from training import slang, slang_report
 from training.ablations import RESULTS as ABLATIONS
 from training.dataset import load_posts
 from training.report import CARD, RESULTS, card_with
@@ -37,8 +37,8 @@ def test_the_model_card_holds_what_was_measured_of_this_model() -> None:
 
 def test_the_figures_on_slang_are_those_that_were_measured() -> None:
     results = json.loads(slang.RESULTS.read_text(encoding="utf-8"))
-    readme = slang.README.read_text(encoding="utf-8")
-    for path, text in slang.documents(readme, results).items():
+    readme = slang_report.README.read_text(encoding="utf-8")
+    for path, text in slang_report.documents(readme, results).items():
         assert path.read_text(encoding="utf-8") == text
 
 

@@ -24,7 +24,8 @@ from riskclf.trainer import Example, Recipe, train_classifier
 from training import slang
 from training.dataset import Post, load_posts
 from training.rehearsal import as_examples
-from training.slang import Variant, drawn, is_cue_free, means, plot, pulled_back, table
+from training.slang import Variant, drawn, is_cue_free, means, pulled_back
+from training.slang_report import METHODS, plot, table
 from training.train import LABELS
 
 MINOR, ADULT, BENIGN = LABELS
@@ -262,7 +263,7 @@ def test_the_table_and_the_plot_show_every_method(bench: _Bench, tmp_path: Path)
     found = table(results).splitlines()
     assert found[0].startswith("8 risky and 8 innocent posts")
     rows = [line for line in found if line.startswith("|")]
-    for title in slang.METHODS.values():
+    for title in METHODS.values():
         assert any(row.startswith(f"| {title}") for row in rows)
     assert any("(one seed)" in row for row in rows)
     assert "nan" not in table(results)
@@ -295,7 +296,7 @@ def test_weights_are_pulled_back_to_where_they_began() -> None:
 def test_the_mix_is_chosen_without_the_test_posts(
     bench: _Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slang, "_CHOOSE_SIZE", 8)
+    monkeypatch.setattr(slang, "CHOOSE_SIZE", 8)
     # The texts of this test are all alike: each counts, so that they have a word in common.
     monkeypatch.setattr(slang, "near_duplicate_groups", lambda texts: np.arange(len(texts)))
     file = tmp_path / "slang.json"
