@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from riskclf import RiskClassifier, artifact
-from riskclf.errors import ArtifactMismatch
+from riskclf import RiskClassifier, artifact, evaluate
+from riskclf.errors import ArtifactMismatch, EvaluationError
+from riskclf.scored import ScoredRows
+from riskclf.trainer import Recipe
 from training.dataset import load_posts
 from training.train import trained_on
 
@@ -38,10 +40,12 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
         assert student.is_dir()
         output.mkdir()
 
-    def build(base: Path, sources: Any, output: Path, *_: Any, **options: Any) -> str:
+    def build(
+        base: Path, sources: Any, output: Path, work: Path, given: Recipe, **options: Any
+    ) -> str:
         assert base.is_dir() and options["posts"] and options["natural"] == [["a line"]]
-        steps.append("build")
-        if steps.count("build") == 1:
+        steps.append(f"build {given.seed}")
+        if steps.count("build 1") == 1 and given.seed == 1:
             raise KeyboardInterrupt
         loaded = artifact.load(model_directory, device="cpu", batch_size=8)
         posts = {"posts": {"sha256": trained_on(options["posts"])}}
@@ -57,13 +61,15 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
     monkeypatch.setattr(variants, "natural_lines", lambda sources, draws: [["a line"]])
     for module, step in ((bases, transplant), (bases, adapt), (variants, build)):
         monkeypatch.setattr(module, step.__name__, step)
+    monkeypatch.setattr(recipe, "labels_examples", lambda model: True)
+    monkeypatch.setattr(recipe, "measure_buried", lambda *_: {"200": {"hits": 20}})
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
     assert not (tmp_path / "model").exists()
     for _ in range(2):
         recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
-    assert steps == ["transplant", "adapt", "adapt", "build", "build"]
+    assert steps == ["transplant", "adapt", "adapt", "build 0", "build 1", "build 1", "build 2"]
     made, packaged = (
         RiskClassifier.load(directory, device="cpu").fingerprint
         for directory in (tmp_path / "work" / "models" / "6-layers", tmp_path / "model")
@@ -73,3 +79,44 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
     monkeypatch.setattr(recipe, "load_posts", lambda: load_posts()[1:])
     with pytest.raises(ArtifactMismatch, match="other posts: remove it"):
         recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
+
+
+def _candidate(name: str, *right: float, examples_right: bool = True, buried: int = 20) -> Any:
+    """A model that gives the right label of benign posts of two families these probabilities."""
+    rows = [
+        {
+            "label": "benign",
+            "family": "aabb"[number],
+            "riskclf_label": "benign",
+            "riskclf_decision": "clear",
+            "riskclf_risk": 1 - p,
+            "riskclf_score_minor_solicitation": 1 - p,
+            "riskclf_score_adult_solicitation": 0.0,
+            "riskclf_score_benign": p,
+        }
+        for number, p in enumerate(right)
+    ]
+    dev: ScoredRows = evaluate(None, rows).rows
+    return recipe.Candidate(name, None, dev, examples_right, buried)
+
+
+def test_a_later_seed_is_packaged_only_if_it_is_better_by_more_than_chance() -> None:
+    def chosen(*candidates: Any) -> str:
+        return str(recipe.choose(candidates).name)
+
+    first = _candidate("0", 0.6, 0.6, 0.6, 0.6)
+    better = 0.8, 0.8, 0.7, 0.7
+    assert chosen(first, _candidate("1", *better)) == "1"
+    assert chosen(first, _candidate("1", *better), _candidate("2", 0.9, 0.9, 0.9, 0.9)) == "2"
+    # One family is much better, the other worse: that may be chance.
+    assert chosen(first, _candidate("1", 0.9, 0.9, 0.5, 0.5)) == "0"
+    assert chosen(first, _candidate("1", *better, buried=18)) == "1"
+    assert chosen(first, _candidate("1", *better, buried=17)) == "0"
+    wrong = _candidate("1", *better, examples_right=False)
+    assert chosen(first, wrong) == chosen(wrong, first) == "0"
+    with pytest.raises(EvaluationError, match="none is kept"):
+        recipe.choose([wrong])
+
+
+def test_the_packaged_model_labels_its_examples_right() -> None:
+    assert recipe.labels_examples(RiskClassifier.load(device="cpu"))

@@ -1,22 +1,85 @@
-"""The whole recipe of the packaged model: transplant, adapt, fine-tune, calibrate, write.
+"""The whole recipe of the packaged model: transplant, adapt, fine-tune, calibrate, choose, write.
 
 ``python -m training --corpora DIR`` runs every step whose result is not yet in the work directory,
-and goes on inside a step that was interrupted.
+and goes on inside a step that was interrupted. It fine-tunes with three seeds and keeps one.
 """
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from riskclf import Label, RiskClassifier, evaluate
+from riskclf.errors import EvaluationError
+from riskclf.scored import ScoredRows
+from training.ablations import behind, losses, measure_buried
 from training.bases import LAYERS
 from training.command import run_command
 from training.corpora import Corpora
-from training.dataset import load_posts
-from training.variants import Variant, make
+from training.dataset import load_posts, rows
+from training.variants import make, seeds
+
+_RISKY_EXAMPLES = {
+    "1": Label.MINOR_SOLICITATION,
+    "2": Label.MINOR_SOLICITATION,
+    "3": Label.ADULT_SOLICITATION,
+    "4": Label.MINOR_SOLICITATION,
+}
+"""Of the package's example posts; the others are benign."""
+
+_BURIED_BY = "200"
+_FEWER_BURIED = 2
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that may be packaged, and what decides on it."""
+
+    name: str
+    model: RiskClassifier
+    dev: ScoredRows
+    examples_right: bool
+    """It labels all of the package's example posts right."""
+    buried: int
+    """Risky dev posts that it finds behind 200 characters of other text."""
+
+
+def choose(candidates: Iterable[Candidate]) -> Candidate:
+    """The first that labels the examples right, unless a later one is better by more than chance.
+
+    A later one is better if its cross-entropy on dev is less by more than one paired standard error
+    and it finds at most two fewer of the buried posts.
+
+    Raises:
+        EvaluationError: none labels the examples right.
+    """
+    usable = [candidate for candidate in candidates if candidate.examples_right]
+    if not usable:
+        raise EvaluationError("no seed labels all of riskclf/example_posts.csv right: none is kept")
+    best, *others = usable
+    for other in others:
+        difference, error = behind(other.dev, best.dev)
+        if difference < -error and other.buried >= best.buried - _FEWER_BURIED:
+            best = other
+    return best
+
+
+def labels_examples(model: RiskClassifier) -> bool:
+    """Whether the model labels all of the package's example posts right."""
+    text = files("riskclf").joinpath("example_posts.csv").read_text(encoding="utf-8")
+    posts = list(csv.DictReader(text.splitlines()))
+    found = model.predict_many(post["text"] for post in posts)
+    return all(
+        x.label == _RISKY_EXAMPLES.get(post["id"], Label.BENIGN)
+        for post, x in zip(posts, found, strict=True)
+    )
 
 
 def main(
@@ -30,9 +93,24 @@ def main(
 ) -> None:
     """Build the packaged model."""
     console = Console(stderr=True)
-    variant = Variant(f"{layers} layers", layers=layers)
-    model = make(variant, Corpora.load(corpora), work, load_posts(), base=base, log=console.log)
-    model.save(output)
+    sources = Corpora.load(corpora)
+    posts = load_posts()
+    dev = list(rows(post for post in posts if post.split == "dev"))
+    candidates = []
+    for variant in seeds(layers):
+        model = make(variant, sources, work, posts, base=base, log=console.log)
+        buried = measure_buried(model, posts, sources)[_BURIED_BY]["hits"]
+        found = Candidate(
+            variant.name, model, evaluate(model, dev).rows, labels_examples(model), buried
+        )
+        candidates.append(found)
+        console.log(
+            f"{found.name}: cross-entropy {losses(found.dev).mean():.3f} on dev, examples "
+            f"{'right' if found.examples_right else 'not all right'}, {found.buried} buried posts"
+        )
+    best = choose(candidates)
+    console.log(f"{best.name} is packaged")
+    best.model.save(output)
 
 
 if __name__ == "__main__":

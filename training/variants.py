@@ -14,7 +14,7 @@ from training.corpora import Corpora
 from training.dataset import Post
 from training.train import SURROUNDED, build, natural_lines, trained_on
 
-__all__ = ["VARIANTS", "Variant", "make"]
+__all__ = ["VARIANTS", "Variant", "make", "seeds"]
 
 _RECIPES = {12: Recipe(learning_rate=3e-5)}
 """At the usual rate, twelve layers collapse to one label within the first epoch."""
@@ -46,10 +46,15 @@ class Variant:
         return recipe == Variant("")
 
 
+def seeds(layers: int = LAYERS) -> tuple[Variant, ...]:
+    """The recipe with three seeds, of which one is packaged."""
+    first = Variant(f"{layers} layers", layers=layers)
+    others = (replace(first, name=f"{first.name}, seed {seed}", seed=seed) for seed in (1, 2))
+    return (first, *others)
+
+
 VARIANTS = (
-    Variant("6 layers"),
-    Variant("6 layers, seed 1", seed=1),
-    Variant("6 layers, seed 2", seed=2),
+    *seeds(),
     Variant("4 layers", layers=4),
     Variant("12 layers", layers=12),
     Variant("6 layers, not adapted", adapted=False),
