@@ -19,7 +19,7 @@ from rich.console import Console
 from riskclf import Label, RiskClassifier, evaluate
 from riskclf.errors import EvaluationError
 from riskclf.scored import ScoredRows
-from training.ablations import behind, losses, measure_buried
+from training.ablations import BURIED_BY, behind, losses, measure_buried
 from training.bases import LAYERS
 from training.command import run_command
 from training.corpora import Corpora
@@ -34,7 +34,6 @@ _RISKY_EXAMPLES = {
 }
 """Of the package's example posts; the others are benign."""
 
-_BURIED_BY = "200"
 _FEWER_BURIED = 2
 
 
@@ -48,7 +47,7 @@ class Candidate:
     examples_right: bool
     """It labels all of the package's example posts right."""
     buried: int
-    """Risky dev posts that it finds behind 200 characters of other text."""
+    """Risky dev posts that it finds behind `BURIED_BY` characters of other text."""
 
 
 def choose(candidates: Iterable[Candidate]) -> Candidate:
@@ -99,7 +98,7 @@ def main(
     candidates = []
     for variant in seeds(layers):
         model = make(variant, sources, work, posts, base=base, log=console.log)
-        buried = measure_buried(model, posts, sources)[_BURIED_BY]["hits"]
+        buried = measure_buried(model, posts, sources)[BURIED_BY]["hits"]
         found = Candidate(
             variant.name, model, evaluate(model, dev).rows, labels_examples(model), buried
         )

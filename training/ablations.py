@@ -32,9 +32,21 @@ from training.dataset import Post, load_posts
 from training.dataset import rows as evaluation_rows
 from training.variants import VARIANTS, Variant, make
 
-__all__ = ["RESULTS", "behind", "best", "losses", "measure_buried", "predicted_rows", "smallest"]
+__all__ = [
+    "BURIED_BY",
+    "RESULTS",
+    "behind",
+    "best",
+    "losses",
+    "measure_buried",
+    "predicted_rows",
+    "smallest",
+]
 
 RESULTS = Path(__file__).parent / "ablations.json"
+
+BURIED_BY = "200"
+"""Of the lengths of `measure_buried`, the one that models are compared by."""
 
 _NATURAL_LINES = 1_000
 """Lines drawn of each held-out corpus."""

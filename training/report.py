@@ -27,7 +27,7 @@ from riskclf.figures import ALARMS, figures_of, intervals_of
 from riskclf.intervals import Intervals, precision_at, wilson
 from riskclf.scored import Coded, ScoredRows
 from training.ablations import RESULTS as ABLATIONS
-from training.ablations import best, measure_buried, predicted_rows
+from training.ablations import BURIED_BY, best, measure_buried, predicted_rows
 from training.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.agreement import agreement_rows
 from training.baselines import baseline_rows, predictions
@@ -44,7 +44,6 @@ RESULTS = Path(__file__).parent / "results.json"
 PAIRS = Path(__file__).parent / "posts_pairs" / "group_terms.jsonl"
 
 _RISKY = (Label.MINOR_SOLICITATION, Label.ADULT_SOLICITATION)
-_BURIED_BY = "200"
 _PREVALENCES = (0.01, 0.001, 0.0001)
 _STREAM, _RISKY_IN_STREAM, _DRAWS = 10_000, 10, 1_000
 
@@ -361,7 +360,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
             hits = np.zeros(sum(x["of"] for x in lines), dtype=bool)
             hits[: sum(x["hits"] for x in lines)] = True
             quiet = _percent(_proportion(hits))
-        buried = figures.get("buried", {}).get(_BURIED_BY)
+        buried = figures.get("buried", {}).get(BURIED_BY)
         rows.append(
             (
                 names.get(name, name),
@@ -382,7 +381,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
         "risky: flag or review",
         "benign: flag or review",
         "natural lines: flag or review",
-        f"risky behind {_BURIED_BY} characters of other text: flag or review",
+        f"risky behind {BURIED_BY} characters of other text: flag or review",
     )
     return _table(head, rows)
 
