@@ -26,8 +26,8 @@ from riskclf.comparison import Rival, compare
 from riskclf.figures import ALARMS, figures_of, intervals_of
 from riskclf.intervals import Intervals, precision_at, wilson
 from riskclf.scored import Coded, ScoredRows
-from training.ablations import RESULTS as ABLATIONS
 from training.ablations import BURIED_BY, best, measure_buried, predicted_rows
+from training.ablations import RESULTS as ABLATIONS
 from training.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.agreement import agreement_rows
 from training.baselines import baseline_rows, predictions
