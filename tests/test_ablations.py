@@ -139,8 +139,11 @@ def test_buried_posts_stand_behind_lines_of_a_japanese_held_out_corpus(tmp_path:
     risky = [p.text for p in posts if p.split == "dev" and p.risky and p.lang == "ja"]
     longest = max(map(len, risky))
     found = measure_buried(Near(), posts, Corpora.load(tmp_path))  # type: ignore[arg-type]
-    assert {x["of"] for x in found.values()} == {len(risky)}
-    assert (found["0"]["hits"], found["800"]["hits"]) == (len(risky), 0)
-    behind = [text for text in given if len(text) > 400]
-    assert {text[-len(post) :] for text, post in zip(behind, risky * 2, strict=True)} == set(risky)
-    assert all("番の電車" in text and "train" not in text for text in behind)
+    assert {x["found"]["of"] for x in found.values()} == {len(risky)}
+    assert (found["0"]["found"]["hits"], found["800"]["found"]["hits"]) == (len(risky), 0)
+    assert found["800"]["alone"]["hits"] == 0
+    long = [text for text in given if len(text) >= 400]
+    assert all("番の電車" in text and "train" not in text for text in long)
+    # Each stretch once with a post behind it, once alone.
+    for post, buried, alone in zip(risky * 2, long[::2], long[1::2], strict=True):
+        assert buried == f"{alone} {post}"

@@ -475,7 +475,9 @@ def test_standard_input_cannot_be_continued_and_says_so(
 
 
 SLOW = """
-    import sys, time
+    import signal, sys, time
+    # A test run in the background ignores interrupts, and hands that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path[:0] = [{tests!r}, {root!r}]
     from test_cli import Fake, cli
     class Slow(Fake):

@@ -62,7 +62,7 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
     for module, step in ((bases, transplant), (bases, adapt), (variants, build)):
         monkeypatch.setattr(module, step.__name__, step)
     monkeypatch.setattr(recipe, "labels_examples", lambda model: True)
-    monkeypatch.setattr(recipe, "measure_buried", lambda *_: {"200": {"hits": 20}})
+    monkeypatch.setattr(recipe, "measure_buried", lambda *_: {"200": {"found": {"hits": 20}}})
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")

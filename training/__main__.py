@@ -98,7 +98,7 @@ def main(
     candidates = []
     for variant in seeds(layers):
         model = make(variant, sources, work, posts, base=base, log=console.log)
-        buried = measure_buried(model, posts, sources)[BURIED_BY]["hits"]
+        buried = measure_buried(model, posts, sources)[BURIED_BY]["found"]["hits"]
         found = Candidate(
             variant.name, model, evaluate(model, dev).rows, labels_examples(model), buried
         )

@@ -109,19 +109,26 @@ def behind(ours: ScoredRows, theirs: ScoredRows) -> tuple[float, float]:
 
 def measure_buried(
     classifier: RiskClassifier, posts: Sequence[Post], corpora: Corpora
-) -> dict[str, Any]:
-    """Share of Japanese risky dev posts that are found behind so many characters of other text."""
+) -> dict[str, dict[str, Any]]:
+    """Risky posts behind so many characters of other text, and that text alone.
+
+    Returns:
+        Length to `found`, the share of the Japanese risky dev posts behind it that are flagged or
+        reviewed, and `alone`, the share of the same stretches of text, without a post, that are.
+    """
     risky = [p for p in posts if p.split == "dev" and p.risky and p.lang == "ja"]
     source = next(source for source in corpora.of("heldout", language="ja"))
     ordinary = " ".join(source.lines())
     result = {}
     for length in (0, 100, 200, 400, 800):
-        rows = [
-            {"text": f"{ordinary[number * 1000 :][:length]} {post.text}", "label": post.kind}
-            for number, post in enumerate(risky)
-        ]
-        points = evaluate(classifier, rows).figures["operating_points"]
-        result[str(length)] = points["flag_or_review"]["recall"]
+        rows = []
+        for number, post in enumerate(risky):
+            before = ordinary[number * 1000 :][:length]
+            rows.append({"text": f"{before} {post.text}", "label": post.kind})
+            if before:
+                rows.append({"text": before, "label": str(Label.BENIGN)})
+        points = evaluate(classifier, rows).figures["operating_points"]["flag_or_review"]
+        result[str(length)] = {"found": points["recall"], "alone": points["false_positive_rate"]}
     return result
 
 

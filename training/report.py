@@ -194,8 +194,12 @@ def card_with(
         **_test_sections(results.get("test")),
         "model": _table(("what", "value"), results["model"].items()),
         "baselines": _table(("baseline", "setting", "macro-F1 on dev"), results["baselines"]),
-        "buried": _shares_table(
-            "characters of ordinary text before it", "flag or review", results["buried"]
+        "buried": _table(
+            ("characters of ordinary text", "a risky post behind it", "that text alone"),
+            [
+                (length, *(_percent(figures[x]) for x in ("found", "alone")))
+                for length, figures in results["buried"].items()
+            ],
         ),
         "ablations": _ablations_table(ablations),
         "widths": _widths_table(posts),
@@ -370,7 +374,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
                 _percent(figures["recall_flag_or_review"]),
                 _percent(figures["benign_flag_or_review"]),
                 quiet,
-                _percent(buried) if buried else "–",
+                *((_percent(buried[x]) if buried else "–") for x in ("found", "alone")),
             )
         )
     head = (
@@ -382,6 +386,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
         "benign: flag or review",
         "natural lines: flag or review",
         f"risky behind {BURIED_BY} characters of other text: flag or review",
+        "that text alone: flag or review",
     )
     return _table(head, rows)
 
