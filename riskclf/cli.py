@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
     from riskclf.terms import Term
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "os_error_line"]
 
 _DECISIONS = ("flag", "review", "clear")
 _SHOWN_ROWS = 50
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RiskclfError as error:
         return _failed(str(error))
     except OSError as error:
-        return _failed(": ".join(str(x) for x in (error.filename, error.strerror or error) if x))
+        return _failed(os_error_line(error))
     except Exception as error:
         # Usage errors. Their class has another home in each version of typer, but not this method.
         message = getattr(error, "format_message", None)
@@ -89,6 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _failed(f"{message()} (see riskclf --help)") if message() else 2
     return status if isinstance(status, int) else 0
+
+
+def os_error_line(error: OSError) -> str:
+    """What an error of the operating system says to a user: the file, if it names one, and why."""
+    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
 
 
 def load_classifier(

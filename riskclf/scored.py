@@ -23,7 +23,7 @@ import numpy as np
 
 from riskclf.errors import ColumnNotFound, EvaluationError, InputError
 from riskclf.labels import Prediction
-from riskclf.tables import Reject, Row, open_table
+from riskclf.tables import Reject, Row, nothing_usable, open_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -562,15 +562,8 @@ class _Collector:
 
     def check(self, name: str) -> None:
         """Refuse a table of which nothing can be used."""
-        if self._number:
-            return
-        if not self.rejects:
-            raise EvaluationError(f"{name} has no rows; there is nothing to evaluate")
-        first = self.rejects[0]
-        where = f"row {first.number}" + (f", column {first.column}" if first.column else "")
-        raise EvaluationError(
-            f"{name}: none of the {len(self.rejects):,} rows can be used; {where}: {first.reason}"
-        )
+        if not self._number:
+            raise EvaluationError(nothing_usable(name, self.rejects, "evaluate"))
 
 
 def _number(value: Any) -> float | None:

@@ -53,6 +53,7 @@ __all__ = [
     "TableWriter",
     "create_table",
     "format_of",
+    "nothing_usable",
     "open_table",
 ]
 
@@ -107,6 +108,15 @@ class Reject:
     """The column that is to blame, or None when it is the row as a whole."""
 
     reason: str
+
+
+def nothing_usable(name: str, rejects: Sequence[Reject], purpose: str) -> str:
+    """Why a table of which no row can be used is refused, with the first reason; for an error."""
+    if not rejects:
+        return f"{name} has no rows; there is nothing to {purpose}"
+    first = rejects[0]
+    where = f"row {first.number}" + (f", column {first.column}" if first.column else "")
+    return f"{name}: none of the {len(rejects):,} rows can be used; {where}: {first.reason}"
 
 
 def format_of(path: str | os.PathLike[str], format: str | None = None) -> Format:

@@ -12,7 +12,7 @@ from typing import Any
 from riskclf.duplicates import same_text
 from riskclf.errors import InputError
 from riskclf.scored import Data, Source
-from riskclf.tables import Reject, Row, open_table
+from riskclf.tables import Reject, Row, nothing_usable, open_table
 
 __all__ = ["UnlabelledPosts", "text_key"]
 
@@ -60,16 +60,8 @@ class UnlabelledPosts:
 
     def check_usable(self) -> None:
         """Refuse data of which no row can be used."""
-        if self._good:
-            return
-        if not self.rejects:
-            raise InputError(f"{self.name} has no rows; there is nothing to choose from")
-        first = self.rejects[0]
-        where = f"row {first.number}" + (f", column {first.column}" if first.column else "")
-        raise InputError(
-            f"{self.name}: none of the {len(self.rejects):,} rows can be used; {where}: "
-            f"{first.reason}"
-        )
+        if not self._good:
+            raise InputError(nothing_usable(self.name, self.rejects, "choose from"))
 
     def unread(self) -> str:
         """A note on rows of a file that only serves for comparison."""

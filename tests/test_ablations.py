@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 
 from riskclf import Label, Prediction, evaluate
 from riskclf.scored import ScoredRows
-from tests.tiny_base import write_corpus, write_manifest
+from tests.tiny_base import benign_rows, write_corpus, write_manifest
 from training.ablations import behind, best, losses, measure_buried, predicted_rows, smallest
 from training.baselines import Keywords
 from training.corpora import Corpora
@@ -78,19 +78,7 @@ def test_a_variant_that_differs_from_the_recipe_is_never_shipped() -> None:
 def test_the_loss_is_that_of_the_posts_with_one_label_and_its_error_that_of_families() -> None:
     def scored(*right: float) -> ScoredRows:
         """Posts of two families, of which a model gives the right label these probabilities."""
-        rows = [
-            {
-                "label": "benign",
-                "family": "abab"[number],
-                "riskclf_label": "benign",
-                "riskclf_decision": "clear",
-                "riskclf_risk": 1 - p,
-                "riskclf_score_minor_solicitation": 1 - p,
-                "riskclf_score_adult_solicitation": 0.0,
-                "riskclf_score_benign": p,
-            }
-            for number, p in enumerate(right)
-        ]
+        rows = benign_rows(right, "abab")
         soft = {**rows[0], "label": '{"benign": 0.5, "adult_solicitation": 0.5}'}
         return evaluate(None, [*rows, soft]).rows
 

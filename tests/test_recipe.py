@@ -14,6 +14,7 @@ from riskclf import RiskClassifier, artifact, evaluate
 from riskclf.errors import ArtifactMismatch, EvaluationError
 from riskclf.scored import ScoredRows
 from riskclf.trainer import Recipe
+from tests.tiny_base import benign_rows
 from training.dataset import load_posts
 from training.train import trained_on
 
@@ -83,20 +84,7 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
 
 def _candidate(name: str, *right: float, examples_right: bool = True, buried: int = 20) -> Any:
     """A model that gives the right label of benign posts of two families these probabilities."""
-    rows = [
-        {
-            "label": "benign",
-            "family": "aabb"[number],
-            "riskclf_label": "benign",
-            "riskclf_decision": "clear",
-            "riskclf_risk": 1 - p,
-            "riskclf_score_minor_solicitation": 1 - p,
-            "riskclf_score_adult_solicitation": 0.0,
-            "riskclf_score_benign": p,
-        }
-        for number, p in enumerate(right)
-    ]
-    dev: ScoredRows = evaluate(None, rows).rows
+    dev: ScoredRows = evaluate(None, benign_rows(right, "aabb")).rows
     return recipe.Candidate(name, None, dev, examples_right, buried)
 
 

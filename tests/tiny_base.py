@@ -1,10 +1,12 @@
-"""A base encoder and corpora small enough for a test, in directories as a hub gives them."""
+"""A base encoder and corpora small enough for a test, as a hub gives them, and scored rows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -25,6 +27,23 @@ LINES = {
     "zh": [f"我今天看了{n}{thing}" for n in range(2, 8) for thing in ("只猫", "本书", "张画")],
 }
 """Plain lines by language."""
+
+
+def benign_rows(right: Sequence[float], families: str) -> list[dict[str, Any]]:
+    """Rows to evaluate, whose right label a model gives these probabilities; a letter a family."""
+    return [
+        {
+            "label": "benign",
+            "family": family,
+            "riskclf_label": "benign",
+            "riskclf_decision": "clear",
+            "riskclf_risk": 1 - p,
+            "riskclf_score_minor_solicitation": 1 - p,
+            "riskclf_score_adult_solicitation": 0.0,
+            "riskclf_score_benign": p,
+        }
+        for p, family in zip(right, families, strict=True)
+    ]
 
 
 def write_base(directory: Path, *, layers: int = 4) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import typer
 
+from riskclf.cli import os_error_line
 from riskclf.errors import RiskclfError
 
 __all__ = ["run_command"]
@@ -27,5 +28,5 @@ def run_command(main: Callable[..., None]) -> None:
     except RiskclfError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"error: {os_error_line(error)}", file=sys.stderr)
     sys.exit(2)
