@@ -591,7 +591,7 @@ def _read_model(directory: Path, *, new: tuple[str, ...]) -> Any:
 
 
 def _probe_logits(texts: Sequence[str], tokenizer: Tokenizer, encoder: TorchEncoder) -> Any:
-    return encoder.logits([tokenizer.encode(text).windows[0] for text in texts])
+    return encoder.logits([tokenizer.encode(text).head for text in texts])
 
 
 def _verify_probes(

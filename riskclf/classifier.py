@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ __all__ = ["RiskClassifier"]
 
 # Posts are sorted by length within a chunk: larger chunks pad less, smaller ones hold less memory.
 _BATCHES_PER_CHUNK = 16
+_CHARACTERS_PER_CHUNK = 1 << 18
 
 
 class RiskClassifier:
@@ -184,32 +184,37 @@ class RiskClassifier:
 
     def _stream(self, posts: Iterator[str]) -> Iterator[Prediction]:
         size = self._artifact.encoder.batch_size * _BATCHES_PER_CHUNK
-        number = 0
-        while chunk := list(islice(posts, size)):
-            for post in chunk:
-                if not isinstance(post, str):
-                    raise NotText(f"post number {number} is not a str but {type(post).__name__}")
-                number += 1
+        chunk: list[str] = []
+        characters = 0
+        for number, post in enumerate(posts):
+            if not isinstance(post, str):
+                raise NotText(f"post number {number} is not a str but {type(post).__name__}")
+            chunk.append(post)
+            characters += len(post)
+            if len(chunk) == size or characters >= _CHARACTERS_PER_CHUNK:
+                yield from self._predict(chunk)
+                chunk, characters = [], 0
+        if chunk:
             yield from self._predict(chunk)
 
     def _predict(self, posts: list[str]) -> list[Prediction]:
         """The main path: text -> ids -> logits -> probabilities -> decision."""
         card = self._artifact.card
         encodings = self._artifact.tokenizer.encode_batch(posts)
-        windows = [window for encoding in encodings for window in encoding.windows]
-        logits = self._artifact.encoder.logits(windows)
+        # Of a long post the riskiest window counts: nothing hides in the middle of it. What a whole
+        # text is about, without risk labels, is read from its head.
+        windows = [x.windows if card.risk_labels else (x.head,) for x in encodings]
+        logits = self._artifact.encoder.logits([ids for read in windows for ids in read])
         scored = iter(probabilities(logits, card.temperature, self._shift).tolist())
         # Not the most probable one after the shift: where risky posts are rare that is always the
         # benign one, and the label is to say which of the two warnings fits.
         likeliest = iter(logits.argmax(axis=1).tolist())
         predictions = []
-        for encoding in encodings:
+        for encoding, read in zip(encodings, windows, strict=True):
             readings = [
                 (dict(zip(card.labels, next(scored), strict=True)), card.labels[next(likeliest)])
-                for _ in encoding.windows
+                for _ in read
             ]
-            # Of a long post the riskier part counts: nothing can be hidden behind a long opening.
-            # Without risk labels it is the head.
             risk, scores, label = max(
                 (
                     (sum((scores[x] for x in card.risk_labels), 0.0), scores, x)
@@ -223,7 +228,7 @@ class RiskClassifier:
                     scores=scores,
                     risk=risk,
                     decision=decide(risk, encoding.unknown_share, self._point),
-                    truncated=encoding.truncated,
+                    truncated=encoding.windows_cut if card.risk_labels else encoding.head_cut,
                 )
             )
         return predictions

@@ -363,7 +363,7 @@ def _cross_validated(job: _Job, start: Path, folds: Sequence[NDArray[np.int64]])
     """Logits of every held-out post, from a model that has not seen its group.
 
     Returns:
-        For each row of the folds, in their order: shape (windows of the post, labels).
+        For each row of the folds, in their order: those of its head, then of its windows.
     """
     tokenizer = Tokenizer.load(start)
     result: list[Floats] = []
@@ -395,10 +395,9 @@ def _key(job: _Job, start: Path, new: Sequence[Example], held: NDArray[np.int64]
 
 
 def _logits(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Floats]:
-    encodings = tokenizer.encode_batch(texts)
-    rows = _encoder(model, tokenizer).logits([x for e in encodings for x in e.windows])
-    ends = np.cumsum([len(encoding.windows) for encoding in encodings])
-    return np.split(rows.astype(np.float64), ends[:-1])
+    read = [(x.head, *x.windows) for x in tokenizer.encode_batch(texts)]
+    rows = _encoder(model, tokenizer).logits([ids for post in read for ids in post])
+    return np.split(rows.astype(np.float64), np.cumsum(list(map(len, read)))[:-1])
 
 
 def _store(file: Path, arrays: Sequence[Floats]) -> None:
@@ -438,7 +437,10 @@ def _losses(
 
 
 class _Replay:
-    """Takes the place of an encoder: gives logits that were computed before, in their order."""
+    """Takes the place of an encoder: gives logits that were computed before, in their order.
+
+    They are those that a classifier asks for: of windows, or without risk labels of heads.
+    """
 
     batch_size = 64
 
@@ -480,7 +482,7 @@ def _card(job: _Job, folds: Sequence[NDArray[np.int64]], logits: Sequence[Floats
     if job.keeps_labels:
         assert job.base.card is not None
         return job.base.card
-    heads = np.array([windows[0] for windows in logits])
+    heads = np.array([x[0] for x in logits])
     targets = np.array([job.posts.targets[row] for held in folds for row in held.tolist()])
     temperature = fit_temperature(heads.astype(np.float32), targets)
     is_risk = np.isin(job.labels, job.risk_labels)
@@ -529,7 +531,7 @@ def _report(
     if job.keeps_labels:
         before = RiskClassifier.load(job.base.directory)
     after = _Unsaved(start, card, _encoder(model, Tokenizer.load(start)))
-    held_out = _Unsaved(start, card, _Replay(logits))
+    held_out = _Unsaved(start, card, _Replay([x[1:] if job.risk_labels else x[:1] for x in logits]))
     parts = {
         "new": _part(new, before, held_out),
         "old": _part(old, before, after) if old else None,

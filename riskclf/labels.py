@@ -46,7 +46,8 @@ class Prediction:
     """`flag` (look at it first), `review` (look at it) or `clear`; decided on `risk`."""
 
     truncated: bool
-    """The post was longer than the model reads at once: its head and its tail were scored."""
+    """Not all of the post was read: of more than 8,192 characters the first and the last 4,096 are,
+    and by a model without risk labels only as much of the beginning as it reads at once."""
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as plain JSON-ready values, without the text of the post."""

@@ -76,7 +76,7 @@ class _Rows(Dataset[tuple[dict[str, Any], int | None]]):
         )
         self._measured = measured
         encodings = tokenizer.encode_batch([example.text for example in examples])
-        self.lengths = [len(encoding.windows[0]) for encoding in encodings]
+        self.lengths = [len(encoding.head) for encoding in encodings]
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -127,7 +127,7 @@ class _Collator:
         if self._transform is not None and first is not None:
             texts = self._transform(texts, (self._seed << 32) + first)
         encodings = self._tokenizer.encode_batch(texts)
-        batch = pad([encoding.windows[0] for encoding in encodings], self._tokenizer.pad_id)
+        batch = pad([encoding.head for encoding in encodings], self._tokenizer.pad_id)
         return {**batch, "labels": torch.tensor([example["target"] for example, _ in rows])}
 
 

@@ -68,7 +68,7 @@ def fix_hash(directory: Path, name: str) -> None:
 
 
 def logits(loaded: Artifact, posts: tuple[str, ...]) -> Any:
-    return loaded.encoder.logits([loaded.tokenizer.encode(post).windows[0] for post in posts])
+    return loaded.encoder.logits([loaded.tokenizer.encode(post).head for post in posts])
 
 
 def save_again(directory: Path, loaded: Artifact, **changes: Any) -> None:

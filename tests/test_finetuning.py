@@ -137,7 +137,7 @@ def test_saved_in_memory_command_line_and_pipeline_agree(
     result = finetune(_rows(), make_model(seed=5), output=tmp_path / "model")
     texts = [*RAIN, *BREAD, "雨とパン"]
     tokenizer = Tokenizer.load(result.directory)
-    windows = [tokenizer.encode(text).windows[0] for text in texts]
+    windows = [tokenizer.encode(text).head for text in texts]
     encoder = TorchEncoder(models[-1], pad_id=tokenizer.pad_id, device="cpu", batch_size=4)
     in_memory = encoder.logits(windows)
     loaded = artifact.load(result.directory, device="cpu", batch_size=4)

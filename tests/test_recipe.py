@@ -28,6 +28,7 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
 ) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps([]), encoding="utf-8")
     steps: list[str] = []
+    teachers = [variant.directory for variant in variants.TEACHERS]
 
     def transplant(corpora: Any, base: Any, *, output: Path, **settings: Any) -> None:
         assert settings == {"layers": 6, "size": 50_000}
@@ -45,8 +46,11 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
         base: Path, sources: Any, output: Path, work: Path, given: Recipe, **options: Any
     ) -> str:
         assert base.is_dir() and options["posts"] and options["natural"] == [["a line"]]
-        steps.append(f"build {given.seed}")
-        if steps.count("build 1") == 1 and given.seed == 1:
+        student = output.name in ("6-layers", "6-layers-seed-1", "6-layers-seed-2")
+        assert [x.name for x in options["teachers"]] == (teachers if student else [])
+        assert all(teacher.is_dir() for teacher in options["teachers"])
+        steps.append(output.name)
+        if steps.count("6-layers-seed-1") == 1 and given.seed == 1 and student:
             raise KeyboardInterrupt
         loaded = artifact.load(model_directory, device="cpu", batch_size=8)
         posts = {"posts": {"sha256": trained_on(options["posts"])}}
@@ -63,14 +67,18 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
     for module, step in ((bases, transplant), (bases, adapt), (variants, build)):
         monkeypatch.setattr(module, step.__name__, step)
     monkeypatch.setattr(recipe, "labels_examples", lambda model: True)
-    monkeypatch.setattr(recipe, "measure_buried", lambda *_: {"200": {"found": {"hits": 20}}})
+    shares = {"found": {"hits": 20}, "alone": {"hits": 3}}
+    monkeypatch.setattr(recipe, "measure_buried", lambda *_: {"200": shares})
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
     assert not (tmp_path / "model").exists()
     for _ in range(2):
         recipe.main(tmp_path, work=tmp_path / "work", output=tmp_path / "model")
-    assert steps == ["transplant", "adapt", "adapt", "build 0", "build 1", "build 1", "build 2"]
+    assert steps == [
+        *("transplant", "adapt", "adapt", *teachers),
+        *("6-layers", "6-layers-seed-1", "6-layers-seed-1", "6-layers-seed-2"),
+    ]
     made, packaged = (
         RiskClassifier.load(directory, device="cpu").fingerprint
         for directory in (tmp_path / "work" / "models" / "6-layers", tmp_path / "model")

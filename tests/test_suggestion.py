@@ -358,7 +358,7 @@ def test_vectors_are_those_of_the_pooler_in_the_order_of_the_posts(
 ) -> None:
     import torch
 
-    windows = [x.windows[0] for x in loaded.tokenizer.encode_batch(sentences)]
+    windows = [x.head for x in loaded.tokenizer.encode_batch(sentences)]
     vectors = loaded.encoder.vectors(windows)
     assert vectors.shape == (len(sentences), 32)
     for window, vector in zip(windows, vectors, strict=True):

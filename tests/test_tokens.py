@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from riskclf.errors import ArtifactCorrupt, DictionaryNotFound, UnsupportedTokenizer
 from riskclf.text import normalise
-from riskclf.tokens import Token, Tokenizer, dictionary_version
+from riskclf.tokens import Encoding, Token, Tokenizer, dictionary_version
 
 MAX_TOKENS = 64
 
@@ -75,11 +75,26 @@ def _reference(directory: Path) -> Callable[[str], list[int]]:
     return ids
 
 
-def _windows(ids: list[int], limit: int = MAX_TOKENS) -> tuple[list[int], ...]:
-    """All of a short post; the first and the last window of a long one."""
-    if len(ids) <= limit:
-        return (ids,)
-    return ([*ids[: limit - 1], ids[-1]], [ids[0], *ids[-limit + 1 :]])
+def assert_read(encoding: Encoding, ids: list[int], limit: int = MAX_TOKENS) -> None:
+    """The head of a post with these ids is as long as the model allows; the windows hold it all."""
+    assert encoding.head == (ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]])
+    assert encoding.head_cut == (len(ids) > limit)
+    assert not encoding.windows_cut
+    assert all(len(window) <= min(limit, 64) for window in encoding.windows)
+    if len(ids) <= min(limit, 64):
+        assert encoding.windows == (ids,)
+        return
+    whole, room = ids[1:-1], min(limit, 64) - 2
+    read: list[int] = []
+    for window in encoding.windows[:-1]:
+        assert (window[0], window[-1]) == (ids[0], ids[-1])
+        assert read[len(read) - room // 2 :] == window[1 : room // 2 + 1] or not read
+        read += window[1:-1] if not read else window[room // 2 + 1 : -1]
+        assert read == whole[: len(read)]
+    last = encoding.windows[-1]
+    assert last == [ids[0], *whole[-room:], ids[-1]]
+    # It overlaps with the one before by half of it at least.
+    assert len(whole) - room <= len(read) - room // 2
 
 
 # The same ids as transformers ---------------------------------------------------------------------
@@ -91,8 +106,8 @@ def test_ids_equal_those_of_transformers(
     assert len(posts) >= 5000
     long = 0
     for post, encoding in zip(posts, tokenizer.encode_batch(posts), strict=True):
-        assert encoding.windows == _windows(reference(normalise(post).text)), ascii(post)
-        long += encoding.truncated
+        assert_read(encoding, reference(normalise(post).text))
+        long += encoding.head_cut
     assert long >= 30  # so that cutting is compared, too
 
 
@@ -109,7 +124,7 @@ def test_ids_equal_those_of_transformers(
 def test_ids_of_junk_equal_those_of_transformers(
     tokenizer: Tokenizer, reference: Callable[[str], list[int]], post: str
 ) -> None:
-    assert tokenizer.encode(post).windows == _windows(reference(normalise(post).text))
+    assert_read(tokenizer.encode(post), reference(normalise(post).text))
 
 
 def test_a_batch_gives_the_ids_of_each_post_alone(
@@ -127,19 +142,19 @@ def test_lower_case_is_obeyed_as_transformers_does(
     ours, theirs = Tokenizer.load(directory), _reference(directory)
     some = [*posts[:200], *posts[200::9], "ΟΔΟΣ ΟΔΟΣ, ÀÉ İstanbul STRAẞE ǅ"]
     for post in some:
-        assert ours.encode(post).windows == _windows(theirs(normalise(post).text)), ascii(post)
+        assert_read(ours.encode(post), theirs(normalise(post).text))
     assert ours.encode("LIBRARY") == ours.encode("library")
     assert Tokenizer.load(make_tokenizer()).encode("LIBRARY") != ours.encode("library")
 
 
-@pytest.mark.parametrize("length", [3, 16, 64])
+@pytest.mark.parametrize("length", [3, 4, 16, 64, 65, 128, 512])
 def test_the_length_limit_is_obeyed_as_transformers_does(
     make_tokenizer: Callable[..., Path], sentences: tuple[str, ...], length: int
 ) -> None:
     directory = make_tokenizer(model_max_length=length)
     ours, theirs = Tokenizer.load(directory), _reference(directory)
-    for post in ("", "雨", *sentences, "".join(sentences)):
-        assert ours.encode(post).windows == _windows(theirs(normalise(post).text), length)
+    for post in ("", "雨", *sentences, "".join(sentences), "".join(sentences) * 3):
+        assert_read(ours.encode(post), theirs(normalise(post).text), length)
 
 
 def test_the_model_limits_the_length_where_the_tokenizer_does_not(
@@ -163,37 +178,51 @@ def test_special_tokens_in_another_order_and_spelling_are_obeyed(
     pieces[1:4] = ["</s>", "<unk>", "<s>"]
     file.write_text("\n".join(pieces), encoding="utf-8")
     encoding = Tokenizer.load(directory).encode("鑫 " + sentences[0])
-    assert (encoding.windows[0][:2], encoding.windows[0][-1]) == ([3, 2], 1)
+    assert (encoding.head[:2], encoding.head[-1]) == ([3, 2], 1)
 
 
 # Long posts ---------------------------------------------------------------------------------------
 
 
-def test_a_long_post_is_read_by_its_head_and_its_tail(
-    tokenizer: Tokenizer, sentences: tuple[str, ...]
+@pytest.mark.parametrize("length", range(60, 200))
+def test_a_sentence_lies_whole_in_some_window_wherever_it_stands(
+    tokenizer: Tokenizer, length: int
 ) -> None:
-    head, tail = "今日は図書館で本を借りました。", "The train to the city leaves at noon."
-    encoding = tokenizer.encode(head + "\n".join(sentences * 3) + tail)
-    first, last = encoding.windows
-    assert encoding.truncated
-    assert len(first) == len(last) == MAX_TOKENS
-    known = len(tokenizer.encode(head).windows[0]) - 1
-    assert first[: known - 1] == tokenizer.encode(head).windows[0][: known - 1]
-    known = len(tokenizer.encode(tail).windows[0]) - 1
-    assert last[-known:] == tokenizer.encode(tail).windows[0][-known:]
+    sentence = tokenizer.encode("今日は図書館で本を借りました。").head[1:-1]
+    for before in (0, length // 2, length):
+        post = "雨 " * before + "今日は図書館で本を借りました。" + " 雨" * (length - before)
+        windows = tokenizer.encode(post).windows
+        assert any(
+            window[start : start + len(sentence)] == sentence
+            for window in windows
+            for start in range(len(window))
+        ), before
 
 
-def test_a_post_that_just_fits_is_not_truncated(tokenizer: Tokenizer) -> None:
+def test_a_post_that_just_fits_is_one_window(tokenizer: Tokenizer) -> None:
     fits = tokenizer.encode("雨" + " 雨" * (MAX_TOKENS - 3))
-    assert (fits.truncated, len(fits.windows[0])) == (False, MAX_TOKENS)
-    assert tokenizer.encode("雨" + " 雨" * (MAX_TOKENS - 2)).truncated
+    assert (fits.head_cut, len(fits.windows), len(fits.windows[0])) == (False, 1, MAX_TOKENS)
+    longer = tokenizer.encode("雨" + " 雨" * (MAX_TOKENS - 2))
+    assert (longer.head_cut, len(longer.windows)) == (True, 2)
+
+
+def test_of_a_very_long_post_the_beginning_and_the_end_are_read(tokenizer: Tokenizer) -> None:
+    head, middle, tail = "今日は図書館で本を借りました。", "鑫", "The train leaves at noon."
+    for filling, cut in (("雨" * 2000, False), ("雨" * 4096, True)):
+        encoding = tokenizer.encode(head + filling + middle + filling + tail)
+        assert encoding.windows_cut == cut
+        assert (encoding.unknown_share > 0) == (not cut)
+        known = len(tokenizer.encode(head).head) - 1
+        assert encoding.head[:known] == tokenizer.encode(head).head[:known]
+        known = len(tokenizer.encode(tail).head) - 1
+        assert encoding.windows[-1][-known:] == tokenizer.encode(tail).head[-known:]
 
 
 @pytest.mark.parametrize("letter", ["a", "-", "ー", "か", "漢", "1", "가", "😀", "a "])
 def test_a_huge_post_of_one_letter_is_read(tokenizer: Tokenizer, letter: str) -> None:
     # MeCab dies on some 200,000 Latin letters in a row if it is given them all.
     encoding = tokenizer.encode(letter * 300_000)
-    assert encoding.truncated
+    assert encoding.windows_cut
     assert all(3 <= len(window) <= MAX_TOKENS for window in encoding.windows)
     assert tokenizer.tokens(letter * 300_000)
 
@@ -236,22 +265,25 @@ def test_spans_lead_back_into_junk(tokenizer: Tokenizer, post: str) -> None:
 def test_tokens_are_those_that_are_scored(tokenizer: Tokenizer, posts: list[str]) -> None:
     for post in posts[::2]:
         encoding = tokenizer.encode(post)
-        if not encoding.truncated:
+        if not encoding.head_cut:
             found = [token.id for token in tokenizer.tokens(post)]
-            assert found == encoding.windows[0][1:-1], ascii(post)
+            assert found == encoding.head[1:-1], ascii(post)
 
 
-def test_tokens_of_a_long_post_are_those_of_both_windows(
+def test_tokens_of_a_long_post_are_those_of_all_windows(
     tokenizer: Tokenizer, sentences: tuple[str, ...]
 ) -> None:
     for post in ("\n".join(sentences), "\n".join(sentences * 30), "a b " * 45):
-        head, tail = (window[1:-1] for window in tokenizer.encode(post).windows)
+        windows = [window[1:-1] for window in tokenizer.encode(post).windows]
         tokens = tokenizer.tokens(post)
         assert_spans(post, tokens)
         ids = [token.id for token in tokens]
-        assert ids[: len(head)] == head
-        assert ids[-len(tail) :] == tail
-        assert len({(token.start, token.end) for token in tokens}) == len(tokens)
+        assert ids[: len(windows[0])] == windows[0]
+        assert ids[-len(windows[-1]) :] == windows[-1]
+        assert set(ids) == {found for window in windows for found in window}
+        text = normalise(post).text
+        read = text if len(text) <= 8192 else text[:4096] + text[-4096:]
+        assert "".join(token.surface for token in tokens) == "".join(read.split())
 
 
 def test_a_token_names_its_piece_and_its_place(tokenizer: Tokenizer) -> None:
@@ -274,7 +306,7 @@ def test_tokens_are_those_that_are_scored_when_lower_cased(
         file.write("##\u0307\n")  # lower-casing writes "İ" as "i" and this dot
     tokenizer = Tokenizer.load(directory)
     tokens = tokenizer.tokens(post)
-    assert [token.id for token in tokens] == tokenizer.encode(post).windows[0][1:-1]
+    assert [token.id for token in tokens] == tokenizer.encode(post).head[1:-1]
     assert_spans(post, tokens)
 
 

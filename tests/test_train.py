@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from riskclf import RiskClassifier
 from riskclf.errors import InputError
 from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, Recipe
@@ -17,6 +18,7 @@ from tests.tiny_base import write_corpus, write_manifest
 from training import train as recipe
 from training.corpora import Corpora
 from training.dataset import load_posts
+from training.teachers import mean_probabilities
 from training.train import calibrate, natural_lines, train
 
 PLACES = ("the museum", "a bakery", "the harbour", "our garden", "the old bridge", "a library")
@@ -93,6 +95,47 @@ def test_only_the_train_split_is_trained_on(
     assert 0 < sum(longer) < 25
     for batch in batches:
         assert all(f"day {number}" in text for number, text in enumerate(batch))
+
+
+def test_teachers_give_the_targets_of_what_is_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_model: Callable[..., Path]
+) -> None:
+    seen: dict[str, tuple[float, ...]] = {}
+    options: dict[str, Any] = {}
+
+    def spy(base: Path, examples: Sequence[Example], **keywords: Any) -> None:
+        seen.update({example.text: example.target for example in examples})
+        options.update(keywords)
+
+    monkeypatch.setattr(recipe, "train_classifier", spy)
+    short = [post for post in load_posts() if len(post.text) < 30]
+    posts = [post for post in short if post.split in ("train", "dev")][::10]
+    teachers = [make_model(), make_model(seed=1)]
+    train(tmp_path, posts, [OPEN], tmp_path / "work" / "run", Recipe(), teachers=teachers)
+    answers = [
+        [list(x.scores.values()) for x in RiskClassifier.load(teacher).predict_many(seen)]
+        for teacher in teachers
+    ]
+    assert not np.allclose(answers[0], answers[1], atol=1e-3)
+    assert np.allclose(list(seen.values()), np.mean(answers, axis=0), atol=1e-5)
+    # Dev posts keep their labels: they tell when to stop.
+    assert {example.target for example in options["dev"]} <= {
+        *((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+        *((0.5, 0.5, 0.0), (0.5, 0.0, 0.5), (0.0, 0.5, 0.5)),
+    }
+
+
+def test_teachers_are_asked_once_and_no_text_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_directory: Path
+) -> None:
+    texts = ["a quiet day", "部活おわった〜"]
+    first = mean_probabilities([model_directory], texts, tmp_path / "cache")
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert not any(text.encode("utf-8") in kept.read_bytes() for text in texts)
+    monkeypatch.setattr("training.teachers.probabilities", None)
+    assert (mean_probabilities([model_directory], texts, tmp_path / "cache") == first).all()
+    with pytest.raises(TypeError):
+        mean_probabilities([model_directory], texts[::-1], tmp_path / "cache")
 
 
 def test_thresholds_come_from_the_calibration_split(

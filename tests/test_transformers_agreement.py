@@ -52,7 +52,7 @@ def open_pipeline(directory: Path) -> Any:
 def assert_agreement(directory: Path, posts: list[str], tolerance: float) -> None:
     ours = load(directory, device="cpu", batch_size=8)
     theirs = open_pipeline(directory)
-    windows = [ours.tokenizer.encode(post).windows[0] for post in posts]
+    windows = [ours.tokenizer.encode(post).head for post in posts]
     expected = probabilities(ours.encoder.logits(windows), 1)
     for post, row, scored in zip(posts, expected, theirs(posts, truncation=True), strict=True):
         found = {entry["label"]: entry["score"] for entry in scored}
@@ -63,8 +63,8 @@ def assert_agreement(directory: Path, posts: list[str], tolerance: float) -> Non
 
 def test_the_posts_are_short_and_long(posts: list[str], tokenizer: Tokenizer) -> None:
     encodings = tokenizer.encode_batch(posts)
-    assert sum(encoding.truncated for encoding in encodings) >= 2
-    assert sum(not encoding.truncated for encoding in encodings) >= 30
+    assert sum(encoding.head_cut for encoding in encodings) >= 2
+    assert sum(not encoding.head_cut for encoding in encodings) >= 30
 
 
 def test_a_pipeline_gives_the_same_probabilities(model_directory: Path, posts: list[str]) -> None:
@@ -74,7 +74,7 @@ def test_a_pipeline_gives_the_same_probabilities(model_directory: Path, posts: l
 def test_a_pipeline_needs_no_option_for_short_posts(
     model_directory: Path, posts: list[str], tokenizer: Tokenizer
 ) -> None:
-    short = [post for post in posts if not tokenizer.encode(post).truncated]
+    short = [post for post in posts if not tokenizer.encode(post).head_cut]
     theirs = open_pipeline(model_directory)
     assert theirs(short) == theirs(short, truncation=True)
 

@@ -47,14 +47,14 @@ class Candidate:
     examples_right: bool
     """It labels all of the package's example posts right."""
     buried: int
-    """Risky dev posts that it finds behind `BURIED_BY` characters of other text."""
+    """Risky dev posts that it finds behind `BURIED_BY` characters, less such text without any."""
 
 
 def choose(candidates: Iterable[Candidate]) -> Candidate:
     """The first that labels the examples right, unless a later one is better by more than chance.
 
     A later one is better if its cross-entropy on dev is less by more than one paired standard error
-    and it finds at most two fewer of the buried posts.
+    and is at most two worse on the buried posts.
 
     Raises:
         EvaluationError: none labels the examples right.
@@ -98,7 +98,8 @@ def main(
     candidates = []
     for variant in seeds(layers):
         model = make(variant, sources, work, posts, base=base, log=console.log)
-        buried = measure_buried(model, posts, sources)[BURIED_BY]["found"]["hits"]
+        shares = measure_buried(model, posts, sources)[BURIED_BY]
+        buried = shares["found"]["hits"] - shares["alone"]["hits"]
         found = Candidate(
             variant.name, model, evaluate(model, dev).rows, labels_examples(model), buried
         )

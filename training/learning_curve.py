@@ -43,7 +43,7 @@ def vectors(base: Path, texts: Sequence[str]) -> Any:
     tokenizer = Tokenizer.load(base)
     model: Any = BertModel.from_pretrained(base, dtype=torch.float32)
     model.eval()
-    ids = [encoding.windows[0] for encoding in tokenizer.encode_batch(texts)]
+    ids = [encoding.head for encoding in tokenizer.encode_batch(texts)]
     result = np.empty((len(ids), 2 * model.config.hidden_size), dtype=np.float32)
     for rows in length_sorted_batches(ids, 64):
         batch = pad([ids[row] for row in rows], tokenizer.pad_id)

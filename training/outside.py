@@ -94,7 +94,7 @@ def count_right(
     )
     tokenizer = Tokenizer.load(base)
     encoder = TorchEncoder(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=64)
-    windows = [item.windows[0] for item in tokenizer.encode_batch([text for text, _ in validation])]
+    windows = [item.head for item in tokenizer.encode_batch([text for text, _ in validation])]
     found = encoder.logits(windows).argmax(axis=1)
     return sum(int(label == guess) for (_, label), guess in zip(validation, found, strict=True))
 

@@ -433,7 +433,7 @@ def _measure(corpora: Corpora, posts: Sequence[Post], with_test: bool) -> dict[s
         "model": {
             "SHA-256 of model.safetensors": info["saved_as"]["files"]["model.safetensors"],
             "parameters": f"{info['parameters']:,}",
-            "longest window, tokens": str(info["max_tokens"]),
+            "longest input, tokens": str(info["max_tokens"]),
             "minutes of adaptation on two cores, other work beside": str(
                 info["saved_as"]["provenance"]["base"]["adaptation"]["minutes"]
             ),

@@ -276,7 +276,7 @@ class _Body(torch.nn.Module):
 
     def preprocess(self, inputs: Sequence[str], **_: Any) -> dict[str, torch.Tensor]:
         encodings = self.tokenizer.encode_batch(inputs)
-        return pad([encoding.windows[0] for encoding in encodings], self.tokenizer.pad_id)
+        return pad([encoding.head for encoding in encodings], self.tokenizer.pad_id)
 
     def forward(self, features: dict[str, Any]) -> dict[str, Any]:
         mask = features["attention_mask"]

@@ -29,6 +29,7 @@ from riskclf.trainer import Example, Recipe, train_classifier
 from training.augment import Surroundings, vary
 from training.corpora import Corpora
 from training.dataset import Post, digest, near_duplicates
+from training.teachers import mean_probabilities
 
 __all__ = [
     "LABELS",
@@ -121,16 +122,27 @@ def train(
     *,
     augmented: bool = True,
     surrounded: float = SURROUNDED,
+    teachers: Sequence[Path] = (),
 ) -> Any:
     """Fine-tune on the train split of `posts` and on draws of natural lines; returns the model.
 
     It stops early on the dev split. Several draws share the epochs: the run is as long as with one.
     Unless the texts are taken as they are, a share of the batches gets ordinary lines around them.
+    Where there are teachers, their mean probabilities are the targets.
     """
     ours = [_example(post) for post in posts if post.split == "train"]
     benign = (0.0, 0.0, 1.0)
     lines = [line for draw in natural for line in draw]
-    examples = ours * _REPEATS * len(natural) + [Example(line, benign) for line in lines]
+    natural_examples = [Example(line, benign) for line in lines]
+    if teachers:
+        texts = list(dict.fromkeys(example.text for example in (*ours, *natural_examples)))
+        told = mean_probabilities(teachers, texts, checkpoints.parent / "teachers").tolist()
+        taught = dict(zip(texts, map(tuple, told), strict=True))
+        ours, natural_examples = (
+            [Example(example.text, taught[example.text]) for example in examples]
+            for examples in (ours, natural_examples)
+        )
+    examples = ours * _REPEATS * len(natural) + natural_examples
     recipe = replace(recipe, epochs=recipe.epochs / len(natural))
     surroundings = Surroundings(lines)
 
@@ -158,7 +170,7 @@ def train(
 def score(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
     """Logits of the first window of each text, float32 of shape (texts, labels)."""
     encoder = TorchEncoder(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=64)
-    return encoder.logits([item.windows[0] for item in tokenizer.encode_batch(texts)])
+    return encoder.logits([item.head for item in tokenizer.encode_batch(texts)])
 
 
 def calibrate(model: Any, tokenizer: Tokenizer, posts: Sequence[Post]) -> Card:
@@ -213,6 +225,7 @@ def build(
     natural: Sequence[Sequence[str]],
     augmented: bool = True,
     surrounded: float = SURROUNDED,
+    teachers: Sequence[Path] = (),
 ) -> str:
     """Fine-tune, calibrate, and write the model directory; returns one line about it.
 
@@ -226,10 +239,21 @@ def build(
         natural: draws of benign lines of the corpora.
         augmented: False trains on the texts as they are.
         surrounded: share of batches whose texts get ordinary lines around them.
+        teachers: directories of models whose mean probabilities are the targets instead of the
+            labels.
     """
     # Checkpoints know the posts, but not what is done to their texts.
     work = work / (f"surrounded-{surrounded:g}" if augmented else "plain")
-    model = train(base, posts, natural, work, recipe, augmented=augmented, surrounded=surrounded)
+    model = train(
+        base,
+        posts,
+        natural,
+        work,
+        recipe,
+        augmented=augmented,
+        surrounded=surrounded,
+        teachers=teachers,
+    )
     card = calibrate(model, Tokenizer.load(base), posts)
     provenance = {
         "licence": "Apache-2.0",
@@ -256,6 +280,7 @@ def build(
             "repeats_of_our_posts": _REPEATS,
             "draws_of_natural_lines": len(natural),
             "surrounded": surrounded,
+            "teachers": [teacher.name for teacher in teachers],
         },
         **card.provenance,
     }

@@ -397,13 +397,12 @@ def count_entries(vocabulary: Iterable[str], texts: Iterable[str]) -> Counter[st
         Entries, ``[UNK]`` included, with their counts; those not used are missing.
     """
     names = [*SPECIALS, *vocabulary]
-    # Lines are read whole: a window longer than any corpus line.
+    # Lines are read whole: a head longer than any corpus line.
     tokenizer = Tokenizer({name: i for i, name in enumerate(names)}, max_tokens=8192)
     counts = np.zeros(len(names), dtype=np.int64)
     for batch in _batches(texts, 2048):
         for encoding in tokenizer.encode_batch(batch):
-            for window in encoding.windows:
-                np.add.at(counts, window[1:-1], 1)
+            np.add.at(counts, encoding.head[1:-1], 1)
     return Counter({names[i]: int(counts[i]) for i in np.flatnonzero(counts)})
 
 

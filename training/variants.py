@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from riskclf import RiskClassifier
 from riskclf.errors import ArtifactMismatch
@@ -14,7 +15,7 @@ from training.corpora import Corpora
 from training.dataset import Post
 from training.train import SURROUNDED, build, natural_lines, trained_on
 
-__all__ = ["VARIANTS", "Variant", "make", "seeds"]
+__all__ = ["TEACHERS", "VARIANTS", "Variant", "make", "seeds"]
 
 _RECIPES = {12: Recipe(learning_rate=3e-5)}
 """At the usual rate, twelve layers collapse to one label within the first epoch."""
@@ -29,8 +30,10 @@ class Variant:
     adapted: bool = True
     twins: bool = True
     augmented: bool = True
-    draws: int = 1
+    draws: int = 5
     """Of natural lines; see `training.train.natural_lines`."""
+    taught: bool = True
+    """Its targets are the mean probabilities of `TEACHERS` instead of the labels."""
     surrounded: float = SURROUNDED
     seed: int = 0
 
@@ -53,19 +56,38 @@ def seeds(layers: int = LAYERS) -> tuple[Variant, ...]:
     return (first, *others)
 
 
+_LABELS = Variant("from the labels", taught=False)
+_ONE_DRAW = replace(_LABELS, name="from the labels, one draw", draws=1)
+
+
+def _like(first: Variant, *parts: str, **changes: Any) -> Variant:
+    """The variant with these changes; its size stands first in the name."""
+    changed = replace(first, **changes)
+    return replace(changed, name=", ".join((f"{changed.layers} layers", first.name, *parts)))
+
+
+TEACHERS = (
+    _like(_LABELS),
+    _like(_LABELS, "seed 1", seed=1),
+    _like(_LABELS, "seed 2", seed=2),
+    _like(_LABELS, "half surrounded", surrounded=0.5),
+    _like(_LABELS, "half surrounded, seed 1", surrounded=0.5, seed=1),
+    _like(_ONE_DRAW),
+)
+"""Named before any student was measured: five draws with all their seeds, and the model that was
+packaged then."""
+
 VARIANTS = (
     *seeds(),
-    Variant("4 layers", layers=4),
-    Variant("12 layers", layers=12),
-    Variant("6 layers, not adapted", adapted=False),
-    Variant("6 layers, without twins", twins=False),
-    Variant("6 layers, without augmentation", augmented=False),
-    Variant("6 layers, five draws", draws=5),
-    Variant("6 layers, five draws, seed 1", draws=5, seed=1),
-    Variant("6 layers, five draws, seed 2", draws=5, seed=2),
-    Variant("4 layers, five draws", layers=4, draws=5),
-    Variant("6 layers, five draws, half surrounded", draws=5, surrounded=0.5),
-    Variant("6 layers, five draws, half surrounded, seed 1", draws=5, surrounded=0.5, seed=1),
+    *TEACHERS,
+    _like(_LABELS, layers=4),
+    _like(_ONE_DRAW, "seed 1", seed=1),
+    _like(_ONE_DRAW, "seed 2", seed=2),
+    _like(_ONE_DRAW, layers=4),
+    _like(_ONE_DRAW, layers=12),
+    _like(_ONE_DRAW, "not adapted", adapted=False),
+    _like(_ONE_DRAW, "without twins", twins=False),
+    _like(_ONE_DRAW, "without augmentation", augmented=False),
 )
 
 
@@ -103,6 +125,11 @@ def make(
     encoder = base_encoder(
         sources, work, base=base, layers=variant.layers, adapted=variant.adapted, log=log
     )
+    teachers = []
+    if variant.taught:
+        for teacher in TEACHERS:
+            make(teacher, sources, work, posts, base=base, log=log)
+            teachers.append(work / "models" / teacher.directory)
     log(f"fine-tune {variant.name}")
     summary = build(
         encoder,
@@ -114,6 +141,7 @@ def make(
         natural=natural_lines(sources, variant.draws),
         augmented=variant.augmented,
         surrounded=variant.surrounded,
+        teachers=teachers,
     )
     log(summary)
     return RiskClassifier.load(model, device="cpu")

@@ -1,0 +1,59 @@
+"""What several models say of the training texts: one student learns it, instead of the hard labels.
+
+Models of one recipe differ by their seed more than recipes do, and their mean is better than each
+of them. A student that is taught by the mean is one model, and depends less on its own seed
+(Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network").
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskclf import artifact
+from riskclf.decide import probabilities
+
+__all__ = ["mean_probabilities"]
+
+_TEXTS_AT_ONCE = 1024
+
+
+def mean_probabilities(
+    models: Sequence[Path], texts: Sequence[str], cache: Path
+) -> NDArray[np.float64]:
+    """The models' calibrated probabilities of the head of each text, and their mean.
+
+    Args:
+        models: directories that riskclf saved, all with the same labels.
+        texts: they are not stored.
+        cache: directory in which each model's answers to these texts are kept.
+
+    Returns:
+        Shape (texts, labels).
+
+    Raises:
+        ArtifactError: a model cannot be loaded.
+    """
+    asked = hashlib.sha256(repr(list(texts)).encode("utf-8", "backslashreplace")).hexdigest()
+    answers = []
+    for directory in models:
+        model = artifact.load(directory, device="cpu", batch_size=64)
+        file = cache / f"{model.manifest['digest'][:16]}-{asked[:16]}.npy"
+        if not file.is_file():
+            parts = []
+            for start in range(0, len(texts), _TEXTS_AT_ONCE):
+                encodings = model.tokenizer.encode_batch(texts[start : start + _TEXTS_AT_ONCE])
+                logits = model.encoder.logits([encoding.head for encoding in encodings])
+                parts.append(probabilities(logits, model.card.temperature))
+            cache.mkdir(parents=True, exist_ok=True)
+            partial = file.with_suffix(".partial")
+            with partial.open("wb") as stream:
+                np.save(stream, np.concatenate(parts))
+            partial.replace(file)
+        answers.append(np.load(file))
+    mean: NDArray[np.float64] = np.mean(answers, axis=0)
+    return mean
