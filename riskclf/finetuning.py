@@ -395,9 +395,11 @@ def _key(job: _Job, start: Path, new: Sequence[Example], held: NDArray[np.int64]
 
 
 def _logits(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Floats]:
-    read = [(x.head, *x.windows) for x in tokenizer.encode_batch(texts)]
-    rows = _encoder(model, tokenizer).logits([ids for post in read for ids in post])
-    return np.split(rows.astype(np.float64), np.cumsum(list(map(len, read)))[:-1])
+    read = [[tuple(x.head), *map(tuple, x.windows)] for x in tokenizer.encode_batch(texts)]
+    # The only window of a short post is its head.
+    distinct = list(dict.fromkeys(ids for post in read for ids in post))
+    rows = dict(zip(distinct, _encoder(model, tokenizer).logits(distinct), strict=True))
+    return [np.array([rows[ids] for ids in post], dtype=np.float64) for post in read]
 
 
 def _store(file: Path, arrays: Sequence[Floats]) -> None:

@@ -19,7 +19,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from riskclf.encoder import TorchEncoder
 from riskclf.errors import InputError
 from riskclf.intervals import wilson
 from riskclf.tables import Row, open_table
@@ -27,6 +26,7 @@ from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, Recipe, train_classifier
 from training.command import run_command
 from training.corpora import Corpora, Source
+from training.train import score
 
 __all__ = ["choose_rate", "count_right", "read_task"]
 
@@ -92,10 +92,8 @@ def count_right(
         recipe=recipe,
         progress=Console(stderr=True).is_terminal,
     )
-    tokenizer = Tokenizer.load(base)
-    encoder = TorchEncoder(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=64)
-    windows = [item.head for item in tokenizer.encode_batch([text for text, _ in validation])]
-    found = encoder.logits(windows).argmax(axis=1)
+    texts = [text for text, _ in validation]
+    found = score(model, Tokenizer.load(base), texts).argmax(axis=1)
     return sum(int(label == guess) for (_, label), guess in zip(validation, found, strict=True))
 
 

@@ -1,7 +1,7 @@
 """What several models say of the training texts: one student learns it, instead of the hard labels.
 
-Models of one recipe differ by their seed more than recipes do, and their mean is better than each
-of them. A student that is taught by the mean is one model, and depends less on its own seed
+Models of one recipe differ by their seed more than recipes do; their mean hangs on no single seed.
+A student that is taught by the mean is one model of the size of each
 (Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network").
 """
 
@@ -19,6 +19,7 @@ from riskclf.decide import probabilities
 
 __all__ = ["mean_probabilities"]
 
+# As many as a classifier reads ahead: other batches would change the last digits of the answers.
 _TEXTS_AT_ONCE = 1024
 
 

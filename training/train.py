@@ -168,7 +168,7 @@ def train(
 
 
 def score(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
-    """Logits of the first window of each text, float32 of shape (texts, labels)."""
+    """Logits of the head of each text, float32 of shape (texts, labels)."""
     encoder = TorchEncoder(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=64)
     return encoder.logits([item.head for item in tokenizer.encode_batch(texts)])
 
