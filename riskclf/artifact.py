@@ -105,6 +105,8 @@ class Card:
     prevalence: float
     """Share of risky posts among those that temperature and thresholds were chosen on: the base
     rate that the probabilities belong to. Between 0 and 1; exactly 0 without risk labels."""
+    bias: float = 0.0
+    """Added to the log-odds of the risk after the temperature; 0 without risk labels."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Base, data, recipe, licence: whatever tells where the model comes from. JSON values."""
     accepted: bool = True
@@ -512,16 +514,18 @@ def _read_card(manifest: Mapping[str, Any], directory: Path) -> Card:
             },
             temperature=float(manifest["temperature"]),
             prevalence=float(manifest["prevalence"]),
+            bias=float(manifest.get("bias", 0.0)),
             provenance=dict(manifest["provenance"]),
             accepted=manifest.get("accepted", True),
         )
         if card.risk_labels:
             decides = len(card.operating_points) > 0 and 0 < card.prevalence < 1
         else:
-            decides = len(card.operating_points) == 0 and card.prevalence == 0
+            decides = len(card.operating_points) == 0 and card.prevalence == card.bias == 0
         complete = (
             set(card.risk_labels) <= set(card.labels)
             and card.temperature > 0
+            and np.isfinite(card.bias)
             and decides
             and isinstance(card.accepted, bool)
             and isinstance(manifest["files"], dict)

@@ -48,7 +48,8 @@ class RiskClassifier:
         self._point = None
         if card.risk_labels:
             self._point = point or _named_point(card.operating_points, None).shifted(shift)
-        self._shift = np.array([shift * (label in card.risk_labels) for label in card.labels])
+        is_risk = np.array([label in card.risk_labels for label in card.labels], dtype=np.float64)
+        self._bias, self._shift = card.bias * is_risk, shift * is_risk
 
     @classmethod
     def load(
@@ -205,10 +206,11 @@ class RiskClassifier:
         # text is about, without risk labels, is read from its head.
         windows = [x.windows if card.risk_labels else (x.head,) for x in encodings]
         logits = self._artifact.encoder.logits([ids for read in windows for ids in read])
-        scored = iter(probabilities(logits, card.temperature, self._shift).tolist())
+        scored = iter(probabilities(logits, card.temperature, self._bias + self._shift).tolist())
         # Not the most probable one after the shift: where risky posts are rare that is always the
         # benign one, and the label is to say which of the two warnings fits.
-        likeliest = iter(logits.argmax(axis=1).tolist())
+        unshifted = probabilities(logits, card.temperature, self._bias)
+        likeliest = iter(unshifted.argmax(axis=1).tolist())
         predictions = []
         for encoding, read in zip(encodings, windows, strict=True):
             readings = [

@@ -335,6 +335,10 @@ def test_a_pickle_in_place_of_the_weights_is_refused_unread(
         lambda manifest: manifest.update(format=3),
         lambda manifest: manifest.update(temperature=0),
         lambda manifest: manifest.update(temperature="warm"),
+        lambda manifest: manifest.update(bias="upwards"),
+        lambda manifest: manifest.update(
+            risk_labels=[], operating_points={}, prevalence=0.0, bias=0.5
+        ),
         lambda manifest: manifest.update(risk_labels=["unheard_of"]),
         lambda manifest: manifest.update(labels=["a", "b", "c"], risk_labels=["a"]),
         lambda manifest: manifest.update(files=[]),
@@ -362,6 +366,8 @@ def test_a_pickle_in_place_of_the_weights_is_refused_unread(
         "later format",
         "zero temperature",
         "temperature is text",
+        "bias is text",
+        "bias without risk labels",
         "unknown risk label",
         "other labels",
         "hashes are a list",
@@ -586,10 +592,11 @@ def test_the_fingerprint_is_that_of_the_model_wherever_it_lies(
         {"operating_points": {"standard": OperatingPoint(flag=0.9, review=0.4)}},
         {"operating_points": {"standard": OperatingPoint(flag=0.8, review=0.3)}},
         {"temperature": 1.25},
+        {"bias": -0.5},
         {"prevalence": 0.3},
         {"risk_labels": ("adult_solicitation",)},
     ],
-    ids=["flag", "review", "temperature", "prevalence", "risk labels"],
+    ids=["flag", "review", "temperature", "bias", "prevalence", "risk labels"],
 )
 def test_the_fingerprint_changes_with_all_that_decides(
     loaded: Artifact, tmp_path: Path, change: dict[str, Any]

@@ -190,6 +190,20 @@ def test_scores_are_calibrated_by_the_stored_temperature(
         assert list(prediction.scores.values()) == pytest.approx(list(row), abs=TOLERANCE)
 
 
+def test_a_stored_bias_moves_the_risk_and_the_label(
+    classifier: RiskClassifier, loaded: Artifact, sentences: tuple[str, ...]
+) -> None:
+    biased = RiskClassifier(
+        dataclasses.replace(loaded, card=dataclasses.replace(loaded.card, bias=-8.0))
+    )
+    for before, after in zip(
+        classifier.predict_many(sentences), biased.predict_many(sentences), strict=True
+    ):
+        odds = before.risk / (1 - before.risk) * math.exp(-8)
+        assert after.risk == pytest.approx(odds / (1 + odds), rel=1e-3)
+        assert after.label == "benign"
+
+
 def test_the_decision_follows_the_stored_thresholds(
     make_model: Callable[..., Path], sentences: tuple[str, ...]
 ) -> None:

@@ -6,9 +6,9 @@ import json
 from collections import Counter
 
 from riskclf.our_posts import load_our_posts
+from training.calibration import RISK_LABELS
 from training.dataset import load_posts
 from training.rehearsal import OUTPUT, our_posts
-from training.train import RISK_LABELS
 
 
 def test_the_packaged_file_is_what_the_command_writes() -> None:

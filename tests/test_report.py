@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from riskclf import Label, Prediction, evaluate
+from riskclf import Label, Prediction, RiskClassifier, evaluate
+from riskclf.artifact import Artifact
 from riskclf.comparison import tfidf
 from riskclf.errors import FormatError
 from tests.tiny_base import write_corpus, write_manifest
@@ -24,6 +25,7 @@ from training.report import (
     RESULTS,
     base_rates,
     card_with,
+    measure_calibrators,
     measure_natural,
     measure_pairs,
     measure_split,
@@ -78,6 +80,57 @@ def test_split_figures_count_labels_and_decisions_apart_and_leave_soft_posts_out
     assert found["unclear"]["all"]["flag_or_review"]["hits"] == 1
     assert found["counts"]["clear_cut"] == 5
     assert found["languages"]["en"] == found["macro"]["f1"]
+
+
+def test_calibrators_are_measured_on_the_split_that_they_were_not_fitted_to(
+    loaded: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = [post for post in load_posts() if len(post.text) < 30]
+    fitted_to: list[int] = []
+
+    def calibrate(model: Any, tokenizer: Any, given: Any, *, biased: bool) -> Any:
+        assert {post.split for post in given} == {"calibration"}
+        fitted_to.append(len(given))
+        return replace(loaded.card, bias=-2.0 if biased else 0.0)
+
+    monkeypatch.setattr("training.report.calibrate", calibrate)
+    found = measure_calibrators(loaded, posts)
+    sizes = [sum(post.split == split for post in posts) for split in ("calibration", "dev")]
+    assert sizes[0] != sizes[1] and fitted_to == [sizes[0]] * 2 + [sizes[1]] * 2
+    dev = [post for post in posts if post.split == "dev"]
+    losses = []
+    for bias in (0.0, -2.0):
+        model = RiskClassifier(replace(loaded, card=replace(loaded.card, bias=bias)))
+        clear_cut = [post for post in dev if len(post.target) == 1]
+        right = [
+            x.scores[next(iter(post.target))]
+            for x, post in zip(
+                model.predict_many(post.text for post in clear_cut), clear_cut, strict=True
+            )
+        ]
+        losses.append(-np.log(right).mean())
+    assert [x["splits"] for x in found] == ["calibration, dev", "dev, calibration"]
+    difference = found[0]["difference"]["cross_entropy"]
+    assert difference == pytest.approx(losses[1] - losses[0], abs=1e-4)
+    assert found[0]["temperature"]["ece"] != found[0]["temperature and bias"]["ece"]
+
+
+def test_the_card_says_which_targets_were_missed_and_by_which_file() -> None:
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    split = results["test"]["split"]
+    split["languages"]["ja"]["value"], split["languages"]["en"]["value"] = 0.92, 0.879
+    split["other_risk_label"]["value"] = 0.03
+    for number, file in enumerate(results["natural"].values()):
+        file["flag"]["value"], file["flag_or_review"]["value"] = 0.001 * number, 0.002
+    ablations = json.loads(ABLATIONS.read_text(encoding="utf-8"))
+    card = card_with(CARD.read_text(encoding="utf-8"), results, ablations, load_posts())
+    table = card.split("<!-- targets -->")[1].split("<!-- /targets -->")[0]
+    reached = {row.split(" | ")[0][2:]: row.endswith("| yes |") for row in table.splitlines()[3:]}
+    assert reached["macro-F1, ja"] and not reached["macro-F1, en"]
+    assert reached["risky posts found, with the other risky label"]
+    last = list(results["natural"])[-1]
+    assert not reached[f"natural lines, flag: the worst, {last}"]
+    assert any("flag or review: the worst" in what and yes for what, yes in reached.items())
 
 
 def _of(split: str) -> Post:

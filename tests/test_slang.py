@@ -22,11 +22,11 @@ from riskclf.intervals import wilson
 from riskclf.scored import read_rows
 from riskclf.trainer import Example, Recipe, train_classifier
 from training import slang
+from training.calibration import LABELS
 from training.dataset import Post, load_posts
 from training.rehearsal import as_examples
 from training.slang import Variant, drawn, is_cue_free, means, pulled_back
 from training.slang_report import METHODS, plot, table
-from training.train import LABELS
 
 MINOR, ADULT, BENIGN = LABELS
 

@@ -12,14 +12,13 @@ import pytest
 
 from riskclf import RiskClassifier
 from riskclf.errors import InputError
-from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, Recipe
 from tests.tiny_base import write_corpus, write_manifest
 from training import train as recipe
 from training.corpora import Corpora
 from training.dataset import load_posts
 from training.teachers import mean_probabilities
-from training.train import calibrate, natural_lines, train
+from training.train import natural_lines, train
 
 PLACES = ("the museum", "a bakery", "the harbour", "our garden", "the old bridge", "a library")
 OPEN = [f"On day {number} we walked to {place} and back" for number, place in enumerate(PLACES)]
@@ -136,26 +135,3 @@ def test_teachers_are_asked_once_and_no_text_is_kept(
     assert (mean_probabilities([model_directory], texts, tmp_path / "cache") == first).all()
     with pytest.raises(TypeError):
         mean_probabilities([model_directory], texts[::-1], tmp_path / "cache")
-
-
-def test_thresholds_come_from_the_calibration_split(
-    model_directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    posts = load_posts()
-    scored: list[str] = []
-
-    def logits(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
-        scored.extend(texts)
-        target = {post.text: post.target for post in posts}
-        return np.array(
-            [[4 * target[text].get(label, 0.0) for label in recipe.LABELS] for text in texts],
-            dtype=np.float32,
-        )
-
-    monkeypatch.setattr(recipe, "score", logits)
-    card = calibrate(None, Tokenizer.load(model_directory), posts)
-    assert set(scored) == {post.text for post in posts if post.split == "calibration"}
-    assert list(card.operating_points) == ["standard", "sensitive", "sparing"]
-    share = sum(1 - post.target.get("benign", 0.0) for post in posts if post.split == "calibration")
-    assert card.prevalence == pytest.approx(share / len(scored))
-    assert sum(card.provenance["calibration"]["posts"].values()) == len(scored)

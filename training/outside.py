@@ -3,11 +3,13 @@
 ``python -m training.outside --corpora DIR --base DIR --base DIR`` trains a classifier on the train
 part of the outside task from each encoder and gives its accuracy on the validation part. The
 learning rate is chosen for each encoder on a tenth of the train part, by a classifier that is
-trained on the rest. Nothing of the task shapes the packaged model.
+trained on the rest. Nothing of the task shapes the packaged model. The figures are kept in
+`outside.json`, from which `training.report` writes them into MODEL_CARD.md.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import tempfile
 from collections.abc import Sequence
@@ -24,11 +26,14 @@ from riskclf.intervals import wilson
 from riskclf.tables import Row, open_table
 from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, Recipe, train_classifier
+from training.calibration import score
 from training.command import run_command
 from training.corpora import Corpora, Source
-from training.train import score
 
-__all__ = ["choose_rate", "count_right", "read_task"]
+__all__ = ["COLUMNS", "RESULTS", "choose_rate", "count_right", "outside_rows", "read_task"]
+
+RESULTS = Path(__file__).parent / "outside.json"
+COLUMNS = ("encoder", "learning rate", "accuracy (95 % interval), right")
 
 _RECIPE = Recipe(epochs=4)
 _RATES = (5e-5, 1e-4, 2e-4)
@@ -97,18 +102,30 @@ def count_right(
     return sum(int(label == guess) for (_, label), guess in zip(validation, found, strict=True))
 
 
+def outside_rows() -> list[tuple[str, ...]]:
+    """For each encoder that was measured, the values of `COLUMNS`."""
+    return [
+        (
+            name,
+            f"{x['learning_rate']:.0e}",
+            f"{x['right'] / x['of']:.3f} ({x['low']:.3f}–{x['high']:.3f}), "
+            f"{x['right']} of {x['of']}",
+        )
+        for name, x in json.loads(RESULTS.read_text(encoding="utf-8")).items()
+    ]
+
+
 def main(
     corpora: Annotated[Path, typer.Option(help="Directory with manifest.json and its files.")],
     base: Annotated[list[Path], typer.Option(help="Directory of an encoder; may be repeated.")],
     work: Annotated[Path | None, typer.Option(help="Directory for checkpoints.")] = None,
 ) -> None:
-    """Print the accuracy on the validation part for each encoder."""
+    """Print the accuracy on the validation part for each encoder, and keep it in outside.json."""
     parts = {}
     for part in ("train", "val"):
         for source in Corpora.load(corpora).of("outside task"):
             if source.path.stem.endswith(part):
                 parts[part] = read_task(source)
-    table = Table("encoder", "learning rate", "accuracy", "95 % interval", "right")
     with tempfile.TemporaryDirectory() as scratch:
         for directory in base:
             checkpoints = work or Path(scratch)
@@ -119,9 +136,13 @@ def main(
             )
             total = len(parts["val"])
             low, high = wilson(right, total)
-            share = f"{right / total:.4f}"
-            interval = f"{low:.4f}–{high:.4f}"
-            table.add_row(directory.name, f"{rate:.0e}", share, interval, f"{right} of {total}")
+            results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+            counts = {"right": right, "of": total, "low": low, "high": high}
+            results[directory.name] = {"learning_rate": rate, **counts}
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    table = Table(*COLUMNS)
+    for row in outside_rows():
+        table.add_row(*row)
     Console().print(table)
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import typer
 
 from riskclf.trainer import Example
+from training.calibration import LABELS, RISK_LABELS
 from training.command import run_command
 from training.dataset import Post, load_posts
-from training.train import LABELS, RISK_LABELS
 
 __all__ = ["OUTPUT", "as_examples", "our_posts", "rehearsal"]
 

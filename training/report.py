@@ -15,29 +15,39 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from riskclf import Evaluation, Label, RiskClassifier, evaluate
+from riskclf import Evaluation, Label, RiskClassifier, artifact, evaluate
+from riskclf.artifact import Artifact
 from riskclf.comparison import Rival, compare
 from riskclf.figures import ALARMS, figures_of, intervals_of
 from riskclf.intervals import Intervals, precision_at, wilson
 from riskclf.scored import Coded, ScoredRows
-from training.ablations import BURIED_BY, best, measure_buried, predicted_rows
+from training.ablations import BURIED_BY, behind, best, measure_buried, predicted_rows
 from training.ablations import RESULTS as ABLATIONS
 from training.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.agreement import agreement_rows
 from training.baselines import baseline_rows, predictions
+from training.calibration import calibrate
 from training.command import run_command
 from training.corpora import Corpora
 from training.dataset import SPLITS, Post, load_posts
 from training.dataset import rows as evaluation_rows
 from training.variants import VARIANTS
 
-__all__ = ["card_with", "measure_natural", "measure_split", "measure_test", "officers_hour"]
+__all__ = [
+    "card_with",
+    "measure_calibrators",
+    "measure_natural",
+    "measure_split",
+    "measure_test",
+    "officers_hour",
+]
 
 CARD = Path(__file__).parent.parent / "MODEL_CARD.md"
 RESULTS = Path(__file__).parent / "results.json"
@@ -45,6 +55,8 @@ PAIRS = Path(__file__).parent / "posts_pairs" / "group_terms.jsonl"
 
 _RISKY = (Label.MINOR_SOLICITATION, Label.ADULT_SOLICITATION)
 _PREVALENCES = (0.01, 0.001, 0.0001)
+_LARGE_SLICE = 20
+"""Smaller slices tell too little to aim at."""
 _STREAM, _RISKY_IN_STREAM, _DRAWS = 10_000, 10, 1_000
 
 
@@ -57,9 +69,7 @@ def measure_split(
     rows, found = result.rows, result.figures
     kept = ("counts", "labels", "macro", "operating_points", "other_risk_label", "unclear")
     figures = {name: found[name] for name in kept}
-    figures["calibration"] = {
-        name: found["calibration"][name] for name in ("ece", "ece_p_value", "brier")
-    }
+    figures["calibration"] = _calibration_of(result)
     figures["languages"] = {
         name: figures_of(rows.only(_is(rows.language, name)))["macro"]["f1"]
         for name in _names(rows.language)
@@ -94,6 +104,36 @@ def measure_test(
         "base_rates": base_rates(figures, natural),
         "hour": _hours("test", test.rows, natural),
     }
+
+
+def measure_calibrators(loaded: Artifact, posts: Sequence[Post]) -> list[dict[str, Any]]:
+    """Temperature and bias against a temperature alone, on posts that they were not fitted to.
+
+    Fitted on calibration and measured on dev, where training stopped, and the other way round.
+    """
+    found = []
+    for fitted_on, measured_on in (("calibration", "dev"), ("dev", "calibration")):
+        fitting = [replace(post, split="calibration") for post in posts if post.split == fitted_on]
+        measured = list(evaluation_rows(post for post in posts if post.split == measured_on))
+        results = []
+        for biased in (False, True):
+            card = calibrate(loaded.encoder.model, loaded.tokenizer, fitting, biased=biased)
+            results.append(evaluate(RiskClassifier(replace(loaded, card=card)), measured))
+        alone, both = results
+        difference, error = behind(both.rows, alone.rows)
+        found.append(
+            {
+                "splits": f"{fitted_on}, {measured_on}",
+                "temperature": _calibration_of(alone),
+                "temperature and bias": _calibration_of(both),
+                "difference": {"cross_entropy": difference, "standard_error": error},
+            }
+        )
+    return found
+
+
+def _calibration_of(result: Evaluation) -> dict[str, float]:
+    return {x: result.figures["calibration"][x] for x in ("ece", "ece_p_value", "brier")}
 
 
 def _hours(
@@ -192,6 +232,7 @@ def card_with(
         "base_rates": _base_rates_table(results["base_rates"]),
         "pairs": _shares_table("group", "decided alike", results["pairs"]),
         **_test_sections(results.get("test")),
+        "targets": _targets_table(results),
         "model": _table(("what", "value"), results["model"].items()),
         "baselines": _table(("baseline", "setting", "macro-F1 on dev"), results["baselines"]),
         "buried": _table(
@@ -201,6 +242,7 @@ def card_with(
                 for length, figures in results["buried"].items()
             ],
         ),
+        "calibrators": _calibrators_table(results["calibrators"]),
         "ablations": _ablations_table(ablations),
         "widths": _widths_table(posts),
         "agreement": _table(AGREEMENT_COLUMNS, agreement_rows()),
@@ -279,10 +321,75 @@ def _split_table(split: Mapping[str, Any]) -> str:
         ),
         (
             "expected calibration error of the risk",
-            f"{calibration['ece']:.3f}; p = {calibration['ece_p_value']:.3f} if it were calibrated",
+            _calibration_error(calibration),
         ),
     ]
     return _table(("what", "share (95 % interval), count"), rows)
+
+
+def _calibration_error(found: Mapping[str, float]) -> str:
+    return f"{found['ece']:.3f}; p = {found['ece_p_value']:.3f} if it were calibrated"
+
+
+def _calibrators_table(found: Sequence[Mapping[str, Any]]) -> str:
+    fits = ("temperature", "temperature and bias")
+    rows = []
+    for x in found:
+        less = x["difference"]
+        difference = f"{less['cross_entropy']:.3f} ± {less['standard_error']:.3f}"
+        rows.append((x["splits"], *(_calibration_error(x[fit]) for fit in fits), difference))
+    heads = (f"calibration error, {fit}" for fit in fits)
+    last = "cross-entropy with bias less that without (± paired standard error)"
+    return _table(("fitted on, measured on", *heads, last), rows)
+
+
+def _targets_table(results: Mapping[str, Any]) -> str:
+    """What was aimed at before anything was measured, and what came out."""
+    if "test" not in results:
+        return "Not measured yet.\n"
+    test, natural = results["test"], results["natural"]
+    split = test["split"]
+    flag, review = (split["operating_points"][alarm] for alarm in ALARMS)
+    rows, reached = [], ("**no**", "yes")
+
+    def at_least(aim: float, what: str, found: Mapping[str, Any], text: str) -> None:
+        rows.append((what, f"≥ {aim:g}", text, reached[found["value"] >= aim]))
+
+    def at_most(aim: float, what: str, found: Mapping[str, Any]) -> None:
+        # A share of nothing, as of no risky post found, has no value and reaches no aim.
+        is_reached = found["value"] is not None and found["value"] <= aim
+        rows.append((what, f"≤ {aim:g}", _percent(found), reached[is_reached]))
+
+    for language, aim in (("ja", 0.92), ("en", 0.88)):
+        f1 = split["languages"][language]
+        at_least(aim, f"macro-F1, {language}", f1, _statistic(f1))
+    ahead = test["tfidf"]["difference"]
+    at_least(0.08, "macro-F1 less that of TF-IDF", ahead, _statistic(ahead))
+    for label in _RISKY:
+        recall = review["recall_of"][label]
+        at_least(0.95, f"recall of {label}, flag or review", recall, _percent(recall))
+    at_most(0.03, "risky posts found, with the other risky label", split["other_risk_label"])
+    for alarm, aim in zip(ALARMS, (0.002, 0.01), strict=True):
+        name, found = _worst({file: figures[alarm] for file, figures in natural.items()})
+        at_most(aim, f"natural lines, {alarm.replace('_', ' ')}: the worst, {name}", found)
+    at_most(0.03, "benign look-alikes, flag", flag["false_positive_rate"])
+    at_most(0.12, "benign look-alikes, flag or review", review["false_positive_rate"])
+    slices = {name: x["false_positive_rate_flag"] for name, x in split["slices"].items()}
+    name, found = _worst({name: x for name, x in slices.items() if x["of"] >= _LARGE_SLICE})
+    at_most(0.1, f"look-alikes of a slice, flag: the worst, {name}", found)
+    pairs, unclear = results["pairs"]["all"], split["unclear"]["all"]["flag_or_review"]
+    at_least(0.95, "pairs decided alike", pairs, _percent(pairs))
+    at_least(0.7, "unclear posts, flag or review", unclear, _percent(unclear))
+    error = split["calibration"]
+    p_value = {"value": error["ece_p_value"]}
+    at_least(0.05, "calibrated: p-value of the error", p_value, _calibration_error(error))
+    for stream, hour in test["hour"].items():
+        at_least(8, f"among the 20 riskiest, {stream}", {"value": hour["mean"]}, _hour(hour))
+    return _table(("what", "aim", "measured (95 % interval)", "reached"), rows)
+
+
+def _worst(shares: Mapping[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
+    return max(shares.items(), key=lambda share: share[1]["value"])
 
 
 def _slices_table(slices: Mapping[str, Any]) -> str:
@@ -323,11 +430,12 @@ def _test_sections(test: Mapping[str, Any] | None) -> dict[str, str]:
     }
 
 
+def _hour(found: Mapping[str, float]) -> str:
+    return f"{found['mean']:.2f} of {_RISKY_IN_STREAM} ({found['low']:.0f}–{found['high']:.0f})"
+
+
 def _hour_table(hours: Mapping[str, Any]) -> str:
-    rows = [
-        (name, f"{x['mean']:.2f} of {_RISKY_IN_STREAM} ({x['low']:.0f}–{x['high']:.0f})")
-        for name, x in hours.items()
-    ]
+    rows = [(name, _hour(x)) for name, x in hours.items()]
     return _table(("risky posts and natural lines", "among the 20 riskiest (95 % of draws)"), rows)
 
 
@@ -438,6 +546,7 @@ def _measure(corpora: Corpora, posts: Sequence[Post], with_test: bool) -> dict[s
                 info["saved_as"]["provenance"]["base"]["adaptation"]["minutes"]
             ),
             "temperature": f"{info['saved_as']['temperature']:.4f}",
+            "bias of the risk's log-odds": f"{info['saved_as']['bias']:.4f}",
             "share of risky posts it is calibrated at": f"{info['saved_as']['prevalence']:.4f}",
             **{
                 f"{name}: flag and review from a risk of": f"{x['flag']:.4f}, {x['review']:.4f}"
@@ -447,6 +556,7 @@ def _measure(corpora: Corpora, posts: Sequence[Post], with_test: bool) -> dict[s
         "baselines": baseline_rows(posts),
         "dev": figures,
         "buried": measure_buried(classifier, posts, corpora),
+        "calibrators": measure_calibrators(artifact.load(None, device="cpu", batch_size=64), posts),
         "pairs": measure_pairs(classifier),
         "natural": natural,
         "base_rates": base_rates(figures, scored),

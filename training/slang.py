@@ -68,12 +68,12 @@ from riskclf.text import normalise
 from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, train_classifier
 from riskclf.vocabulary import extend, shattered_words
+from training.calibration import LABELS, RISK_LABELS
 from training.command import run_command
 from training.dataset import Post, load_posts
 from training.dataset import rows as evaluation_rows
 from training.rehearsal import as_examples, rehearsal
 from training.slang_report import CHOOSE_SIZE, FIGURE, METHODS, README, documents, plot
-from training.train import LABELS, RISK_LABELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

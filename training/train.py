@@ -15,36 +15,25 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from riskclf import artifact
-from riskclf.artifact import Card
-from riskclf.decide import choose_operating_point, fit_temperature, probabilities
-from riskclf.encoder import TorchEncoder
-from riskclf.errors import OperatingPointError
-from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, Recipe, train_classifier
 from training.augment import Surroundings, vary
+from training.calibration import LABELS, calibrate, target_of
 from training.corpora import Corpora
 from training.dataset import Post, digest, near_duplicates
 from training.teachers import mean_probabilities
 
 __all__ = [
-    "LABELS",
     "NATURAL_MIX",
     "SURROUNDED",
     "build",
-    "calibrate",
     "natural_lines",
-    "score",
     "train",
     "trained_on",
 ]
-
-LABELS = tuple(map(str, Label))
-RISK_LABELS = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
 
 NATURAL_MIX: Mapping[str, int] = {
     "ja_sentences_tanaka.txt": 600,
@@ -66,13 +55,6 @@ SURROUNDED = 0.25
 """Share of batches whose texts get ordinary lines around them."""
 
 _LONGEST_LINE = 140
-_OPERATING_POINTS: Mapping[str, Mapping[str, float]] = {
-    "standard": {"precision": 0.95, "recall": 0.95},
-    "sensitive": {"precision": 0.9, "recall": 0.99},
-    "sparing": {"precision": 0.98, "recall": 0.85},
-}
-"""What `flag` (precision) and `review` (recall) are to reach on the calibration split; the first is
-the default."""
 _SEED = 20261122
 
 
@@ -167,46 +149,8 @@ def train(
     )
 
 
-def score(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
-    """Logits of the head of each text, float32 of shape (texts, labels)."""
-    encoder = TorchEncoder(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=64)
-    return encoder.logits([item.head for item in tokenizer.encode_batch(texts)])
-
-
-def calibrate(model: Any, tokenizer: Tokenizer, posts: Sequence[Post]) -> Card:
-    """Temperature and thresholds from the calibration split, which the model has not seen."""
-    chosen = [post for post in posts if post.split == "calibration"]
-    logits = score(model, tokenizer, [post.text for post in chosen])
-    targets = np.array([_example(post).target for post in chosen])
-    temperature = fit_temperature(logits, targets)
-    risk = probabilities(logits, temperature)[:, :2].sum(axis=1)
-    target_risk = targets[:, :2].sum(axis=1)
-    points = {}
-    for name, stated in _OPERATING_POINTS.items():
-        try:
-            points[name] = choose_operating_point(risk, target_risk, **stated)
-        except OperatingPointError:
-            # A model that does not reach what the others state still has to have the standard one.
-            if not points:
-                raise
-    counts = Counter(post.kind for post in chosen)
-    return Card(
-        labels=LABELS,
-        risk_labels=RISK_LABELS,
-        operating_points=points,
-        temperature=temperature,
-        prevalence=float(target_risk.mean()),
-        provenance={
-            "calibration": {
-                "posts": dict(sorted(counts.items())),
-                "stated": {name: _OPERATING_POINTS[name] for name in points},
-            }
-        },
-    )
-
-
 def _example(post: Post) -> Example:
-    return Example(post.text, tuple(post.target.get(label, 0.0) for label in LABELS))
+    return Example(post.text, target_of(post))
 
 
 def trained_on(posts: Iterable[Post]) -> str:
@@ -254,7 +198,10 @@ def build(
         surrounded=surrounded,
         teachers=teachers,
     )
-    card = calibrate(model, Tokenizer.load(base), posts)
+    # Of the weights as they are stored. Teachers answer about texts that they were trained on: a
+    # bias fitted to posts that they have not seen would be wrong there.
+    model = model.half().float()
+    card = calibrate(model, Tokenizer.load(base), posts, biased=bool(teachers))
     provenance = {
         "licence": "Apache-2.0",
         "base": {
