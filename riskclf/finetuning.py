@@ -13,7 +13,8 @@ What happens, in this order:
 2. Cross-validation: five models, each trained without a fifth of the posts, say how good such a
    model is on posts that it has not seen. Posts of a family, or nearly the same, stay together.
 3. The model is trained on all of them. If it keeps the packaged model's labels, a sample of our own
-   posts is mixed in (`riskclf.our_posts`): without it, the old is forgotten.
+   posts is mixed in (`riskclf.our_posts`), with what the base says of them: without it, the old is
+   forgotten.
 4. The gate (`riskclf.gate`): before and after, on the new posts and on old ones. A model that has
    become worse on the old is written all the same, but as not accepted.
 
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["FineTuning", "finetune", "recipe_for", "training_mix"]
+__all__ = ["FineTuning", "base_answers", "finetune", "recipe_for", "training_mix"]
 
 _FOLDS = 5
 _CROSS_VALIDATED = 1000
@@ -113,7 +114,7 @@ class _Job:
     labels: tuple[str, ...]
     risk_labels: tuple[str, ...]
     posts: LabelledPosts
-    rehearsal: list[OurPost]
+    rehearsal: list[Example]
     old: list[OurPost]
     natural: list[str]
     seed: int
@@ -193,7 +194,7 @@ def finetune(
         labels=labels,
         risk_labels=risks,
         posts=posts,
-        rehearsal=[post for post in ours if post.part == "rehearsal"],
+        rehearsal=[_ours(post) for post in ours if post.part == "rehearsal"],
         old=held,
         natural=[text for text in ordinary if same_text(text) not in known],
         seed=seed,
@@ -201,6 +202,8 @@ def finetune(
         progress=progress,
         log=log,
     )
+    if job.keeps_labels and job.rehearsal:
+        job = replace(job, rehearsal=base_answers(found, [x.text for x in job.rehearsal]))
     folds = _folds(posts, seed)
     words: list[str] = []
     start = found.directory
@@ -273,15 +276,35 @@ def training_mix(new: Sequence[Example], rehearsal: Sequence[Example]) -> list[E
     return [*new] * repeats + [*rehearsal]
 
 
+def base_answers(base: Base, texts: Sequence[str]) -> list[Example]:
+    """Old texts with what the base says of them, which is what must not be forgotten.
+
+    Learning without forgetting (Li and Hoiem 2017), on posts of our own. Trained on their labels
+    instead, a model becomes surer of them than its base was, and the base's thresholds, which it
+    keeps, no longer fit.
+
+    Args:
+        base: an artifact.
+        texts: of the old posts.
+
+    Returns:
+        With the base's probabilities before calibration as targets.
+    """
+    loaded = artifact.load(base.directory, device="auto", batch_size=64)
+    logits = loaded.encoder.logits([x.head for x in loaded.tokenizer.encode_batch(texts)])
+    # Rounded, so that a run goes on although a device gave other last digits.
+    targets = probabilities(logits, 1.0).round(4).tolist()
+    return [Example(text, tuple(row)) for text, row in zip(texts, targets, strict=True)]
+
+
 def _examples(posts: LabelledPosts, rows: Any) -> list[Example]:
     return [Example(posts.texts[row], posts.targets[row]) for row in rows]
 
 
 def _train(job: _Job, start: Path, new: Sequence[Example]) -> Any:
-    rehearsal = [_ours(post) for post in job.rehearsal]
     return train_classifier(
         start,
-        training_mix(new, rehearsal),
+        training_mix(new, job.rehearsal),
         labels=job.labels,
         checkpoints=job.work,
         recipe=_recipe(job, len(new)),
@@ -386,9 +409,8 @@ def _cross_validated(job: _Job, start: Path, folds: Sequence[NDArray[np.int64]])
 
 
 def _key(job: _Job, start: Path, new: Sequence[Example], held: NDArray[np.int64]) -> str:
-    rehearsal = [_ours(post) for post in job.rehearsal]
     run = fingerprint(
-        start, training_mix(new, rehearsal), labels=job.labels, recipe=_recipe(job, len(new))
+        start, training_mix(new, job.rehearsal), labels=job.labels, recipe=_recipe(job, len(new))
     )
     texts = repr([job.posts.texts[row] for row in held.tolist()])
     return run + hashlib.sha256(texts.encode("utf-8", "backslashreplace")).hexdigest()[:8]

@@ -227,6 +227,33 @@ def test_rehearsed_posts_keep_the_old(
     assert with_them > without
 
 
+def test_old_posts_are_rehearsed_with_what_the_base_says_and_without_one_with_their_labels(
+    make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = [
+        OurPost(f"雪が{place}をおおう朝", {"benign": 1.0}, place, "rehearsal") for place in PLACES
+    ]
+    monkeypatch.setattr(riskclf.finetuning, "load_our_posts", lambda: old)
+    seen: dict[str, tuple[float, ...]] = {}
+    train = riskclf.trainer.train_classifier
+
+    def spied(base: Any, examples: Any, **options: Any) -> Any:
+        seen.update({example.text: example.target for example in examples})
+        return train(base, examples, **options)
+
+    monkeypatch.setattr(riskclf.finetuning, "train_classifier", spied)
+    base = make_model(seed=5, temperature=1.0)
+    finetune(_rows(), base, output=tmp_path / "model")
+    for post, before in zip(
+        old, RiskClassifier.load(base).predict_many(x.text for x in old), strict=True
+    ):
+        assert seen[post.text] == pytest.approx(list(before.scores.values()), abs=1e-3)
+    plain = shutil.copytree(base, tmp_path / "plain")
+    (plain / "riskclf.json").unlink()
+    finetune(_rows(), plain, output=tmp_path / "from-plain")
+    assert {seen[post.text] for post in old} == {(0.0, 0.0, 1.0)}
+
+
 def test_ordinary_posts_are_measured_and_never_learned_from(
     make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

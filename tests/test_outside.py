@@ -11,8 +11,9 @@ from transformers import BertModel
 from riskclf.errors import InputError
 from riskclf.trainer import Recipe
 from tests.tiny_base import write_corpus, write_manifest
+from training import outside
 from training.corpora import Corpora
-from training.outside import choose_rate, count_right, read_task
+from training.outside import choose_rate, count_right, outside_rows, read_task
 
 
 def test_a_learnable_task_is_learned(model_directory: Path, tmp_path: Path) -> None:
@@ -42,3 +43,23 @@ def test_the_task_is_read_with_its_labels_and_a_bad_row_is_named(tmp_path: Path)
     source.path.write_text("sent,label\n雨,2\n", encoding="utf-8")
     with pytest.raises(InputError, match="row 2"):
         read_task(source)
+
+
+def test_the_figures_of_each_encoder_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["sent,label", *(f"傘の数は{n},{n % 2}" for n in range(8))]
+    entries = [
+        write_corpus(tmp_path, f"task_{part}.csv", lines, "ja", ["outside task"])
+        for part in ("train", "val")
+    ]
+    write_manifest(tmp_path, entries)
+    monkeypatch.setattr(outside, "RESULTS", tmp_path / "outside.json")
+    monkeypatch.setattr(outside, "choose_rate", lambda *_, **__: 1e-4)
+    for encoder, right in (("one", 4), ("other", 8), ("one", 6)):
+        monkeypatch.setattr(outside, "count_right", lambda *_, right=right, **__: right)
+        outside.main(tmp_path, base=[tmp_path / encoder])
+    assert [row[:2] for row in outside_rows()] == [("one", "1e-04"), ("other", "1e-04")]
+    shares = [row[2] for row in outside_rows()]
+    assert shares[0].startswith("0.750 (0.409–0.929), 6 of 8")
+    assert shares[1].endswith(", 8 of 8")

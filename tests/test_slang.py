@@ -305,6 +305,7 @@ def test_the_mix_is_chosen_without_the_test_posts(
         Variant("none of the way", share=0.0),
         Variant("pulled back", pull=1.0),
         Variant("with old", sample=(2, 4)),
+        Variant("with its answers", sample=(2, 4), answers=True),
         Variant("with new words", sample=(2, 4), new_words=True),
     )
     measured: set[str] = set()
@@ -317,7 +318,9 @@ def test_the_mix_is_chosen_without_the_test_posts(
     monkeypatch.setattr(slang, "read_rows", scored)
     found = slang.choose(POSTS, bench.base, file, variants=variants)["choose"]
     assert set(found) == {"before", *(x.name for x in variants)}
-    assert len(bench.tuned) == 4  # the first two share a model
+    assert len(bench.tuned) == 5  # the first two share a model
+    *_, by_labels, by_answers, _ = ([x.target for x in examples] for examples in bench.tuned)
+    assert max(map(max, by_labels[-8:])) == 1 and max(map(max, by_answers[-8:])) < 1
     *without, extended = bench.vocabularies
     assert extended > max(without)
     trained = {example.text for examples in bench.tuned for example in examples}
@@ -330,6 +333,6 @@ def test_the_mix_is_chosen_without_the_test_posts(
     assert found["with old"]["rehearsed"] == 8
     again = slang.choose(POSTS, bench.base, file, variants=variants)["choose"]
     assert again == found
-    assert len(bench.tuned) == 4
+    assert len(bench.tuned) == 5
     # The experiment keeps the choice beside its own results.
     assert bench.run(file, sizes=(2,))["choose"] == found

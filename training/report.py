@@ -38,6 +38,8 @@ from training.command import run_command
 from training.corpora import Corpora
 from training.dataset import SPLITS, Post, load_posts
 from training.dataset import rows as evaluation_rows
+from training.outside import COLUMNS as OUTSIDE_COLUMNS
+from training.outside import outside_rows
 from training.variants import VARIANTS
 
 __all__ = [
@@ -243,6 +245,7 @@ def card_with(
             ],
         ),
         "calibrators": _calibrators_table(results["calibrators"]),
+        "outside": _table(OUTSIDE_COLUMNS, outside_rows()),
         "ablations": _ablations_table(ablations),
         "widths": _widths_table(posts),
         "agreement": _table(AGREEMENT_COLUMNS, agreement_rows()),

@@ -60,7 +60,7 @@ from riskclf.duplicates import near_duplicate_groups
 from riskclf.encoder import pad
 from riskclf.errors import FormatError, MissingExtra
 from riskclf.figures import ALARMS, intervals_of, label_figures
-from riskclf.finetuning import recipe_for, training_mix
+from riskclf.finetuning import base_answers, recipe_for, training_mix
 from riskclf.intervals import wilson
 from riskclf.our_posts import load_our_posts
 from riskclf.scored import Classifier, Columns, ScoredRows, read_rows
@@ -155,7 +155,7 @@ def _turn(sides: Sequence[Sequence[Post]], turn: int) -> list[Post]:
 
 
 def _packaged_sample() -> list[Example]:
-    """The posts that `riskclf.finetune` mixes in."""
+    """The posts that `riskclf.finetune` mixes in, with their labels."""
     return [
         Example(post.text, tuple(post.target.get(label, 0.0) for label in LABELS))
         for post in load_our_posts()
@@ -602,8 +602,11 @@ def experiment(
     assert base.card is not None
     learn = [post for post in posts if post.split == "slang_learn"]
     bench = _Bench.of(base, [post for post in posts if post.split == "slang_test"], posts)
-    old = {"tfidf": as_examples([post for post in posts if post.split == "train"])}
     sample = _packaged_sample()
+    old = {
+        "tfidf": as_examples([post for post in posts if post.split == "train"]),
+        "ours": base_answers(base, [example.text for example in sample]),
+    }
     first = _scored(bench.old, bench.before)
     texts = [post.text for post in bench.posts]
     model_key = bench.before.fingerprint
@@ -631,7 +634,7 @@ def experiment(
                 scores, minutes = _tfidf(learnt, texts)
             figures = bench.by_label(scores)
         elif size:
-            model, minutes = _fine_tuned(base, new, sample, seed, progress)
+            model, minutes = _fine_tuned(base, new, old["ours"], seed, progress)
             assert base.card is not None
             with _opened(model, base.directory, base.card) as after:
                 figures = bench.with_thresholds(after, first)
@@ -674,6 +677,8 @@ class Variant:
     name: str
     sample: tuple[int, int] | None = None
     """Old posts to rehearse: risky ones of each label, and benign ones."""
+    answers: bool = False
+    """They are rehearsed with what the base says of them, instead of with their labels."""
     pull: float = 0.0
     """See `pulled_back`."""
     share: float = 1.0
@@ -683,7 +688,7 @@ class Variant:
     @property
     def training(self) -> tuple[Any, ...]:
         """Variants that share this share a model."""
-        return self.sample, self.pull, self.new_words
+        return self.sample, self.answers, self.pull, self.new_words
 
 
 VARIANTS = (
@@ -693,7 +698,12 @@ VARIANTS = (
     Variant("new posts only, pulled back by 0.02", pull=0.02),
     Variant("new posts only, pulled back by 0.1", pull=0.1),
     Variant("50 of each risky label and 250 benign", sample=(50, 250)),
-    Variant("50 of each risky label and 250 benign, with new words", (50, 250), new_words=True),
+    Variant("50 of each risky label and 250 benign, with the base's answers", (50, 250), True),
+    Variant(
+        "50 of each risky label and 250 benign, with the base's answers and new words",
+        *((50, 250), True),
+        new_words=True,
+    ),
     Variant("79 of each risky label and 450 benign", sample=(79, 450)),
     Variant("100 of each risky label and 800 benign", sample=(100, 800)),
 )
@@ -730,6 +740,8 @@ def choose(
     trained: tuple[Any, Any, float, Base] | None = None
     for variant in variants:
         old = [] if variant.sample is None else as_examples(rehearsal(posts, *variant.sample))
+        if variant.answers:
+            old = base_answers(base, [example.text for example in old])
         recipe = recipe_for(len(new), len(old), new_head=False, seed=seed)
         settings = (asdict(variant), recipe)
         key = _key(model_key, settings, training_mix(new, old), bench.posts)

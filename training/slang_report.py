@@ -106,9 +106,11 @@ _CHOICE = """## How the mix was chosen
 
 `python -m training.slang --choose`, one seed, on the model that was packaged when it was chosen:
 half of the posts to learn from, measured on the other half and on old posts, at that model's own
-thresholds. A pull towards the old weights,
-in training or after it, keeps the old less well than a few rehearsed posts do; more of them kept no
-more. Tokens for new words did not help, so they are off unless asked for.
+thresholds. A pull towards the old weights, in training or after it, keeps the old less well than a
+few rehearsed posts do. Rehearsed with their labels, they make a model surer of the old than its
+base, and fewer risky ones pass the base's thresholds, the fewer the more are rehearsed; rehearsed
+with what the base says of them (Li and Hoiem 2017), they do not. Tokens for new words did not help,
+so they are off unless asked for.
 """
 
 

@@ -80,7 +80,6 @@ packaged then."""
 VARIANTS = (
     *seeds(),
     Variant("4 layers", layers=4),
-    Variant("12 layers", layers=12),
     *TEACHERS,
     _like(_LABELS, layers=4),
     _like(_ONE_DRAW, "seed 1", seed=1),
