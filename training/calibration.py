@@ -21,6 +21,7 @@ from riskclf.decide import (
 from riskclf.encoder import TorchEncoder
 from riskclf.errors import OperatingPointError
 from riskclf.labels import Label
+from riskclf.our_posts import OurPost
 from riskclf.tokens import Tokenizer
 from training.dataset import Post
 
@@ -38,7 +39,7 @@ _OPERATING_POINTS: Mapping[str, Mapping[str, float]] = {
 the default."""
 
 
-def target_of(post: Post) -> tuple[float, ...]:
+def target_of(post: Post | OurPost) -> tuple[float, ...]:
     """The probability of each of `LABELS`."""
     return tuple(post.target.get(label, 0.0) for label in LABELS)
 

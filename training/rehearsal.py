@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from riskclf.our_posts import OurPost
 from riskclf.trainer import Example
-from training.calibration import LABELS, RISK_LABELS
+from training.calibration import LABELS, RISK_LABELS, target_of
 from training.command import run_command
 from training.dataset import Post, load_posts
 
@@ -65,9 +66,9 @@ def our_posts(posts: Sequence[Post]) -> Iterator[dict[str, Any]]:
             }
 
 
-def as_examples(posts: Sequence[Post]) -> list[Example]:
+def as_examples(posts: Iterable[Post | OurPost]) -> list[Example]:
     """Posts as they are trained on."""
-    return [Example(x.text, tuple(x.target.get(label, 0.0) for label in LABELS)) for x in posts]
+    return [Example(post.text, target_of(post)) for post in posts]
 
 
 def _spread(posts: Sequence[Post], count: int) -> list[Post]:

@@ -156,11 +156,7 @@ def _turn(sides: Sequence[Sequence[Post]], turn: int) -> list[Post]:
 
 def _packaged_sample() -> list[Example]:
     """The posts that `riskclf.finetune` mixes in, with their labels."""
-    return [
-        Example(post.text, tuple(post.target.get(label, 0.0) for label in LABELS))
-        for post in load_our_posts()
-        if post.part == "rehearsal"
-    ]
+    return as_examples(post for post in load_our_posts() if post.part == "rehearsal")
 
 
 def _hard(examples: Sequence[Example]) -> tuple[list[str], list[int]]:
@@ -698,10 +694,15 @@ VARIANTS = (
     Variant("new posts only, pulled back by 0.02", pull=0.02),
     Variant("new posts only, pulled back by 0.1", pull=0.1),
     Variant("50 of each risky label and 250 benign", sample=(50, 250)),
-    Variant("50 of each risky label and 250 benign, with the base's answers", (50, 250), True),
+    Variant(
+        "50 of each risky label and 250 benign, with the base's answers",
+        sample=(50, 250),
+        answers=True,
+    ),
     Variant(
         "50 of each risky label and 250 benign, with the base's answers and new words",
-        *((50, 250), True),
+        sample=(50, 250),
+        answers=True,
         new_words=True,
     ),
     Variant("79 of each risky label and 450 benign", sample=(79, 450)),

@@ -21,9 +21,10 @@ from riskclf import artifact
 from riskclf.tokens import Tokenizer
 from riskclf.trainer import Example, Recipe, train_classifier
 from training.augment import Surroundings, vary
-from training.calibration import LABELS, calibrate, target_of
+from training.calibration import LABELS, calibrate
 from training.corpora import Corpora
 from training.dataset import Post, digest, near_duplicates
+from training.rehearsal import as_examples
 from training.teachers import mean_probabilities
 
 __all__ = [
@@ -112,7 +113,7 @@ def train(
     Unless the texts are taken as they are, a share of the batches gets ordinary lines around them.
     Where there are teachers, their mean probabilities are the targets.
     """
-    ours = [_example(post) for post in posts if post.split == "train"]
+    ours = as_examples(post for post in posts if post.split == "train")
     benign = (0.0, 0.0, 1.0)
     lines = [line for draw in natural for line in draw]
     natural_examples = [Example(line, benign) for line in lines]
@@ -143,14 +144,10 @@ def train(
         labels=LABELS,
         checkpoints=checkpoints,
         recipe=recipe,
-        dev=[_example(post) for post in posts if post.split == "dev"],
+        dev=as_examples(post for post in posts if post.split == "dev"),
         transform=transform if augmented else None,
         progress=Console(stderr=True).is_terminal,
     )
-
-
-def _example(post: Post) -> Example:
-    return Example(post.text, target_of(post))
 
 
 def trained_on(posts: Iterable[Post]) -> str:
