@@ -21,9 +21,9 @@ from riskclf.labels import Label, Prediction
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
-    from riskclf.evaluation import Evaluation, evaluate
-    from riskclf.finetuning import FineTuning, finetune
-    from riskclf.suggestion import Suggestions, suggest
+    from riskclf.evaluation.evaluation import Evaluation, evaluate
+    from riskclf.finetuning.finetuning import FineTuning, finetune
+    from riskclf.suggestion.suggestion import Suggestions, suggest
 
 __all__ = [
     "Evaluation",
@@ -45,7 +45,7 @@ __version__ = "0.1.0"
 
 def metric_path() -> Path:
     """The file that `evaluate.load(str(riskclf.metric_path()))` opens, without a network."""
-    return Path(__file__).with_name("metric.py")
+    return Path(__file__).parent / "evaluation" / "metric.py"
 
 
 def __getattr__(name: str) -> Any:
@@ -55,15 +55,15 @@ def __getattr__(name: str) -> Any:
 
         return RiskClassifier
     if name in ("Evaluation", "evaluate"):
-        from riskclf import evaluation
+        from riskclf.evaluation import evaluation
 
         return getattr(evaluation, name)
     if name in ("FineTuning", "finetune"):
-        from riskclf import finetuning
+        from riskclf.finetuning import finetuning
 
         return getattr(finetuning, name)
     if name in ("Suggestions", "suggest"):
-        from riskclf import suggestion
+        from riskclf.suggestion import suggestion
 
         return getattr(suggestion, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,10 +12,10 @@ import pytest
 import riskclf
 from riskclf import RiskClassifier
 from riskclf.artifact import load
-from training import slang, slang_report
-from training.ablations import RESULTS as ABLATIONS
-from training.dataset import load_posts
-from training.report import CARD, RESULTS, card_with
+from training.cards.report import CARD, RESULTS, card_with
+from training.experiments import slang, slang_report
+from training.experiments.ablations import RESULTS as ABLATIONS
+from training.posts.data import load_posts
 
 ROOT = Path(__file__).parent.parent
 TEXTS = [

@@ -18,13 +18,13 @@ from rich.console import Console
 
 from riskclf import Label, RiskClassifier, evaluate
 from riskclf.errors import EvaluationError
-from riskclf.scored import ScoredRows
-from training.ablations import BURIED_BY, behind, losses, measure_buried
-from training.bases import LAYERS
+from riskclf.evaluation.scored import ScoredRows
 from training.command import run_command
-from training.corpora import Corpora
-from training.dataset import load_posts, rows
-from training.variants import make, seeds
+from training.experiments.ablations import BURIED_BY, behind, losses, measure_buried
+from training.posts.corpora import Corpora
+from training.posts.data import load_posts, rows
+from training.recipe.bases import LAYERS
+from training.recipe.variants import make, seeds
 
 _RISKY_EXAMPLES = {
     "1": Label.MINOR_SOLICITATION,

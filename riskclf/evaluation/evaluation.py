@@ -1,0 +1,306 @@
+"""`evaluate`: labelled posts in, figures and a report out.
+
+::
+
+    from riskclf import evaluate
+
+    result = evaluate(None, "labelled.csv", prevalence=0.001)  # None: the packaged model
+    result.figures["operating_points"]["flag"]["precision"]    # {"hits", "of", "value", ...
+    result.save("report")                                      # report.html, report.json, ...
+
+How the figures are made is told where they are made: `riskclf.evaluation.scored` (rows), `riskclf.evaluation.metrics`,
+`riskclf.evaluation.intervals`, `riskclf.evaluation.thresholds`, `riskclf.evaluation.compare`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import riskclf
+from riskclf.errors import InputError
+from riskclf.evaluation.compare import compare, open_rival
+from riskclf.evaluation.intervals import MIN_FAMILIES
+from riskclf.evaluation.metrics import figures_of
+from riskclf.evaluation.scored import (
+    DECISIONS,
+    Classifier,
+    Columns,
+    Data,
+    Progress,
+    ScoredRows,
+    read_rows,
+)
+from riskclf.evaluation.thresholds import Rate, Stream, check_share, choose_thresholds, first_posts
+from riskclf.tables import Reject, create_table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Columns", "Evaluation", "evaluate"]
+
+Model = str | os.PathLike[str] | Classifier
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found."""
+
+    figures: dict[str, Any]
+    """Everything that was measured, as JSON values; it holds no text of a post."""
+
+    rows: ScoredRows = field(repr=False)
+    """The rows that the figures are made from, with their predictions."""
+
+    rejects: Sequence[Reject] = field(repr=False)
+    """The rows that could not be used, with the reason."""
+
+    differing: Sequence[NDArray[np.int64]] = field(repr=False)
+    """For each comparison, where in `rows` only one side raises an alarm."""
+
+    def save(self, directory: str | os.PathLike[str], *, include_text: bool = False) -> None:
+        """Write the report.
+
+        report.html (one file that needs no network), report.md, report.json (`figures`), the plots
+        as PNG, rejects.csv where rows were rejected, and for each comparison differences-N.csv: the
+        rows that only one side puts before a person. Every file is written beside its place first.
+
+        Args:
+            directory: made if it is not there; files of an earlier report in it are replaced.
+            include_text: put the posts into differences-N.csv. Nothing else ever holds them.
+
+        Raises:
+            InputError: the directory or a file in it cannot be written.
+        """
+        from riskclf.evaluation.report import write_report
+
+        if include_text and self.differing and self.rows.text is None:
+            raise InputError("the posts were not kept")
+        place = Path(directory)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{place} cannot be made: {error.strerror}") from None
+        for old in place.glob("differences-*.csv"):
+            if re.fullmatch(r"differences-\d+", old.stem):
+                old.unlink()
+        for number, differing in enumerate(self.differing, start=1):
+            self._write_differences(place / f"differences-{number}.csv", differing, include_text)
+        (place / "rejects.csv").unlink(missing_ok=True)
+        if self.rejects:
+            columns = ("row", "column", "reason")
+            with create_table(place / "rejects.csv", columns=columns) as table:
+                table.write(
+                    {"row": x.number, "column": x.column, "reason": x.reason} for x in self.rejects
+                )
+                table.commit()
+        write_report(self.figures, place)
+
+    def _write_differences(
+        self, path: Path, differing: NDArray[np.int64], include_text: bool
+    ) -> None:
+        rows = self.rows
+        columns = ["row", "id", "label", "predicted", "decision", "risk", "other_alarm"]
+        texts = rows.text if include_text else None
+        if texts is not None:
+            columns.append("text")
+        with create_table(path, columns=columns) as out:
+            for index in differing.tolist():
+                gold = int(rows.gold[index])
+                record = {
+                    "row": int(rows.number[index]),
+                    "id": None if rows.id is None else rows.id[index],
+                    "label": rows.labels[gold] if gold >= 0 else "unclear",
+                    "predicted": rows.labels[int(rows.predicted[index])],
+                    "decision": DECISIONS[int(rows.decision[index])],
+                    "risk": float(rows.risk[index]),
+                    # They differ, so the other side does what ours does not.
+                    "other_alarm": DECISIONS[int(rows.decision[index])] == "clear",
+                }
+                if texts is not None:
+                    record["text"] = texts[index]
+                out.write([record])
+            out.commit()
+
+
+def evaluate(
+    model: Model | None,
+    data: Data,
+    *,
+    columns: Columns | None = None,
+    label_map: Mapping[str, str] | None = None,
+    prevalence: float | None = None,
+    volume: str | None = None,
+    capacity: str | None = None,
+    min_precision: float | None = None,
+    min_recall: float | None = None,
+    same_rows: bool = False,
+    against: Sequence[Model] = (),
+    device: str = "auto",
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """How good a model is on labelled posts, how sure that is, and what it means on your stream.
+
+    Args:
+        model: a `RiskClassifier`, a model directory or a hub id. None takes the scores that
+            `riskclf predict --output` has put into the data, and the packaged model if there are
+            none.
+        data: a CSV, TSV, JSON Lines or Parquet file, a `datasets.Dataset`, or any rows as mappings.
+            A row has a text (unless it has scores) and a label: one of the model's, `unclear`, or a
+            soft target such as `{"minor_solicitation": 0.5, "benign": 0.5}`. Optional are id,
+            slice, language, family (rows that belong together) and weight.
+        columns: names of the columns, where they are not these.
+        label_map: your label to the model's (or to `unclear`).
+        prevalence: share of risky posts in your stream, such as 0.001.
+        volume: of your stream, such as "5000/hour".
+        capacity: how many posts your team can look at, such as "20/hour": chooses a threshold.
+        min_precision: chooses the lowest threshold that reaches it, at `prevalence` if given.
+        min_recall: chooses the highest threshold that reaches it.
+        same_rows: choose thresholds and measure them on the same rows; the figures then flatter.
+        against: other models, "keywords=FILE" or "tfidf=FILE", see `riskclf.evaluation.compare`.
+        device: of the models that are loaded here, see `RiskClassifier.load`.
+        batch_size: likewise.
+        progress: is told how far the reading is, and where its end is (None: not known).
+
+    Raises:
+        ArtifactError: a model cannot be used.
+        InputError: the data, a column or an option cannot be used.
+        EvaluationError: the rows do not allow what was asked.
+    """
+    # All that can be wrong without the data is found before hours of scoring.
+    check_share("the precision", min_precision)
+    check_share("the recall", min_recall)
+    stream = Stream(
+        prevalence,
+        None if volume is None else Rate.parse(volume),
+        None if capacity is None else Rate.parse(capacity),
+    )
+
+    def load(path_or_id: str | os.PathLike[str] | None) -> Classifier:
+        from riskclf.classifier import RiskClassifier  # takes seconds to import
+
+        return RiskClassifier.load(path_or_id, device=device, batch_size=batch_size)
+
+    columns = columns or Columns()
+    label_map = dict(label_map or {})
+    rivals = [open_rival(other, columns, label_map, load) for other in against]
+    rows, rejects, used = read_rows(
+        data,
+        load(model) if isinstance(model, str | os.PathLike) else model,
+        lambda: load(None),
+        columns=columns,
+        label_map=label_map,
+        keep_text=bool(against),
+        progress=progress,
+    )
+    name = None
+    if isinstance(data, str | os.PathLike) and os.fspath(data) != "-":
+        name = Path(data).name
+    figures: dict[str, Any] = {
+        "riskclf": riskclf.__version__,
+        "model": None if used is None else _described(used),
+        "data": {
+            "name": name,
+            "rejected": len(rejects),
+            "reasons": dict(Counter(x.reason for x in rejects).most_common()),
+        },
+        "stream": {
+            "prevalence": prevalence,
+            "volume": volume,
+            "capacity": capacity,
+        },
+        **figures_of(rows, prevalence),
+        "first": first_posts(rows, stream),
+        "thresholds": choose_thresholds(
+            rows, stream, min_precision=min_precision, min_recall=min_recall, same_rows=same_rows
+        ),
+        "comparisons": [],
+    }
+    figures["notes"] = _notes(rows, figures)
+    differing = []
+    for find_rival in rivals:
+        comparison, where = compare(rows, find_rival(rows, progress))
+        figures["comparisons"].append(comparison)
+        differing.append(where)
+    return Evaluation(figures, rows, rejects, differing)
+
+
+def _described(model: Classifier) -> dict[str, Any]:
+    info = model.info()
+    return {name: info[name] for name in ("fingerprint", "thresholds", "versions") if name in info}
+
+
+def _notes(rows: ScoredRows, figures: Mapping[str, Any]) -> list[str]:
+    """What a reader must know to read the figures rightly, one sentence each."""
+    counts, notes = figures["counts"], []
+    if figures["data"]["rejected"]:
+        notes.append(
+            f"{figures['data']['rejected']:,} rows could not be used; rejects.csv lists them with "
+            "the reason. They are in none of the figures."
+        )
+    if "it is not UTF-8" in figures["data"]["reasons"]:
+        notes.append(
+            "Some rows are not UTF-8 text, and perhaps all in one language: spreadsheets may save "
+            "Shift_JIS. Save the file as CSV UTF-8 and evaluate again before trusting the figures."
+        )
+    if rows.blank:
+        notes.append(
+            f"{rows.blank:,} posts are empty. They count like any other: leave them out if they "
+            "are not posts."
+        )
+    if counts["unclear"] and rows.risk_labels:
+        notes.append(
+            f"{counts['unclear']:,} unclear posts have no right answer: they count for the "
+            "workload, and in the section on unclear posts."
+        )
+    for label, found in figures["labels"].items():
+        if not found["support"]:
+            notes.append(
+                f"No post has the label {label}: its recall is unknown, and the macro figures "
+                "mean little."
+            )
+    if rows.risk_labels and (not counts["risky"] or not counts["benign"]):
+        which = "benign" if counts["risky"] else "risky"
+        notes.append(
+            f"There are no {which} posts: curves, areas and thresholds need both, and are left out."
+        )
+    if counts["families"] is None:
+        notes.append(
+            "No families are given: posts are taken for independent. If several tell the same "
+            "story, the intervals are too narrow."
+        )
+    elif counts["families"] < MIN_FAMILIES:
+        notes.append(
+            f"There are {counts['families']} families, too few (under {MIN_FAMILIES}) to draw them "
+            "as wholes: posts are taken for independent, and the intervals are too narrow."
+        )
+    else:
+        notes.append(
+            f"Intervals draw whole families wherever {MIN_FAMILIES} of them count for a figure."
+        )
+    if rows.family is not None and (lone := int((rows.family.codes < 0).sum())):
+        notes.append(f"{lone:,} rows name no family; each counts as one of its own.")
+    if rows.id is not None:
+        present = [x for x in rows.id.tolist() if x is not None]
+        if twice := len(present) - len(set(present)):
+            notes.append(f"{twice:,} rows repeat the id of an earlier row; all of them count.")
+    if rows.weight is not None:
+        notes.append(
+            "Shares are weighted; hits and totals are numbers of rows. Intervals use the effective "
+            "number of rows (Kish 1965)."
+        )
+    if figures["stream"]["prevalence"] is None and counts["risky"] and counts["benign"]:
+        share = float(np.average(rows.risky[rows.clearly]))
+        notes.append(
+            f"Precision is that of these rows, of which {share:.1%} are risky. A stream with fewer "
+            "risky posts has a lower one: say --prevalence."
+        )
+    return notes

@@ -1,0 +1,314 @@
+"""Terms whose use has risen against older posts: a lead for a person, who reads how they are used.
+
+A candidate is a run of one to three content words as MeCab (unidic-lite) sees them, or of Latin or
+Hangul words. Particles, symbols, numbers and what belongs to them (ages), names of persons, handles
+and links are left out. Texts that are the same count once, and so do near-duplicates among the
+posts that hold a term; a term needs five posts. Its rise is the ratio of its share of the posts
+here to that of the reference, with the exact conditional interval for two Poisson rates
+(Przyborowski and Wilenski 1940; Clopper and Pearson 1934), and terms are ranked by its lower end.
+Of thousands of terms some rise by chance.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from riskclf.evaluation.scored import Data, Progress
+from riskclf.tables.duplicates import near_duplicate_groups
+from riskclf.tables.unlabelled import UnlabelledPosts, text_key
+from riskclf.text import normalise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Term", "risen_terms"]
+
+_MAX_TERMS = 20
+_MIN_POSTS = 5
+_MAX_WORDS = 3
+_COUNTED_TERMS = 1_000_000
+"""Terms that are counted at once; beyond, the rarest are forgotten."""
+_CHECKED_TERMS = 200
+_CHECKED_POSTS = 500
+"""Posts that hold a term and are compared with each other, at most."""
+_SAME_POSTS = 0.9
+_READ_CHARACTERS = 8192  # of a post for its terms: MeCab is quadratic in a run of Latin letters
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term whose share of the posts has risen."""
+
+    term: str
+    posts: int
+    """Posts here that hold it; near-duplicates count once."""
+    of: int
+    """Different posts here."""
+    reference_posts: int
+    reference_of: int
+    times: float | None
+    """How many times as frequent as in the reference; None where the reference lacks it."""
+    low: float
+    """Lower end of the 95 % interval of `times`."""
+    high: float | None
+    """Upper end; None where there is none, as the reference lacks the term."""
+
+
+# On normalised text in lower case. What may not stand before a match keeps the search linear.
+_LEFT_OUT = re.compile(
+    r"""
+    (?:https?://|www\.)[!-~]*  # links
+    | (?<![\w.+-])[\w.+-]*@[\w.+-]+  # handles and mail addresses
+    | (?<![a-z0-9.-])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?![a-z0-9])(?:[/:?][!-~]*)?  # domains
+    | (?<![a-z])id\s*[:=は]\s*[a-z0-9][a-z0-9._-]*  # account names
+    | (?<![a-z0-9._-])(?=[a-z.-]*[0-9_])(?=[0-9_.-]*[a-z])[a-z0-9._-]+  # letters with digits, a_b
+    | (?<!\d)[+(]?\d[\d\s()-]{5,}\d  # like a phone number
+    | \d+\s*(?:歳|才|さい|代|年生|years?\s?old|yo\b|y/o|살|岁)  # ages
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_LETTERS = re.compile(r"[a-z\u00c0-\u024f][a-z\u00c0-\u024f'’-]*|[\uac00-\ud7a3]+")
+_SKIPPED = ("助詞", "助動詞", "記号", "補助記号", "空白", "接続詞", "連体詞", "代名詞")
+_AFFIXES = ("接頭辞", "接尾辞")
+
+
+def risen_terms(
+    posts: Data, reference: Data, text_column: str, progress: Progress | None
+) -> tuple[list[Term], str]:
+    """The terms that have risen most surely, surest first; `posts` are read twice.
+
+    Args:
+        posts: a table's path, a data frame or rows.
+        reference: older posts, in the same form.
+        text_column: the column of both that holds the texts.
+        progress: told how far the reading is.
+
+    Returns:
+        The terms, and a note on the rows of the reference that could not be read.
+
+    Raises:
+        InputError: one of them cannot be read, or no row of it can be used.
+    """
+    find = _TermFinder()
+    with ExitStack() as stack:
+        older = UnlabelledPosts(reference, text_column, stack)
+        counts: Counter[str] = Counter()
+        forgotten = of = reference_of = 0
+        here = UnlabelledPosts(posts, text_column, stack)
+        for _, text in _distinct_texts(here, text_column, progress):
+            of += 1
+            counts.update(find(text).keys())
+            while len(counts) > _COUNTED_TERMS:
+                # Lossy counting (Manku and Motwani 2002): what has risen most is far from rare.
+                forgotten += 1
+                counts = Counter({term: x for term, x in counts.items() if x > forgotten})
+        here.check_usable()
+        candidates = {term for term, count in counts.items() if count >= _MIN_POSTS}
+        in_reference: Counter[str] = Counter()
+        for _, text in _distinct_texts(older, text_column, progress):
+            reference_of += 1
+            in_reference.update(find(text).keys() & candidates)
+        older.check_usable()
+        unread = older.unread()
+    # The same order whatever the order of the rows.
+    names = sorted(candidates)
+    rises = _rises(
+        np.array([counts[term] for term in names]),
+        of,
+        np.array([in_reference[term] for term in names]),
+        reference_of,
+    )
+    order = np.argsort(-rises[1], kind="stable")[:_CHECKED_TERMS]
+    checked = {names[index]: _Holders() for index in order.tolist() if rises[1][index] > 1}
+    with ExitStack() as stack:
+        here = UnlabelledPosts(posts, text_column, stack)
+        for key, text in _distinct_texts(here, text_column, progress):
+            found = find(text)
+            for term in found.keys() & checked.keys():
+                checked[term].add(key, text, found[term])
+    result = []
+    for term, holders in checked.items():
+        count = holders.different()
+        if count >= _MIN_POSTS:
+            older_count = in_reference[term]
+            value, low, high = (
+                float(x[0])
+                for x in _rises(np.array([count]), of, np.array([older_count]), reference_of)
+            )
+            if low > 1:
+                times, above = (value, high) if older_count else (None, None)
+                found_term = Term(term, count, of, older_count, reference_of, times, low, above)
+                result.append((found_term, holders))
+    result.sort(key=lambda pair: (-pair[0].low, -len(pair[1].words), pair[0].term))
+    kept = [term for term, holders in result if not _explained(term, holders, result)]
+    return kept[:_MAX_TERMS], unread
+
+
+class _TermFinder:
+    """The terms of a post, with the words of each."""
+
+    def __init__(self) -> None:
+        import fugashi
+        from unidic_lite import DICDIR
+
+        from riskclf.tokens import mecab_options
+
+        # With features: a model's tokenizer lets MeCab write the words only.
+        self._mecab = fugashi.GenericTagger(mecab_options(DICDIR))
+
+    def __call__(self, text: str) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        readable = normalise(text).text.lower()[:_READ_CHARACTERS]
+        for part in _LEFT_OUT.split(readable):
+            for run in self._runs(part):
+                for start in range(len(run)):
+                    for end in range(start + 1, min(start + _MAX_WORDS, len(run)) + 1):
+                        words = run[start:end]
+                        forms = [x.blank + x.surface for x in words[:-1]]
+                        term = "".join([*forms, words[-1].blank + words[-1].base]).strip()
+                        if any(x.is_full for x in words) and _is_word(term):
+                            found[term] = tuple(x.surface for x in words)
+        return found
+
+    def _runs(self, text: str) -> Iterator[list[_Word]]:
+        """Content words that stand side by side; blanks part them, but not Latin and Hangul."""
+        run: list[_Word] = []
+        was_left_out = False
+        for node in self._mecab(text):
+            # さん behind a name and 人 behind a number go with it.
+            belongs = was_left_out and node.feature[0] == "接尾辞"
+            word = None if belongs else _content_word(node)
+            apart = word is not None and word.blank and not (run and run[-1].spaced and word.spaced)
+            if (word is None or apart) and run:
+                yield run
+                run = []
+            if word is not None:
+                run.append(word)
+            was_left_out = word is None
+        if run:
+            yield run
+
+
+def _is_word(term: str) -> bool:
+    """Not a single character, and not one that is held down."""
+    return len(term) == 2 or len(set(term)) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    surface: str
+    base: str
+    """The form that a dictionary lists: the endings of verbs and adjectives do not make terms."""
+    blank: str
+    """What stands before it: a space, or nothing."""
+    is_full: bool
+    """It is not an affix."""
+    spaced: bool
+    """It is of a script that parts its words with spaces."""
+
+
+def _content_word(node: Any) -> _Word | None:
+    surface, blank, pos = node.surface, " " * bool(node.white_space), node.feature
+    if _LETTERS.fullmatch(surface):
+        return _Word(surface, surface, blank, True, True)
+    left_out = (
+        pos[0] in _SKIPPED
+        or pos[1] in ("数詞", "非自立可能", "助動詞語幹", "フィラー")
+        or pos[2] in ("人名", "助数詞")
+        or any(character.isdigit() for character in surface)
+    )
+    if left_out:
+        return None
+    inflected = pos[0] in ("動詞", "形容詞") and len(pos) > 10
+    base = pos[10] if inflected else surface
+    return _Word(surface, base, blank, pos[0] not in _AFFIXES, False)
+
+
+class _Holders:
+    """The posts that hold a term: how many, and some of them drawn by their keys."""
+
+    def __init__(self) -> None:
+        self.words: tuple[str, ...] = ()
+        self.count = 0
+        self._some: list[tuple[int, str]] = []  # a heap of the least keys, negated
+
+    def add(self, key: int, text: str, words: tuple[str, ...]) -> None:
+        self.count += 1
+        self.words = max(self.words, words, key=len)
+        if len(self._some) < _CHECKED_POSTS:
+            heapq.heappush(self._some, (-key, text))
+        else:
+            heapq.heappushpop(self._some, (-key, text))
+
+    def different(self) -> int:
+        """How many they are when near-duplicates count once; beyond the limit, by their share."""
+        groups = near_duplicate_groups([text for _, text in sorted(self._some)])
+        return int(self.count * (groups.max() + 1) / len(groups))
+
+    def overlap(self, other: _Holders) -> float:
+        """The share of the posts of either that hold both, by their least keys."""
+        ours, theirs = ({-key for key, _ in x._some} for x in (self, other))
+        least = heapq.nsmallest(_CHECKED_POSTS, ours | theirs)
+        return sum(key in ours and key in theirs for key in least) / len(least)
+
+
+def _explained(term: Term, holders: _Holders, terms: Sequence[tuple[Term, _Holders]]) -> bool:
+    """Is there a longer term that shares words and stands in (nearly) the same posts?
+
+    Of runs of like length through one phrase, which do that for each other, the first is kept.
+    """
+
+    def size(one: Term, words: tuple[str, ...]) -> tuple[int, int]:
+        return len(words), len(one.term)
+
+    own = size(term, holders.words)
+    is_later = False
+    for other, others in terms:
+        if other is term:
+            is_later = True
+        elif not set(holders.words).isdisjoint(others.words):
+            longer = size(other, others.words)
+            if (longer > own or (longer == own and not is_later)) and (
+                holders.overlap(others) >= _SAME_POSTS
+            ):
+                return True
+    return False
+
+
+def _distinct_texts(
+    source: UnlabelledPosts, text_column: str, progress: Progress | None
+) -> Iterator[tuple[int, str]]:
+    """Key and text of every post, reposts left out."""
+    seen: set[int] = set()
+    for done, row in enumerate(source):
+        text = row.values[text_column]
+        key = text_key(text)
+        if key not in seen:
+            seen.add(key)
+            yield key, text
+        if progress and done % 256 == 0:
+            progress(*source.position())
+
+
+def _rises(
+    here: NDArray[np.int64], of: int, there: NDArray[np.int64], reference_of: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Ratio of two shares with the ends of its 95 % interval; infinite where `there` is 0."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    # Given the sum of both counts, one of them is binomial.
+    low, high = proportion_confint(here, here + there, alpha=0.05, method="beta")
+    scale = reference_of / of
+    with np.errstate(divide="ignore"):
+        value, low, high = (
+            scale * np.asarray(x) / (1 - np.asarray(x)) for x in (here / (here + there), low, high)
+        )
+    return value, low, high

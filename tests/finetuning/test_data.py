@@ -1,0 +1,106 @@
+"""Posts to learn from: what is wrong with a row is said, and nothing counts twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from riskclf.errors import ColumnNotFound, EvaluationError, InputError
+from riskclf.evaluation.scored import Columns
+from riskclf.finetuning.data import LabelledPosts, labels_in, read_labelled, read_raw
+
+LABELS = ("storm", "rain", "sun")
+RISKS = ("storm", "rain")
+
+
+def _read(rows: Sequence[Mapping[str, Any]], **label_map: str) -> LabelledPosts:
+    raw = read_raw(rows, Columns())
+    return read_labelled(raw, LABELS, RISKS, Columns(), label_map)
+
+
+def test_targets_are_taken_as_they_are() -> None:
+    posts = _read(
+        [
+            {"text": "a storm from the sea", "label": "storm"},
+            {"text": "clouds over the hills", "label": '{"rain": 0.5, "sun": 0.5}'},
+            {"text": "who can tell", "label": "unclear"},
+            {"text": "a bright morning", "label": "bright"},
+        ],
+        bright="sun",
+    )
+    assert posts.targets == [(1, 0, 0), (0, 0.5, 0.5), (0.25, 0.25, 0.5), (0, 0, 1)]
+    assert posts.labels[0] == "storm" and posts.labels[3] == "sun"
+
+
+def test_a_row_that_cannot_be_used_is_rejected_and_the_others_are_kept() -> None:
+    posts = _read(
+        [
+            {"text": "a storm from the sea", "label": "storm"},
+            {"text": "", "label": "rain"},
+            {"text": 7, "label": "rain"},
+            {"text": "fog in the valley", "label": "fog"},
+            {"text": "hail on the roof", "label": None},
+        ]
+    )
+    assert posts.texts == ["a storm from the sea"]
+    assert [(x.number, x.column) for x in posts.rejects] == [
+        (2, "text"),
+        (3, "text"),
+        (4, "label"),
+        (5, "label"),
+    ]
+    assert "fog" not in posts.rejects[2].reason
+
+
+def test_the_same_text_counts_once_and_never_with_two_labels() -> None:
+    posts = _read(
+        [
+            {"text": "Rain at noon", "label": "rain"},
+            {"text": "ｒａｉｎ at  noon", "label": "rain"},
+            {"text": "snow at night", "label": "sun"},
+            {"text": "Snow at night", "label": "storm"},
+        ]
+    )
+    assert posts.texts == ["Rain at noon"]
+    assert (posts.duplicates, posts.contradictory) == (1, 2)
+    assert ["row 4" in posts.rejects[0].reason, "row 3" in posts.rejects[1].reason] == [True] * 2
+
+
+def test_a_family_and_what_is_nearly_the_same_stay_together() -> None:
+    posts = _read(
+        [
+            {"text": "the rain came down on the market square", "label": "rain"},
+            {"text": "the rain came down on the market square!!", "label": "rain", "family": "m"},
+            {"text": "tea and toast", "label": "sun", "family": "m"},
+            {"text": "an umbrella was found", "label": "sun"},
+            {"text": "bright skies ahead", "label": "sun", "family": ""},
+        ]
+    )
+    groups = posts.groups.tolist()
+    assert groups[0] == groups[1] == groups[2]
+    assert len({*groups[2:]}) == 3
+
+
+def test_the_labels_of_a_table_are_those_that_it_names() -> None:
+    rows = [
+        {"text": "a", "label": "sun"},
+        {"text": "b", "label": '{"rain": 0.5, "wet": 0.5, "fog": 0}'},
+        {"text": "c", "label": "unclear"},
+        {"text": "d", "label": ""},
+    ]
+    assert labels_in(read_raw(rows, Columns()), Columns(), {"wet": "rain"}) == ("rain", "sun")
+    with pytest.raises(InputError, match="1 different labels"):
+        labels_in(read_raw(rows[:1], Columns()), Columns(), {})
+    many = [{"text": "a", "label": f"post number {n}"} for n in range(60)]
+    with pytest.raises(InputError, match="60 different labels") as error:
+        labels_in(read_raw(many, Columns()), Columns(), {})
+    assert "post number" not in str(error.value)
+
+
+def test_nothing_to_learn_from_is_an_error() -> None:
+    with pytest.raises(EvaluationError, match="row 1"):
+        _read([{"text": "fog in the valley", "label": "fog"}])
+    with pytest.raises(ColumnNotFound, match="'label'"):
+        _read([{"text": "fog in the valley"}])

@@ -1,0 +1,1 @@
+"""The figures of MODEL_CARD.md."""

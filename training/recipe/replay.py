@@ -1,0 +1,98 @@
+"""Write `riskclf/finetuning/replay.jsonl`: the posts of ours that fine-tuning needs.
+
+``python -m training.recipe.replay`` draws them anew from our posts; a test compares the file. None is
+of the new-slang splits. The benign ones are the twins of the risky, and others of as many families
+as there are.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from riskclf.finetuning.replay import OurPost
+from riskclf.finetuning.trainer import Example
+from training.command import run_command
+from training.posts.data import Post, load_posts
+from training.recipe.calibrate import LABELS, RISK_LABELS, target_of
+
+__all__ = ["OUTPUT", "as_examples", "our_posts", "rehearsal"]
+
+OUTPUT = Path(__file__).parents[2] / "riskclf" / "finetuning" / "replay.jsonl"
+
+RISKY, BENIGN = 50, 250
+"""Posts to rehearse, risky ones of each label; more did not keep more (training.experiments.slang --choose)."""
+
+_SEED = 20261122
+
+
+def rehearsal(posts: Sequence[Post], risky: int, benign: int) -> list[Post]:
+    """A sample of the train split, from as many families as there are, in a fixed order.
+
+    Args:
+        posts: ours.
+        risky: how many of each risky label.
+        benign: how many benign ones; all unclear ones come besides.
+    """
+    train = [post for post in posts if post.split == "train"]
+    chosen: list[Post] = []
+    for label in RISK_LABELS:
+        chosen += _spread([post for post in train if post.kind == label], risky)
+    ids = {post.id for post in chosen}
+    twins = [post for post in train if post.kind == LABELS[-1] and post.twin_of in ids]
+    others = [post for post in train if post.kind == LABELS[-1] and post.twin_of not in ids]
+    closest = _spread(twins, benign)
+    chosen += closest + _spread(others, benign - len(closest))
+    return chosen + [post for post in train if len(post.target) > 1]
+
+
+def our_posts(posts: Sequence[Post]) -> Iterator[dict[str, Any]]:
+    """The lines of the file."""
+    old = [post for post in posts if post.split == "dev"]
+    sample = rehearsal(posts, RISKY, BENIGN)
+    for part, chosen in (("rehearsal", sample), ("old", old)):
+        for post in chosen:
+            yield {
+                "text": post.text,
+                "target": dict(post.target),
+                "family": post.family,
+                "part": part,
+            }
+
+
+def as_examples(posts: Iterable[Post | OurPost]) -> list[Example]:
+    """Posts as they are trained on."""
+    return [Example(post.text, target_of(post)) for post in posts]
+
+
+def _spread(posts: Sequence[Post], count: int) -> list[Post]:
+    """One of each family in turn, until there are enough."""
+    rng = random.Random(_SEED)
+    families: dict[str, list[Post]] = defaultdict(list)
+    for post in posts:
+        families[post.family].append(post)
+    for family in families.values():
+        rng.shuffle(family)
+    chosen: list[Post] = []
+    while len(chosen) < count and any(families.values()):
+        for family in families.values():
+            if family and len(chosen) < count:
+                chosen.append(family.pop())
+    return chosen
+
+
+def main() -> None:
+    """Write the file."""
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in our_posts(load_posts())]
+    OUTPUT.write_text("".join(lines), encoding="utf-8")
+    typer.echo(f"{OUTPUT}: {len(lines)} posts")
+
+
+if __name__ == "__main__":
+    run_command(main)
