@@ -36,7 +36,6 @@ from riskclf.evaluation.figures import (
     RowFigures,
     StreamFigures,
 )
-from riskclf.evaluation.intervals import MIN_FAMILIES
 from riskclf.evaluation.metrics import figures_of
 from riskclf.evaluation.scored import (
     DECISIONS,
@@ -54,6 +53,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Columns", "Evaluation", "evaluate"]
+
+_FEW_FAMILIES = 10
+"""Fewer say little about how families differ."""
 
 Model = str | os.PathLike[str] | Classifier
 
@@ -279,18 +281,16 @@ def _notes(rows: ScoredRows, figures: RowFigures, read: DataFigures, stream: Str
         )
     if counts.families is None:
         notes.append(
-            "No families are given: posts are taken for independent. If several tell the same "
-            "story, the intervals are too narrow."
+            "No families are given: posts are assumed independent. If several tell the same story, "
+            "the intervals are too narrow."
         )
-    elif counts.families < MIN_FAMILIES:
+    elif counts.families < _FEW_FAMILIES:
         notes.append(
-            f"There are {counts.families} families, too few (under {MIN_FAMILIES}) to draw them "
-            "as wholes: posts are taken for independent, and the intervals are too narrow."
+            f"There are only {counts.families} families: the intervals rest largely on an assumed "
+            "correlation within families, and are wide."
         )
     else:
-        notes.append(
-            f"Intervals draw whole families wherever {MIN_FAMILIES} of them count for a figure."
-        )
+        notes.append("Intervals allow for families: posts of one are right and wrong together.")
     if rows.family is not None and (lone := int((rows.family.codes < 0).sum())):
         notes.append(f"{lone:,} rows name no family; each counts as one of its own.")
     if rows.id is not None:

@@ -148,10 +148,10 @@ def label_figures(
         )
 
     def mean(function: Callable[[Floats], Floats], name: str) -> Estimate:
-        found = intervals.statistic(table, _mean_of(function, size))
+        found = intervals.score(table, _mean_of(function, size))
         if found.value is None or found.low != found.high:
             return found
-        # All right or all wrong: no draw differs, so the labels' own intervals must serve.
+        # All right or all wrong: the labels' own intervals must serve.
         own = [getattr(figures, name) for figures in per_label.values()]
         ends = (float(np.mean([getattr(x, end) for x in own])) for end in ("low", "high"))
         return Estimate(found.value, *ends)

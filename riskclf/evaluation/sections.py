@@ -215,13 +215,13 @@ def _comparison(x: Comparison, number: int, figures: Figures) -> Section:
         [
             f"The model's alarms are what it flags or marks for review; those of {x.name}: "
             f"{x.how}. They differ on {x.differ:,} posts: differences-{number}.csv.",
-            "A difference is significant if its interval leaves out 0. The paired test takes posts "
-            "for independent; the intervals draw families where there are enough.",
+            "A difference is significant if its interval leaves out 0. Intervals and the paired "
+            "test respect families, where these are given.",
         ],
         [
             Table("Side by side", ("", "model", x.name, "difference, points"), rows),
             Table(
-                "Paired test (McNemar)",
+                "Paired test (McNemar; by families where these are given)",
                 ("", "model only", f"{x.name} only", "p-value of no difference"),
                 [
                     (words, f"{y.only_ours:,}", f"{y.only_theirs:,}", f"{y.p_value:.3g}")
@@ -418,9 +418,9 @@ def _reading() -> Section:
             "Precision: the share of the alarms that are risky posts. Recall: the share of the "
             "risky posts that are found. False positive rate: the share of the benign posts that "
             "raise an alarm. F1 is high only if precision and recall both are.",
-            "Intervals: Wilson (1927) for independent posts; with 40 or more families, whole "
-            "families are drawn anew 1,000 times, and the wider of the two counts. Precision at a "
-            "base rate: both rates drawn from their Jeffreys posteriors (Mossman and Berger 2001).",
+            "Intervals: Wilson (1927); with families, for as many independent posts as these posts "
+            "are worth (Korn and Graubard 1998). Precision at a base rate: both rates drawn from "
+            "their Jeffreys posteriors (Mossman and Berger 2001).",
             "Intervals say nothing about posts that look unlike these. Clear does not mean safe, "
             "and a label judges a text, not a person.",
         ],

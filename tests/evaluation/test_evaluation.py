@@ -216,17 +216,19 @@ def test_calibrated_risks_are_seldom_called_wrong_and_bent_ones_mostly() -> None
     assert np.mean(np.array(values[2.0]) < 0.05) > 0.9
 
 
-def test_families_of_which_there_are_enough_are_drawn_and_few_are_said_to_be_few() -> None:
+def test_families_widen_the_intervals_and_few_are_said_to_be_few() -> None:
     rows = rows_of(400)
-    many = measure([row | {"family": number // 8} for number, row in enumerate(rows)])
-    assert many.figures.to_dict()["counts"]["families"] == 50
-    assert any("draw whole families" in note for note in many.figures.to_dict()["notes"])
-    few = measure([row | {"family": number % 39} for number, row in enumerate(rows)])
-    assert any("39 families, too few" in note for note in few.figures.to_dict()["notes"])
-    assert few.figures.to_dict()["accuracy"] | {"families": 0} == {
-        **measure(rows).figures.to_dict()["accuracy"],
-        "families": 0,
-    }
+    alone = measure(rows).figures.accuracy
+    many = measure([row | {"family": number // 8} for number, row in enumerate(rows)]).figures
+    assert many.counts.families == 50
+    assert many.accuracy.families == 50
+    assert any("Intervals allow for families" in note for note in many.notes)
+    few = measure([row | {"family": number % 9} for number, row in enumerate(rows)]).figures
+    assert any("There are only 9 families" in note for note in few.notes)
+    for found in (many.accuracy, few.accuracy):
+        assert found.value == alone.value and found.effective <= alone.effective
+        assert found.low <= alone.low < alone.high <= found.high
+    assert few.accuracy.effective < 200
 
 
 def test_a_row_without_a_family_counts_as_one_of_its_own() -> None:
