@@ -339,7 +339,7 @@ def test_nothing_half_written_is_left(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("riskclf.tables.table.TableWriter.commit", stop)
+    monkeypatch.setattr("riskclf.tables.writing.TableWriter.commit", stop)
     with pytest.raises(KeyboardInterrupt):
         result.save(tmp_path / "out.csv")
     assert listing(tmp_path) == ["out.csv"]
