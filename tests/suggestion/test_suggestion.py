@@ -623,7 +623,7 @@ def test_what_would_fail_or_destroy_a_file_is_refused_at_once(
     message: str,
 ) -> None:
     monkeypatch.chdir(posts.parent)
-    monkeypatch.setattr("riskclf.cli.app.load_classifier", lambda *_: pytest.fail("too late"))
+    monkeypatch.setattr("riskclf.cli.options.load_classifier", lambda *_: pytest.fail("too late"))
     assert cli.main(["suggest", "posts.csv", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error
@@ -637,7 +637,7 @@ def test_ctrl_c_leaves_nothing(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("riskclf.cli.app.load_classifier", stop)
+    monkeypatch.setattr("riskclf.cli.options.load_classifier", stop)
     assert cli.main(["suggest", str(posts), "--output", str(tmp_path / "out.csv")]) == 130
     assert listing(tmp_path) == ["posts.csv"]
 
