@@ -20,7 +20,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from riskclf.cli.predicting import RejectsFile
-    from riskclf.suggestion.emerging import Term
+    from riskclf.suggestion import EmergingTerm
 
 __all__ = [
     "Hint",
@@ -232,7 +232,7 @@ def print_posts(shown: Sequence[ShownPost], labels: Sequence[str]) -> None:
     _wide().print(table)
 
 
-def print_terms(terms: Sequence[Term]) -> None:
+def print_terms(terms: Sequence[EmergingTerm]) -> None:
     """Print emerging terms as a table."""
     if not terms:
         print("No term increased significantly.")
@@ -252,7 +252,7 @@ def print_terms(terms: Sequence[Term]) -> None:
             Text(visible(term.term)),
             f"{term.posts:,} of {term.of:,}",
             f"{term.reference_posts:,} of {term.reference_of:,}",
-            "only here" if term.times is None else f"{term.times:.1f}",
+            "only here" if term.ratio is None else f"{term.ratio:.1f}",
             interval,
         )
     _wide().print(table)

@@ -146,7 +146,9 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Non
     Raises:
         InputError: a directory is missing, or a file would be overwritten.
     """
-    taken = {Path(name).resolve(): f"the input {name}" for name in inputs if name not in (None, "-")}
+    taken = {
+        Path(name).resolve(): f"the input {name}" for name in inputs if name not in (None, "-")
+    }
     for what, place in outputs.items():
         if place is None:
             continue

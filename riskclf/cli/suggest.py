@@ -88,12 +88,6 @@ def suggest(
         raise InputError("give both --terms and --reference, or neither")
     if terms_output is not None and not terms:
         raise InputError("--terms-output needs --terms (see --help)")
-    for what, name in (
-        ("DATA", data),
-        ("the file of --labelled", labelled),
-        ("the file of --reference", reference),
-    ):
-        options.check_input(what, name)
     place = Path(output)
     places = {
         "the output": place,
@@ -104,11 +98,17 @@ def suggest(
         if written is not None:
             format_of(written)
     options.check_outputs(places, (data, labelled, reference))
+    for what, name in (
+        ("DATA", data),
+        ("the file of --labelled", labelled),
+        ("the file of --reference", reference),
+    ):
+        options.check_input(what, name)
     with stoppable(), ExitStack() as stack:
         for path in places.values():
             if path is not None:
                 stack.enter_context(locked(path))
-        from riskclf.suggestion.suggestion import suggest as choose
+        from riskclf.suggestion import suggest as choose
 
         result = choose(
             data,

@@ -14,6 +14,7 @@ from tests.cli.helpers import (
     ROOT,
     Fake,
     only_line,
+    program,
     run,
 )
 
