@@ -19,8 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from riskclf.cli.predicting import RejectsFile
     from riskclf.suggestion import EmergingTerm
+    from riskclf.tables import RejectsFile
 
 __all__ = [
     "Hint",
@@ -112,10 +112,12 @@ def note_rejects(rejects: RejectsFile) -> None:
     where = f": see {rejects.place}" if rejects.place else ""
     were = "row was" if rejects.count == 1 else "rows were"
     note(f"{rejects.count:,} {were} rejected{where}")
+    if rejects.place:
+        return
     for reject in rejects.first:
         column = f", column {reject.column}" if reject.column is not None else ""
         note(f"row {reject.number}{column}: {reject.reason}")
-    if rejects.first and rejects.count > len(rejects.first):
+    if rejects.count > len(rejects.first):
         note(f"… and {rejects.count - len(rejects.first):,} more: use --rejects FILE")
 
 
@@ -201,7 +203,7 @@ class ShownPost:
     """Row in the input; None for a post from the command line."""
     text: str
     result: Sequence[Any]
-    """The prediction's values, see `riskclf.labels.prediction_values`."""
+    """The prediction's values, see `riskclf.tables.predictions`."""
 
 
 def print_posts(shown: Sequence[ShownPost], labels: Sequence[str]) -> None:
@@ -220,7 +222,7 @@ def print_posts(shown: Sequence[ShownPost], labels: Sequence[str]) -> None:
     for name in ("risk", "scores"):
         table.add_column(name, no_wrap=True, justify="right")
     for post in shown:
-        label, decision, risk, *scores, _ = post.result
+        label, decision, risk, *scores, _truncated, _risk_labels = post.result
         cells = [
             Text(visible(post.text, _SHOWN_CHARACTERS)),
             Text(visible(label)),

@@ -125,9 +125,9 @@ def evaluate(
     mapped = options.label_pairs(label_map)
     with stoppable(), ExitStack() as stack:
         stack.enter_context(locked(place))
-        from riskclf.evaluation.evaluation import Columns
         from riskclf.evaluation.evaluation import evaluate as measure
         from riskclf.evaluation.report import summary
+        from riskclf.tables import Columns
 
         result = measure(
             model,

@@ -10,7 +10,7 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, visible
-from riskclf.cli.predicting import RejectsFile
+from riskclf.tables import RejectsFile
 
 __all__ = ["finetune"]
 
@@ -101,9 +101,9 @@ def finetune(
     if risk_labels is not None:
         risks = [] if risk_labels == "none" else risk_labels.split(",")
     with stoppable() as hint:
-        from riskclf.evaluation.scored import Columns
         from riskclf.finetuning import gate
         from riskclf.finetuning.finetuning import finetune as teach
+        from riskclf.tables import Columns
 
         hint.text = "stopped; run the same command again to continue"
         result = teach(

@@ -18,7 +18,7 @@ from riskclf.cli.console import (
 )
 from riskclf.cli.predicting import Labelled, TableJob, Tally, label_table
 from riskclf.errors import InputError
-from riskclf.labels import prediction_values
+from riskclf.tables.predictions import prediction_values
 
 __all__ = ["predict"]
 
@@ -123,8 +123,9 @@ def predict(
         with stoppable():
             classifier = options.load_classifier(model, device, batch_size, decisions)
             predictions = classifier.predict_many(texts or [])
+            risk_labels = classifier.info()["saved_as"]["risk_labels"]
             shown = [
-                ShownPost(None, text, prediction_values(prediction))
+                ShownPost(None, text, prediction_values(prediction, risk_labels))
                 for text, prediction in zip(texts or [], predictions, strict=True)
             ]
             print_posts(shown, classifier.labels)

@@ -21,8 +21,17 @@ import riskclf
 from riskclf.cli.console import ShownPost
 from riskclf.cli.options import beside, check_input, check_outputs
 from riskclf.files import locked
-from riskclf.labels import prediction_columns, prediction_values
-from riskclf.tables import Journal, Reject, Row, TableReader, create_table, format_of, open_table
+from riskclf.tables import (
+    Journal,
+    Reject,
+    RejectsFile,
+    Row,
+    TableReader,
+    create_table,
+    format_of,
+    open_table,
+)
+from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -168,7 +177,8 @@ class _Run:
         stack: ExitStack,
     ) -> None:
         self._job, self._table, self._classifier, self._show = job, table, classifier, show
-        self._added = added_columns(classifier.labels, table.columns)
+        self._added = free_columns(prediction_columns(classifier.labels), table.columns)
+        self._risk_labels = classifier.info()["saved_as"]["risk_labels"]
         self._journal = _open_journal(job, table, classifier, tell)
         if self._journal is not None:
             stack.callback(self._journal.close)
@@ -216,7 +226,8 @@ class _Run:
         results = self._journal.next_batch(len(rows)) if self._journal else None
         recorded = results is not None
         if results is None:
-            results = [prediction_values(x) for x in self._classifier.predict_many(posts)]
+            predictions = self._classifier.predict_many(posts)
+            results = [prediction_values(x, self._risk_labels) for x in predictions]
             if self._journal:
                 self._journal.append(results)
         if self._writer:
@@ -264,52 +275,3 @@ def _open_journal(
             f"{', '.join(journal.changed)}"
         )
     return journal
-
-
-# TEMPORARY until branch tables is merged ---------------------------------------------------------
-
-
-def added_columns(labels: Any, existing: Sequence[str]) -> dict[str, type]:
-    """Names and types of a prediction's columns, so that none of the input's is overwritten."""
-    columns = prediction_columns(labels)
-    while not columns.keys().isdisjoint(existing):
-        columns = {f"riskclf_{name}": kind for name, kind in columns.items()}
-    return columns
-
-
-class RejectsFile:
-    """Lists the rejected rows in a file, or keeps the first few to be shown."""
-
-    def __init__(self, place: Path | None) -> None:
-        self.count = 0
-        self.place = place
-        self.first: list[Reject] = []
-        self._writer: Any = None
-
-    def add(self, reject: Reject) -> None:
-        """Add."""
-        self.count += 1
-        if self.place is None:
-            if self.count <= 20:
-                self.first.append(reject)
-            return
-        if self._writer is None:
-            columns = ("row", "column", "reason")
-            self._writer = create_table(self.place, columns=columns, format="csv")
-        row = {"row": reject.number, "column": reject.column, "reason": reject.reason}
-        self._writer.write([row])
-
-    def commit(self) -> None:
-        """Put the list in its place; with nothing to list, remove that of an earlier run."""
-        if self._writer is not None:
-            self._writer.commit()
-        elif self.place is not None:
-            self.place.unlink(missing_ok=True)
-            beside(self.place, ".partial").unlink(missing_ok=True)
-
-    def __enter__(self) -> RejectsFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()

@@ -10,10 +10,9 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, print_terms, stoppable
-from riskclf.cli.predicting import RejectsFile
 from riskclf.errors import InputError
 from riskclf.files import locked
-from riskclf.tables import format_of
+from riskclf.tables import RejectsFile, format_of
 
 __all__ = ["suggest"]
 

@@ -50,15 +50,14 @@ from riskclf.decide import (
 )
 from riskclf.encoder import TorchEncoder
 from riskclf.errors import EvaluationError, InputError, OperatingPointError
-from riskclf.evaluation.scored import Classifier, Columns, Data, ScoredRows, read_rows
+from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.finetuning import gate
 from riskclf.finetuning.data import LabelledPosts, labels_in, read_labelled, read_raw
 from riskclf.finetuning.replay import OurPost, load_our_posts
 from riskclf.finetuning.trainer import Example, Recipe, fingerprint, train_classifier
 from riskclf.finetuning.vocabulary import content_words, extend, shattered_words
 from riskclf.labels import Label, Prediction
-from riskclf.tables import Reject, Row, open_table
-from riskclf.tables.duplicates import same_text
+from riskclf.tables import Columns, Data, Reject, Row, open_table, same_text
 from riskclf.tokens import Tokenizer
 
 if TYPE_CHECKING:

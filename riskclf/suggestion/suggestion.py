@@ -25,14 +25,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riskclf.errors import InputError
-from riskclf.evaluation.scored import Data
-from riskclf.labels import prediction_columns, prediction_values
 from riskclf.progress import Callback, Progress, following
 from riskclf.suggestion.emerging import EmergingTerm, emerging_terms
 from riskclf.suggestion.uncertainty import Selection
-from riskclf.tables import Reject, Row, create_table
-from riskclf.tables.duplicates import same_text
-from riskclf.tables.unlabelled import UnlabelledPosts
+from riskclf.tables import Data, Reject, Row, UnlabelledPosts, create_table, same_text
+from riskclf.tables.predictions import (
+    PREFIX,
+    free_columns,
+    prediction_columns,
+    prediction_values,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -173,8 +175,9 @@ def suggest(
     added = _added_columns(classifier.labels, source.columns)
     names = [name for name in added if name != "label"]
     rows: list[dict[str, Any]] = []
+    risk_labels = classifier.info()["saved_as"]["risk_labels"]
     for post, because in chosen:
-        values = [*prediction_values(post.prediction), because]
+        values = [*prediction_values(post.prediction, risk_labels), because]
         label = {"label": post.row.values.get("label", "")}
         rows.append({**post.row.values, **label, **dict(zip(names, values, strict=True))})
     columns = dict.fromkeys([*source.columns, *(name for row in rows for name in row)])
@@ -209,10 +212,8 @@ def _vectors(
 
 def _added_columns(labels: Iterable[str], existing: Sequence[str]) -> dict[str, type]:
     """Names and types of the new columns: `label` stays free for a person."""
-    columns = {f"riskclf_{name}": kind for name, kind in prediction_columns(labels).items()}
-    columns["suggested_because"] = str
-    while not columns.keys().isdisjoint(existing):  # the input may be an output of ours
-        columns = {f"riskclf_{name}": kind for name, kind in columns.items()}
+    columns = {f"{PREFIX}{name}": kind for name, kind in prediction_columns(labels).items()}
+    columns = free_columns({**columns, "suggested_because": str}, existing)
     return columns if "label" in existing else {"label": str, **columns}
 
 

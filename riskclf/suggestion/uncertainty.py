@@ -28,9 +28,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from riskclf.tables import Row
-from riskclf.tables.duplicates import near_duplicate_groups, same_text
-from riskclf.tables.unlabelled import text_key
+from riskclf.tables import Row, is_blank, text_key
+from riskclf.tables.duplicates import near_duplicate_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +88,7 @@ class Selection:
 
     def add(self, row: Row, text: str, prediction: Prediction) -> None:
         """Take a post into account."""
-        if not same_text(text):
+        if is_blank(text):
             self.blank += 1
             return
         post = Candidate(row, text, text_key(text), prediction, *self._judge(prediction))

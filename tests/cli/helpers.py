@@ -21,7 +21,14 @@ from riskclf import cli
 from riskclf.labels import Decision, Prediction
 
 LABELS = ("minor_solicitation", "adult_solicitation", "benign")
-ADDED = ["label", "decision", "risk", *(f"score_{label}" for label in LABELS), "truncated"]
+ADDED = [
+    "label",
+    "decision",
+    "risk",
+    *(f"score_{label}" for label in LABELS),
+    "truncated",
+    "risk_labels",
+]
 ROOT = Path(__file__).parents[2]
 
 
@@ -51,7 +58,11 @@ class Fake:
         return Prediction(label, scores, risk, decision, len(post) > 200)
 
     def info(self) -> dict[str, Any]:
-        return {"model": "somewhere", "versions": {"dictionary": "unidic_lite 1"}, "hash": "ab12"}
+        return {
+            "model": "somewhere",
+            "versions": {"dictionary": "unidic_lite 1"},
+            "saved_as": {"risk_labels": list(LABELS[:2])},
+        }
 
 
 def run(*arguments: str | Path) -> int:

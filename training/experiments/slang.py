@@ -60,12 +60,13 @@ from riskclf.errors import FormatError, MissingExtra
 from riskclf.evaluation.compare import tfidf
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.metrics import ALARMS, intervals_of, label_figures
-from riskclf.evaluation.scored import Classifier, Columns, ScoredRows, read_rows
+from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.finetuning import gate
 from riskclf.finetuning.finetuning import base_answers, recipe_for, training_mix
 from riskclf.finetuning.replay import load_our_posts
 from riskclf.finetuning.trainer import Example, train_classifier
 from riskclf.finetuning.vocabulary import extend, shattered_words
+from riskclf.tables import Columns
 from riskclf.tables.duplicates import near_duplicate_groups
 from riskclf.text import normalise
 from riskclf.tokens import Tokenizer
@@ -359,6 +360,7 @@ def _recorded(posts: Sequence[Post], scores: Floats) -> ScoredRows:
                 "riskclf_decision": "flag" if label in RISK_LABELS else "clear",
                 "riskclf_risk": sum(found[:2]),
                 **{f"riskclf_score_{x}": y for x, y in zip(LABELS, found, strict=True)},
+                "riskclf_risk_labels": "|".join(RISK_LABELS),
             }
         )
 
