@@ -12,6 +12,7 @@ import numpy as np
 
 from riskclf import Evaluation, Label, RiskClassifier, artifact, evaluate
 from riskclf.artifact import Artifact
+from riskclf.engines.pytorch import open_classifier
 from riskclf.evaluation.compare import Rival, compare
 from riskclf.evaluation.intervals import Intervals, precision_at
 from riskclf.evaluation.metrics import ALARMS, figures_of, intervals_of
@@ -95,14 +96,15 @@ def measure_calibrators(loaded: Artifact, posts: Sequence[Post]) -> list[dict[st
 
     Fitted on calibration and measured on dev, where training stopped, and the other way round.
     """
+    model, _ = open_classifier(loaded.directory)
     found = []
     for fitted_on, measured_on in (("calibration", "dev"), ("dev", "calibration")):
         fitting = [replace(post, split="calibration") for post in posts if post.split == fitted_on]
         measured = list(evaluation_rows(post for post in posts if post.split == measured_on))
         results = []
         for biased in (False, True):
-            card = calibrate(loaded.encoder.model, loaded.tokenizer, fitting, biased=biased)
-            results.append(evaluate(RiskClassifier(replace(loaded, card=card)), measured))
+            fitted = calibrate(model, loaded.tokenizer, fitting, biased=biased)
+            results.append(evaluate(RiskClassifier(replace(loaded, manifest=fitted)), measured))
         alone, both = results
         difference, error = behind(both.rows, alone.rows)
         found.append(

@@ -104,7 +104,7 @@ def adapt(
     vectors = teach(teacher, lines, output.with_name("teacher.work"), progress)
     log(f"teacher vectors after {(time.monotonic() - began) / 60:.1f} min")
     tokenizer = Tokenizer.load(student)
-    ids = [encoding.head for encoding in tokenizer.encode_batch(lines)]
+    ids = [encoding.head.ids for encoding in tokenizer.encode_batch(lines)]
     held_ids, held_vectors = ids[:held_back], vectors[:held_back]
     ids, vectors = ids[held_back:], vectors[held_back:]
     target = Target.of(vectors)

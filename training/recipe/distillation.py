@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from transformers import BertModel
 
-from riskclf.encoder import length_sorted_batches, pad
+from riskclf.encoder import length_sorted_batches
+from riskclf.engines.pytorch import padded
 from riskclf.files import replacing
 from riskclf.progress import Progress, following
 from training.recipe.base import SPECIALS, Base
@@ -87,7 +88,7 @@ def forward(
     model: BertModel, ids: Sequence[Sequence[int]], pad_id: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pooler output and mean token vector of length 1, both float32 of shape (rows, hidden)."""
-    batch = pad(ids, pad_id)
+    batch = padded(ids, pad_id)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = model(**batch)
     mask = batch["attention_mask"][:, :, None]

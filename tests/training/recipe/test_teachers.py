@@ -10,6 +10,7 @@ import pytest
 
 from riskclf import RiskClassifier
 from riskclf.artifact import Artifact, save
+from tests.models import torch_model
 from training.recipe.teachers import mean_probabilities
 
 TEXTS = ["a quiet day", "部活おわった〜", "明日の試合、チケット余ってる人いませんか"]
@@ -21,9 +22,9 @@ def test_the_bias_of_a_teacher_is_part_of_its_answer(
     biased = tmp_path / "biased"
     save(
         biased,
-        model=loaded.encoder.model,
+        model=torch_model(loaded),
         tokenizer_directory=model_directory,
-        card=replace(loaded.card, bias=-2.0),
+        manifest=replace(loaded.manifest, bias=-2.0),
     )
     plain = mean_probabilities([model_directory], TEXTS, tmp_path / "cache")
     both = mean_probabilities([model_directory, biased], TEXTS, tmp_path / "cache")

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from riskclf import artifact
 from riskclf.artifact import Base
+from riskclf.engines.pytorch import open_classifier
 from riskclf.finetuning.finetuning import base_answers, recipe_for, training_mix
 from riskclf.finetuning.trainer import Example
 from riskclf.finetuning.vocabulary import extend, shattered_words
@@ -93,7 +93,7 @@ def choose(
     Temperature and thresholds are the base's own. Arguments and errors are those of `experiment`.
     `slang_test` is not used.
     """
-    assert base.card is not None
+    assert base.manifest is not None
     seed = SEEDS[0]
     learn = [post for post in posts if post.split == "slang_learn"]
     fit = drawn(learn, CHOOSE_SIZE, seed)
@@ -126,11 +126,10 @@ def choose(
             _, model, minutes, start = trained
             weights = model.state_dict()
             if variant.share < 1:
-                loaded = artifact.load(base.directory, device="cpu", batch_size=64)
-                weights = loaded.encoder.model.state_dict()
+                weights = open_classifier(base.directory)[0].state_dict()
             with (
                 between(model, weights, variant.share) as mixed,
-                opened(mixed, start.directory, base.card) as after,
+                opened(mixed, start.directory, base.manifest) as after,
             ):
                 figures = bench.with_thresholds(after, first)
         book.add(variant.name, {"key": key, "rehearsed": len(old), "minutes": minutes, **figures})
@@ -144,4 +143,4 @@ def _with_words(base: Base, new: Sequence[Example], scratch: Path) -> Base:
     words = shattered_words(texts, near_duplicate_groups(texts), Tokenizer.load(base.directory))
     if not words:
         return base
-    return Base(extend(base.directory, words, scratch / "base"), base.card)
+    return Base(extend(base.directory, words, scratch / "base"), base.manifest)

@@ -50,7 +50,7 @@ def experiment(
 
     Args:
         posts: ours.
-        base: the model to fine-tune; it has a card.
+        base: the model to fine-tune; one with a manifest.
         results: the file.
         sizes: posts a term.
         seeds: of the draws and the trainings.
@@ -65,7 +65,7 @@ def experiment(
         FormatError: the results file is not JSON.
     """
     require_setfit()
-    assert base.card is not None
+    assert base.manifest is not None
     learn = [post for post in posts if post.split == "slang_learn"]
     bench = Bench.of(base, [post for post in posts if post.split == "slang_test"], posts)
     sample = packaged_replay_set()
@@ -101,8 +101,8 @@ def experiment(
             figures = bench.by_label(scores)
         elif size:
             model, minutes = fine_tuned(base, new, old["ours"], seed, progress)
-            assert base.card is not None
-            with opened(model, base.directory, base.card) as after:
+            assert base.manifest is not None
+            with opened(model, base.directory, base.manifest) as after:
                 figures = bench.with_thresholds(after, first)
         else:
             minutes, figures = 0.0, bench.with_thresholds(bench.before, first)

@@ -23,12 +23,13 @@ from torch.optim.optimizer import (
 from transformers import ProgressCallback
 
 from riskclf import RiskClassifier, artifact
-from riskclf.artifact import Base, Card
-from riskclf.encoder import pad
+from riskclf.artifact import Base
+from riskclf.engines.pytorch import open_classifier, padded
 from riskclf.errors import MissingExtra
 from riskclf.evaluation.compare import tfidf
 from riskclf.finetuning.finetuning import recipe_for, training_mix
 from riskclf.finetuning.trainer import Example, train_classifier
+from riskclf.manifest import Manifest
 from riskclf.progress import Progress
 from training.experiments.slang.draws import hard
 from training.recipe.calibrate import LABELS
@@ -50,14 +51,14 @@ def fine_tuned(
     base: Base, new: Sequence[Example], replayed: Sequence[Example], seed: int, progress: Progress
 ) -> tuple[Any, float]:
     """The model as `riskclf.finetune` trains it, and the minutes it took."""
-    assert base.card is not None
+    assert base.manifest is not None
     # Without checkpoints of an earlier run: the minutes are those of a whole one.
     with tempfile.TemporaryDirectory() as scratch:
         start = time.monotonic()
         model = train_classifier(
             base.directory,
             training_mix(new, replayed),
-            labels=base.card.labels,
+            labels=base.manifest.labels,
             checkpoints=scratch,
             recipe=recipe_for(len(new), len(replayed), new_head=False, seed=seed),
             progress=progress,
@@ -66,12 +67,16 @@ def fine_tuned(
 
 
 @contextmanager
-def opened(model: Any, directory: Path, card: Card) -> Iterator[RiskClassifier]:
+def opened(model: Any, directory: Path, manifest: Manifest) -> Iterator[RiskClassifier]:
     """The model as a user gets it: saved in float16 with the base's temperature and thresholds."""
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "model"
         artifact.save(
-            place, model=model, tokenizer_directory=directory, card=card, half_precision=True
+            place,
+            model=model,
+            tokenizer_directory=directory,
+            manifest=manifest,
+            half_precision=True,
         )
         yield RiskClassifier.load(place, device="cpu")
 
@@ -144,13 +149,13 @@ class _Body(torch.nn.Module):
 
     def __init__(self, loaded: artifact.Artifact) -> None:
         super().__init__()
-        self.encoder = loaded.encoder.model.base_model
+        self.encoder = open_classifier(loaded.directory)[0].eval().base_model
         self.tokenizer = loaded.tokenizer
         self.max_seq_length = loaded.tokenizer.max_tokens
 
     def preprocess(self, inputs: Sequence[str], **_: Any) -> dict[str, torch.Tensor]:
         encodings = self.tokenizer.encode_batch(inputs)
-        return pad([encoding.head for encoding in encodings], self.tokenizer.pad_id)
+        return padded([encoding.head.ids for encoding in encodings], self.tokenizer.pad_id)
 
     def forward(self, features: dict[str, Any]) -> dict[str, Any]:
         mask = features["attention_mask"]
