@@ -56,7 +56,12 @@ class Fake:
         return Prediction(label, scores, risk, decision, len(post) > 200)
 
     def info(self) -> dict[str, Any]:
-        return {"model": "somewhere", "versions": {"dictionary": "unidic_lite 1"}, "hash": "ab12"}
+        return {
+            "model": "somewhere",
+            "versions": {"dictionary": "unidic_lite 1"},
+            "hash": "ab12",
+            "saved_as": {"risk_labels": LABELS[:2]},
+        }
 
 
 @pytest.fixture(autouse=True)

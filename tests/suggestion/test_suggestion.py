@@ -244,7 +244,7 @@ def test_rows_keep_their_columns_and_get_those_of_predict_and_an_empty_label(
         assert other["text"] == row["text"]
         assert other["label"] == ""
         for name in set(row) - {"id", "text"}:
-            if name in ("label", "decision", "truncated"):
+            if name in ("label", "decision", "truncated", "risk_labels"):
                 assert other[f"riskclf_{name}"] == row[name]
             else:
                 assert float(other[f"riskclf_{name}"]) == pytest.approx(float(row[name]), abs=1e-4)
