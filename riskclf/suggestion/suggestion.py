@@ -399,7 +399,7 @@ def _vectors(
     parts = []
     for start in range(0, len(texts), _VECTORS_AT_ONCE):
         encodings = loaded.tokenizer.encode_batch(texts[start : start + _VECTORS_AT_ONCE])
-        parts.append(loaded.encoder.vectors([x.head for x in encodings]))
+        parts.append(loaded.engine.compute([x.head.ids for x in encodings]).pooled)
         if progress:
             progress(min(start + _VECTORS_AT_ONCE, len(texts)), len(texts))
     return np.concatenate(parts)
