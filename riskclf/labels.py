@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-__all__ = ["Decision", "Label", "Prediction", "prediction_columns", "prediction_values"]
+__all__ = ["DECISIONS", "Decision", "Label", "Prediction"]
 
 Decision = Literal["flag", "review", "clear"]
+
+DECISIONS: tuple[Decision, ...] = ("clear", "review", "flag")
+"""In the order of attention: a decision's number is its place here."""
 
 
 class Label(StrEnum):
@@ -63,16 +66,3 @@ class Prediction:
             "truncated": self.truncated,
             "side": self.side,
         }
-
-
-def prediction_columns(labels: Iterable[str]) -> dict[str, type]:
-    """Names and types of a prediction's columns in a table."""
-    columns: dict[str, type] = {"label": str, "decision": str, "risk": float}
-    return columns | {f"score_{label}": float for label in labels} | {"truncated": bool}
-
-
-def prediction_values(prediction: Prediction) -> list[Any]:
-    """The values of these columns, in their order; six digits are more than a model knows."""
-    numbers = (prediction.risk, *prediction.scores.values())
-    rounded = [float(f"{number:.6g}") for number in numbers]
-    return [prediction.label, prediction.decision, *rounded, prediction.truncated]

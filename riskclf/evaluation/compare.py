@@ -29,15 +29,9 @@ import numpy as np
 from riskclf.errors import EvaluationError, InputError
 from riskclf.evaluation.intervals import mcnemar, ratio
 from riskclf.evaluation.metrics import alarm_figures, curve, intervals_of, macro_f1
-from riskclf.evaluation.scored import (
-    DECISIONS,
-    Classifier,
-    Columns,
-    Progress,
-    ScoredRows,
-    read_rows,
-)
-from riskclf.tables import open_table
+from riskclf.evaluation.scored import Classifier, Progress, ScoredRows, read_rows
+from riskclf.labels import DECISIONS
+from riskclf.tables import Columns, open_table
 from riskclf.text import normalise
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from sklearn.metrics import (
 )
 
 from riskclf.evaluation.intervals import Intervals, precision_at, ratio
-from riskclf.evaluation.scored import DECISIONS
+from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -47,7 +47,7 @@ from riskclf.decide import OperatingPoint, probabilities
 from riskclf.encoder import Outputs
 from riskclf.engines.pytorch import PytorchEngine
 from riskclf.errors import EvaluationError, InputError, OperatingPointError
-from riskclf.evaluation.scored import Classifier, Columns, Data, ScoredRows, read_rows
+from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.finetuning import gate
 from riskclf.finetuning.data import LabelledPosts, labels_in, read_labelled, read_raw
 from riskclf.finetuning.replay import OurPost, load_our_posts
@@ -55,8 +55,7 @@ from riskclf.finetuning.trainer import Example, Recipe, fingerprint, train_class
 from riskclf.finetuning.vocabulary import content_words, extend, shattered_words
 from riskclf.labels import Label, Prediction
 from riskclf.manifest import Manifest
-from riskclf.tables import Reject, Row, open_table
-from riskclf.tables.duplicates import same_text
+from riskclf.tables import Columns, Data, Reject, Row, open_table, same_text
 from riskclf.tokens import Tokenizer
 
 if TYPE_CHECKING:

@@ -40,7 +40,8 @@ from riskclf.errors import EvaluationError
 from riskclf.evaluation.compare import Rival, compare
 from riskclf.evaluation.metrics import ALARMS, alarm_figures, intervals_of, label_figures
 from riskclf.evaluation.report import Section, Table, as_range, as_share, markdown_cell, percent
-from riskclf.evaluation.scored import DECISIONS, ScoredRows
+from riskclf.evaluation.scored import ScoredRows
+from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -25,7 +25,8 @@ from riskclf.errors import ArtifactNotFound
 from riskclf.labels import Decision, Prediction
 
 LABELS = ("minor_solicitation", "adult_solicitation", "benign")
-ADDED = ["label", "decision", "risk", *(f"score_{label}" for label in LABELS), "truncated"]
+SCORES = [f"score_{label}" for label in LABELS]
+ADDED = ["label", "decision", "risk", *SCORES, "truncated", "risk_labels"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -55,7 +56,12 @@ class Fake:
         return Prediction(label, scores, risk, decision, len(post) > 200)
 
     def info(self) -> dict[str, Any]:
-        return {"model": "somewhere", "versions": {"dictionary": "unidic_lite 1"}, "hash": "ab12"}
+        return {
+            "model": "somewhere",
+            "versions": {"dictionary": "unidic_lite 1"},
+            "hash": "ab12",
+            "saved_as": {"risk_labels": LABELS[:2]},
+        }
 
 
 @pytest.fixture(autouse=True)

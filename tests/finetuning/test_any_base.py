@@ -612,7 +612,7 @@ def test_without_risk_labels_the_command_line_predicts_and_evaluates(
     first = json.loads(scored.read_text(encoding="utf-8").splitlines()[0])
     assert (first["risk"], first["decision"]) == (0.0, "clear")
     assert cli.main(["info", "--model", str(topics)]) == 0
-    # The recorded scores do not say which labels are risks: no risk, hence none.
+    assert first["risk_labels"] == ""
     report = tmp_path / "report"
     arguments = [str(scored), "--label-column", "right", "--output", str(report)]
     assert cli.main(["evaluate", *arguments]) == 0
@@ -625,7 +625,6 @@ def test_without_risk_labels_the_command_line_predicts_and_evaluates(
 def test_scores_of_benign_posts_alone_still_tell_the_risk_labels(
     model_directory: Path, tmp_path: Path
 ) -> None:
-    # A model with risk labels gives small risks, never 0: it is not taken for one without.
     recorded = [
         {
             "label": "benign",
@@ -635,6 +634,7 @@ def test_scores_of_benign_posts_alone_still_tell_the_risk_labels(
             "riskclf_score_minor_solicitation": 1e-7,
             "riskclf_score_adult_solicitation": 2e-7,
             "riskclf_score_benign": 0.9999997,
+            "riskclf_risk_labels": "minor_solicitation|adult_solicitation",
         }
     ] * 3
     result = evaluate(None, recorded)

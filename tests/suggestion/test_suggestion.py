@@ -245,7 +245,7 @@ def test_rows_keep_their_columns_and_get_those_of_predict_and_an_empty_label(
         assert other["text"] == row["text"]
         assert other["label"] == ""
         for name in set(row) - {"id", "text"}:
-            if name in ("label", "decision", "truncated"):
+            if name in ("label", "decision", "truncated", "risk_labels"):
                 assert other[f"riskclf_{name}"] == row[name]
             else:
                 assert float(other[f"riskclf_{name}"]) == pytest.approx(float(row[name]), abs=1e-4)
@@ -339,7 +339,7 @@ def test_nothing_half_written_is_left(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("riskclf.tables.table.TableWriter.commit", stop)
+    monkeypatch.setattr("riskclf.tables.writing.TableWriter.commit", stop)
     with pytest.raises(KeyboardInterrupt):
         result.save(tmp_path / "out.csv")
     assert listing(tmp_path) == ["out.csv"]

@@ -13,8 +13,9 @@ from sklearn.metrics import average_precision_score
 from riskclf import RiskClassifier
 from riskclf.artifact import Base
 from riskclf.evaluation.metrics import ALARMS, intervals_of, label_figures
-from riskclf.evaluation.scored import Classifier, Columns, ScoredRows, read_rows
+from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.finetuning import gate
+from riskclf.tables import Columns
 from training.experiments.slang.draws import is_cue_free
 from training.posts.data import Post
 from training.posts.data import rows as evaluation_rows
@@ -83,6 +84,7 @@ def _recorded(posts: Sequence[Post], scores: Floats) -> ScoredRows:
                 "riskclf_decision": "flag" if label in RISK_LABELS else "clear",
                 "riskclf_risk": sum(found[:2]),
                 **{f"riskclf_score_{x}": y for x, y in zip(LABELS, found, strict=True)},
+                "riskclf_risk_labels": "|".join(RISK_LABELS),
             }
         )
 
