@@ -354,7 +354,7 @@ def evaluate(
     mapped = dict(_pair(item) for item in label_map or [])
     with _stoppable():
         from riskclf.evaluation.evaluation import evaluate as measure
-        from riskclf.evaluation.report import summary
+        from riskclf.evaluation.sections import summary
         from riskclf.tables import Columns
 
         console = _Console(stderr=True)

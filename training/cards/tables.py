@@ -270,7 +270,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
         if lines:
             hits = np.zeros(sum(x["of"] for x in lines), dtype=bool)
             hits[: sum(x["hits"] for x in lines)] = True
-            quiet = _percent(proportion(hits))
+            quiet = _percent(proportion(hits).to_dict())
         buried = figures.get("buried", {}).get(BURIED_BY)
         rows.append(
             (

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,17 +20,19 @@ import typer
 from rich.console import Console
 
 from riskclf import Label, RiskClassifier, evaluate
-from riskclf.evaluation.compare import Rival, compare
+from riskclf.evaluation.baselines import Baseline
+from riskclf.evaluation.compare import compare
 from riskclf.evaluation.scored import ScoredRows
 from training.command import run_command
 from training.experiments.baselines import predictions
+from training.experiments.predicted import labelled_rows
 from training.posts.corpora import Corpora
-from training.posts.data import Post, load_posts
+from training.posts.data import load_posts
 from training.posts.data import rows as evaluation_rows
 from training.recipe.choose import behind, losses, measure_buried
 from training.recipe.variants import VARIANTS, Variant, make
 
-__all__ = ["RESULTS", "best", "main", "predicted_rows", "smallest"]
+__all__ = ["RESULTS", "best", "main", "smallest"]
 
 RESULTS = Path(__file__).parent / "ablations.json"
 
@@ -38,19 +40,6 @@ _NATURAL_LINES = 1_000
 """Lines drawn of each held-out corpus."""
 
 _SEED = 20261122
-
-
-def predicted_rows(posts: Sequence[Post], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Rows of posts with a baseline's labels as predictions; each score is 0 or 1."""
-    for row, label in zip(evaluation_rows(posts), labels, strict=True):
-        risky = label != Label.BENIGN
-        yield {
-            **row,
-            "riskclf_label": label,
-            "riskclf_decision": "flag" if risky else "clear",
-            "riskclf_risk": float(risky),
-            **{f"riskclf_score_{name}": float(name == label) for name in Label},
-        }
 
 
 def best(variants: Mapping[str, Mapping[str, Any]]) -> Variant:
@@ -83,22 +72,24 @@ def _natural(corpora: Corpora) -> dict[str, list[str]]:
 
 def _measured(rows: Sequence[Mapping[str, Any]], model: RiskClassifier | None) -> Any:
     result = evaluate(model, rows)
-    points = result.figures["operating_points"]
+    figures = result.figures.to_dict()
+    points = figures["operating_points"]
     return result.rows, {
         # A baseline gives no probabilities.
         **({} if model is None else {"cross_entropy": float(losses(result.rows).mean())}),
-        "macro_f1": result.figures["macro"]["f1"],
+        "macro_f1": figures["macro"]["f1"],
         "recall_flag_or_review": points["flag_or_review"]["recall"],
         "benign_flag": points["flag"]["false_positive_rate"],
         "benign_flag_or_review": points["flag_or_review"]["false_positive_rate"],
-        "other_risk_label": result.figures["other_risk_label"],
+        "other_risk_label": figures["other_risk_label"],
     }
 
 
 def _paired(ours: ScoredRows, theirs: ScoredRows) -> dict[str, Any]:
     """Macro-F1 and cross-entropy of ours minus theirs on the same posts."""
-    rival = Rival("", "", theirs.decision > 0, theirs.risk, theirs.predicted)
-    found: dict[str, Any] = {"macro_f1": compare(ours, rival)[0]["difference"]["macro_f1"]}
+    baseline = Baseline("", "", theirs.decision > 0, theirs.risk, theirs.predicted)
+    compared = compare(ours, baseline)[0].to_dict()
+    found: dict[str, Any] = {"macro_f1": compared["difference"]["macro_f1"]}
     value, error = behind(ours, theirs)
     if np.isfinite(value):
         found |= {"cross_entropy": value, "standard_error": error}
@@ -118,7 +109,7 @@ def main(
     rows: dict[str, ScoredRows] = {}
     results: dict[str, Any] = {}
     for name, labels in predictions(posts).items():
-        rows[name], results[name] = _measured(list(predicted_rows(dev, labels)), None)
+        rows[name], results[name] = _measured(list(labelled_rows(dev, labels)), None)
     for variant in VARIANTS:
         classifier = make(variant, sources, work, posts, progress=True, log=console.log)
         key = variant.directory
@@ -126,9 +117,9 @@ def main(
         results[key]["natural"] = {}
         for file, texts in natural.items():
             ordinary = [{"text": text, "label": str(Label.BENIGN)} for text in texts]
-            points = evaluate(classifier, ordinary).figures["operating_points"]
+            points = evaluate(classifier, ordinary).figures.operating_points
             results[key]["natural"][file] = {
-                name: point["false_positive_rate"] for name, point in points.items()
+                name: point.false_positive_rate.to_dict() for name, point in points.items()
             }
         results[key]["buried"] = measure_buried(classifier, posts, sources)
         for name, ours in rows.items():

@@ -26,7 +26,7 @@ from transformers import BertModel
 
 from riskclf.encoder import length_sorted_batches
 from riskclf.engines.pytorch import padded
-from riskclf.evaluation.compare import tfidf
+from riskclf.evaluation.baselines import tfidf
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
 from training.command import run_command

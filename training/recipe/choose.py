@@ -150,6 +150,9 @@ def measure_buried(
             rows.append({"text": f"{before} {post.text}", "label": post.kind})
             if before:
                 rows.append({"text": before, "label": str(Label.BENIGN)})
-        points = evaluate(classifier, rows).figures["operating_points"]["flag_or_review"]
-        result[str(length)] = {"found": points["recall"], "alone": points["false_positive_rate"]}
+        point = evaluate(classifier, rows).figures.operating_points["flag_or_review"]
+        result[str(length)] = {
+            "found": point.recall.to_dict(),
+            "alone": point.false_positive_rate.to_dict(),
+        }
     return result

@@ -8,8 +8,9 @@ import pytest
 from sklearn.metrics import f1_score
 
 from riskclf import Label, evaluate
-from training.experiments.ablations import best, predicted_rows, smallest
+from training.experiments.ablations import best, smallest
 from training.experiments.baselines import Keywords
+from training.experiments.predicted import labelled_rows
 from training.posts.data import load_posts, rows
 from training.recipe.variants import VARIANTS
 
@@ -20,7 +21,7 @@ def test_a_baseline_is_measured_as_a_model_is() -> None:
     dev = [post for post in posts if post.split == "dev"]
     keywords = Keywords(50).fit([x.text for x in hard], [x.kind for x in hard])
     labels = keywords.predict([post.text for post in dev])
-    found = evaluate(None, predicted_rows(dev, labels)).figures
+    found = evaluate(None, labelled_rows(dev, labels)).figures.to_dict()
     pairs = [
         (post.kind, label) for post, label in zip(dev, labels, strict=True) if len(post.target) == 1
     ]

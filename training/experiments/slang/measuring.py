@@ -16,10 +16,10 @@ from riskclf.evaluation.metrics import ALARMS, intervals_of, label_figures
 from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.finetuning import gate
 from riskclf.tables import Columns
+from training.experiments.predicted import scored_rows
 from training.experiments.slang.draws import is_cue_free
 from training.posts.data import Post
 from training.posts.data import rows as evaluation_rows
-from training.recipe.calibrate import LABELS, RISK_LABELS
 from training.recipe.replay import as_examples
 
 __all__ = ["Bench", "scored"]
@@ -73,25 +73,14 @@ def scored(posts: Sequence[Post], model: Classifier) -> ScoredRows:
 
 
 def _recorded(posts: Sequence[Post], scores: Floats) -> ScoredRows:
-    """Of a method without thresholds: its risk labels are its alarms."""
-    rows = []
-    for row, found in zip(evaluation_rows(posts), scores.tolist(), strict=True):
-        label = LABELS[int(np.argmax(found))]
-        rows.append(
-            {
-                **row,
-                "riskclf_label": label,
-                "riskclf_decision": "flag" if label in RISK_LABELS else "clear",
-                "riskclf_risk": sum(found[:2]),
-                **{f"riskclf_score_{x}": y for x, y in zip(LABELS, found, strict=True)},
-                "riskclf_risk_labels": "|".join(RISK_LABELS),
-            }
-        )
+    """The same for a method without thresholds, from its probabilities of the posts."""
 
     def never() -> Classifier:
         raise AssertionError("the rows hold their scores")
 
-    return read_rows(rows, None, never, columns=Columns(), label_map={})[0]
+    return read_rows(
+        list(scored_rows(posts, scores)), None, never, columns=Columns(), label_map={}
+    )[0]
 
 
 def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> dict[str, Any]:
@@ -116,7 +105,7 @@ def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> d
     flag = rows.decision >= ALARMS["flag"]
 
     def share(hits: Flags, of: Flags) -> dict[str, Any]:
-        found = intervals.proportion(hits, of)
+        found = intervals.proportion(hits, of).to_dict()
         return {name: found[name] for name in ("hits", "of", "value", "low", "high")}
 
     groups = {"": risky}
@@ -138,7 +127,7 @@ def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> d
     hard = rows.clearly
     result["average_precision"] = float(average_precision_score(risky[hard], rows.risk[hard]))
     labels = label_figures(rows.labels, rows.gold, rows.predicted, rows.weight, intervals)
-    result["macro_f1"] = labels["macro"]["f1"]
+    result["macro_f1"] = labels.macro.f1.to_dict()
     targets = np.array([example.target for example in as_examples(posts)])
     logs = np.log(np.clip(rows.scores, 1e-12, None))
     result["cross_entropy"] = float(-(targets * logs).sum(axis=1).mean())

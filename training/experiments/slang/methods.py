@@ -26,7 +26,7 @@ from riskclf import RiskClassifier, artifact
 from riskclf.artifact import Base
 from riskclf.engines.pytorch import open_classifier, padded
 from riskclf.errors import MissingExtra
-from riskclf.evaluation.compare import tfidf
+from riskclf.evaluation.baselines import tfidf
 from riskclf.finetuning.finetuning import recipe_for, training_mix
 from riskclf.finetuning.trainer import Example, train_classifier
 from riskclf.manifest import Manifest
