@@ -20,7 +20,7 @@ from riskclf.evaluation.figures import (
 )
 from riskclf.evaluation.intervals import mcnemar, ratio
 from riskclf.evaluation.metrics import alarm_figures, curve, intervals_of, label_figures, macro_f1
-from riskclf.evaluation.scored import DECISIONS
+from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

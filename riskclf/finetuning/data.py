@@ -17,9 +17,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riskclf.errors import EvaluationError, InputError
-from riskclf.evaluation.scored import UNCLEAR, Columns, Data, Source, TargetReader
-from riskclf.tables import Reject, Row
-from riskclf.tables.duplicates import near_duplicate_groups, same_text
+from riskclf.tables import (
+    UNCLEAR,
+    Columns,
+    Data,
+    Reject,
+    Row,
+    Source,
+    TargetReader,
+    is_missing,
+    same_text,
+    text_problem,
+)
+from riskclf.tables.duplicates import near_duplicate_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,11 +87,10 @@ def read_raw(data: Data, columns: Columns, *, labelled: bool = True) -> RawRows:
         for row in source:
             if isinstance(row, Reject):
                 rejects.append(row)
-            elif isinstance(text := row.values.get(columns.text), str) and text.strip():
-                rows.append(row)
+            elif problem := text_problem(row.values.get(columns.text), blank_allowed=False):
+                rejects.append(Reject(row.number, columns.text, problem))
             else:
-                reason = "it is missing" if text in (None, "") else "it is not text"
-                rejects.append(Reject(row.number, columns.text, reason))
+                rows.append(row)
         return RawRows(source.name, rows, rejects)
 
 
@@ -102,7 +111,7 @@ def labels_in(raw: RawRows, columns: Columns, label_map: Mapping[str, str]) -> t
                 continue  # the row is rejected when it is read
         if isinstance(value, Mapping):
             names = [name for name, share in value.items() if share]
-        found |= {label_map.get(str(x), str(x)) for x in names if x is not None and x != ""}
+        found |= {label_map.get(str(x), str(x)) for x in names if not is_missing(x)}
     found.discard(UNCLEAR)
     if not 2 <= len(found) <= MAX_LABELS:
         raise InputError(
@@ -187,7 +196,7 @@ def _joined(groups: NDArray[np.int64], families: Sequence[Any]) -> NDArray[np.in
     numbers: dict[str, int] = {}
     edges = [(row, count + int(group)) for row, group in enumerate(groups)]
     for row, family in enumerate(families):
-        if family is not None and family != "":
+        if not is_missing(family):
             number = numbers.setdefault(str(family), len(numbers))
             edges.append((row, 2 * count + number))
     size = 2 * count + len(numbers)

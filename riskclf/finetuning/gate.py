@@ -48,10 +48,11 @@ from riskclf.evaluation.metrics import (
     label_figures,
     other_risk_label,
 )
-from riskclf.evaluation.scored import DECISIONS, ScoredRows
+from riskclf.evaluation.scored import ScoredRows
 from riskclf.evaluation.wording import Section, Table, markdown_cell, percent
 from riskclf.evaluation.wording import as_range as range_words
 from riskclf.evaluation.wording import as_share as share_words
+from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

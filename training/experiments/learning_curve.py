@@ -1,10 +1,10 @@
 """Are more risky posts worth writing? Recall on unseen families by the number trained on.
 
-``python -m training.experiments.learning_curve --base DIR`` trains on more and more of the train families that
-hold risky posts (with their twins, and always with every benign-only family) and measures how many
-risky posts of the dev and calibration families are found. The classifier is a logistic regression
-on the vectors of the adapted encoder in DIR, whose weights stay as they are: a minute for the whole
-curve, where fine-tuning would take hours. TF-IDF is given beside it.
+``python -m training.experiments.learning_curve --base DIR`` trains on more and more of the train
+families that hold risky posts (with their twins, and always with every benign-only family) and
+measures how many risky posts of the dev and calibration families are found. The classifier is a
+logistic regression on the vectors of the adapted encoder in DIR, whose weights are frozen: the
+whole curve takes a minute, where fine-tuning would take hours. TF-IDF is measured for comparison.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from transformers import BertModel
 
-from riskclf.encoder import length_sorted_batches, pad
+from riskclf.encoder import length_sorted_batches
+from riskclf.engines.pytorch import padded
 from riskclf.evaluation.baselines import tfidf
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
 from training.command import run_command
 from training.posts.data import Post, load_posts
 
-__all__ = ["curve", "subset", "vectors"]
+__all__ = ["curve", "main", "subset", "vectors"]
 
 _STEP = 50
 _ORDERS = 5
@@ -43,10 +44,10 @@ def vectors(base: Path, texts: Sequence[str]) -> Any:
     tokenizer = Tokenizer.load(base)
     model: Any = BertModel.from_pretrained(base, dtype=torch.float32)
     model.eval()
-    ids = [encoding.head for encoding in tokenizer.encode_batch(texts)]
+    ids = [encoding.head.ids for encoding in tokenizer.encode_batch(texts)]
     result = np.empty((len(ids), 2 * model.config.hidden_size), dtype=np.float32)
     for rows in length_sorted_batches(ids, 64):
-        batch = pad([ids[row] for row in rows], tokenizer.pad_id)
+        batch = padded([ids[row] for row in rows], tokenizer.pad_id)
         with torch.inference_mode():
             output = model(**batch)
         mask = batch["attention_mask"].unsqueeze(-1)
