@@ -685,12 +685,6 @@ def _predict_table(options: _Options, hint: _Hint) -> int:
             options.model, options.device, options.batch_size, options.decisions
         )
         added = free_columns(prediction_columns(classifier.labels), table.columns)
-        journal = _open_journal(options, table, classifier, console)
-        if journal is not None:
-            stack.callback(journal.close)
-            hint.text = "stopped; run the same command again to continue"
-        elif options.input == "-":
-            hint.text = "stopped; what was read from standard input cannot be continued"
         writer: TableWriter | None = None
         if options.output is not None:
             writer = create_table(
@@ -701,13 +695,19 @@ def _predict_table(options: _Options, hint: _Hint) -> int:
                 format=None if options.place else _piped_format(table),
             )
             stack.enter_context(writer)
+        journal = _open_journal(options, table, classifier, console)  # the writer holds the lock
+        if journal is not None:
+            stack.callback(journal.close)
+            hint.text = "stopped; run the same command again to continue"
+        elif options.input == "-":
+            hint.text = "stopped; what was read from standard input cannot be continued"
 
         rejected = stack.enter_context(RejectsFile(options.listed))
         risks = _risk_labels(classifier)
         tally = _Tally()
         riskiest: list[_Shown] = []
         with _Meter(console, table.size) as meter:
-            for rows in _batches(table, options.text_column, rejected):
+            for rows in _batches(table, options.text_column, writer, rejected):
                 posts = [row.values[options.text_column] for row in rows]
                 results = journal.next_batch(len(rows)) if journal else None
                 recorded = results is not None
@@ -840,16 +840,20 @@ def _risk_labels(classifier: RiskClassifier) -> list[str]:
     return list(classifier.info()["saved_as"]["risk_labels"])
 
 
-def _batches(table: TableReader, text_column: str, rejected: RejectsFile) -> Iterator[list[Row]]:
+def _batches(
+    table: TableReader, text_column: str, writer: TableWriter | None, rejected: RejectsFile
+) -> Iterator[list[Row]]:
     rows: list[Row] = []
     characters = 0
-    for row in table:
-        if isinstance(row, Reject):
+    for item in table:
+        row = writer.checked(item) if writer and isinstance(item, Row) else item
+        if isinstance(row, Row):
+            rows.append(row)
+            characters += len(row.values[text_column])
+        else:
             rejected.add(row)
-            continue
-        rows.append(row)
-        characters += len(row.values[text_column])
-        if len(rows) >= _BATCH_ROWS or characters >= _BATCH_CHARACTERS:
+        full = len(rows) >= _BATCH_ROWS or characters >= _BATCH_CHARACTERS
+        if rows and (full or table.is_waiting):
             yield rows
             rows, characters = [], 0
     if rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import select
 import stat
 import sys
 from abc import ABC, abstractmethod
@@ -16,7 +17,8 @@ from typing import Any, Self
 from riskclf.errors import ColumnNotFound, FormatError, InputError
 from riskclf.tables.formats import NAMES, Format, format_of
 from riskclf.tables.rejects import Reject
-from riskclf.tables.wording import cause, kind_of, listed
+from riskclf.tables.texts import text_problem
+from riskclf.tables.wording import cause, listed
 
 __all__ = [
     "Row",
@@ -60,8 +62,9 @@ def open_table(
     `text_columns` must exist, and must hold a str in every row; a row where one does not becomes a
     `Reject`. Plain lines have one column, the first of `text_columns`.
 
-    A JSON Lines file is read through once here, so that its columns are known. Of a stream only
-    the first 1,000 records are looked at, and a later record with another column is rejected.
+    A JSON Lines file is read through once here, so that its columns are known. The columns of a
+    stream are those of its first record; a later one may have others (see `TableWriter.checked`).
+    Standard input is not closed with the table.
 
     Raises:
         InputError: no such file, a directory, or a file that may not be read.
@@ -72,8 +75,8 @@ def open_table(
         chosen = format_of("-", format or "jsonl")
         if chosen == "parquet":
             raise FormatError("Parquet cannot be read from standard input; name a file")
-        buffer: Any = sys.stdin.buffer
-        stream = buffer if hasattr(buffer, "peek") else io.BufferedReader(buffer)
+        raw: io.RawIOBase = _Borrowed(sys.stdin.buffer)
+        stream: io.BufferedReader = io.BufferedReader(raw, _HEAD)
         return _open_stream("standard input", stream, None, chosen, text_columns)
     name = os.fspath(source)
     try:
@@ -151,6 +154,25 @@ def _is_text(line: bytes) -> bool:
         return False
 
 
+class _Borrowed(io.RawIOBase):
+    """Bytes of a stream that belongs to somebody else: closing this does not close it."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._read = getattr(source, "read1", source.read)  # what is there, without waiting for all
+
+    def fileno(self) -> int:
+        return int(self._source.fileno())
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+
 class TableReader(ABC):
     """A table that is open for reading: iterate over it once, then close it (or use `with`)."""
 
@@ -192,6 +214,21 @@ class TableReader(ABC):
         """How far the reader is: bytes of a text file, records of a Parquet file."""
         return self._stream.tell() if self.size is not None else 0
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether the rows come from a pipe, so that the next one may be long in coming."""
+        return self.size is None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing more of a stream has arrived: handle the rows that were read so far."""
+        if not self.is_stream:
+            return False
+        try:
+            return not select.select([self._stream], [], [], 0)[0]
+        except (OSError, ValueError):  # not a pipe of the operating system
+            return False
+
     @abstractmethod
     def __iter__(self) -> Iterator[Row | Reject]:
         """Good rows and rejects in the order of the table.
@@ -226,11 +263,6 @@ class TableReader(ABC):
 
     def _checked(self, number: int, values: dict[str, Any]) -> Row | Reject:
         for column in self._text_columns:
-            value = values.get(column)
-            if not isinstance(value, str):
-                if value is not None:
-                    reason = f"it is {kind_of(value)}, not text"
-                else:
-                    reason = "it is null" if column in values else "it is missing"
-                return Reject(number, column, reason)
+            if problem := text_problem(values.get(column)):
+                return Reject(number, column, problem)
         return Row(number, values)

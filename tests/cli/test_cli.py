@@ -60,7 +60,7 @@ class Fake:
             "model": "somewhere",
             "versions": {"dictionary": "unidic_lite 1"},
             "hash": "ab12",
-            "saved_as": {"risk_labels": LABELS[:2]},
+            "saved_as": {"risk_labels": list(LABELS[:2])},
         }
 
 
@@ -554,7 +554,10 @@ def test_an_unforeseen_error_does_not_print_variables(table: Path, tmp_path: Pat
 def test_info_for_people_and_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("info") == 0
     out = capsys.readouterr().out
-    assert out == "model: somewhere\nversions:\n  dictionary: unidic_lite 1\nhash: ab12\n"
+    assert out == (
+        "model: somewhere\nversions:\n  dictionary: unidic_lite 1\nhash: ab12\n"
+        'saved_as:\n  risk_labels: ["minor_solicitation", "adult_solicitation"]\n'
+    )
     assert run("info", "--json") == 0
     assert json.loads(capsys.readouterr().out) == Fake().info()
 
