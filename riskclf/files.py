@@ -64,14 +64,16 @@ def target_of(path: str | os.PathLike[str]) -> Path:
 def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     """Hold the lock of an output file or directory; the lock file is a hidden file beside it.
 
-    The lock belongs to the process and ends with it, also when it is killed. It is not reentrant.
-    A directory that is missing above `path` is made.
+    The lock belongs to the thread that holds it, which may take it again: a command locks its
+    output for the whole run, and so does the writer within. It ends with the process, also when
+    that is killed. A directory that is missing above `path` is made.
 
     Raises:
         InputError: another run is writing `path`, or no file can be made beside it.
     """
     target = target_of(path)
-    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0, mode=0o600)
+    place = target.with_name(f".{target.name}.lock")
+    lock = FileLock(place, timeout=0, mode=0o600, is_singleton=True)
     try:
         lock.acquire()
     except Timeout:
@@ -86,8 +88,8 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     finally:
         # Removed while it is held, so that a later run makes a new one. A run that opened the old
         # one just before finds it unlinked once it has the lock, and filelock lets go of it.
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()
+        if lock.lock_counter == 1:
+            place.unlink(missing_ok=True)
         lock.release()
 
 

@@ -37,10 +37,21 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 
 from riskclf.errors import EvaluationError
-from riskclf.evaluation.compare import Rival, compare
-from riskclf.evaluation.metrics import ALARMS, alarm_figures, intervals_of, label_figures
-from riskclf.evaluation.report import Section, Table, as_range, as_share, markdown_cell, percent
+from riskclf.evaluation.baselines import Baseline
+from riskclf.evaluation.compare import compare
+from riskclf.evaluation.figures import Estimate, Proportion
+from riskclf.evaluation.metrics import (
+    ALARMS,
+    alarm_figures,
+    counts_of,
+    intervals_of,
+    label_figures,
+    other_risk_label,
+)
 from riskclf.evaluation.scored import ScoredRows
+from riskclf.evaluation.wording import Section, Table, markdown_cell, percent
+from riskclf.evaluation.wording import as_range as range_words
+from riskclf.evaluation.wording import as_share as share_words
 from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
@@ -140,8 +151,8 @@ def paired(before: ScoredRows, after: ScoredRows) -> dict[str, Any]:
         was, now = before.decision >= lowest, after.decision >= lowest
         # `compare` takes all but clear for an alarm: so only this alarm is left to see.
         decision = np.where(now, DECISIONS.index("flag"), DECISIONS.index("clear"))
-        rival = Rival("before", name, was, predicted=before.predicted)
-        found, _ = compare(replace(after, decision=decision), rival)
+        baseline = Baseline("before", name, was, predicted=before.predicted)
+        found = compare(replace(after, decision=decision), baseline)[0].to_dict()
         part, earlier = result["alarms"][name], first["alarms"][name]
         for figure in ("recall", "precision", "false_positive_rate"):
             part[figure]["before"] = earlier[figure]["after"]
@@ -169,7 +180,7 @@ def alone(after: ScoredRows) -> dict[str, Any]:
     intervals = intervals_of(after)
     alarms: dict[str, Any] = {}
     for name, lowest in ALARMS.items():
-        found = alarm_figures(after, after.decision >= lowest, intervals)
+        found = alarm_figures(after, after.decision >= lowest, intervals).to_dict()
         alarms[name] = {
             figure: {"before": None, "after": found[figure], "difference": None}
             for figure in ("recall", "precision", "false_positive_rate")
@@ -178,22 +189,17 @@ def alone(after: ScoredRows) -> dict[str, Any]:
             label: {"before": None, "after": share} for label, share in found["recall_of"].items()
         }
     labels = label_figures(after.labels, after.gold, after.predicted, after.weight, intervals)
-    wrong_risk = intervals.proportion(
-        after.gold != after.predicted, after.risky & after.predicted_risky
-    )
+    counts = counts_of(after, intervals).to_dict()
+    del counts["clear_cut"]
     return {
-        "counts": {
-            "rows": len(after),
-            "risky": int(after.risky.sum()),
-            "benign": int((after.clearly & ~after.risky).sum()),
-            "unclear": int((~after.clearly).sum()),
-            "families": None if after.family is None else intervals.families,
-            "weighted": after.weight is not None,
-        },
+        "counts": counts,
         "risk_labels": list(after.risk_labels),
         "alarms": alarms,
-        "macro_f1": {"before": None, "after": labels["macro"]["f1"], "difference": None},
-        "other_risk_label": {"before": None, "after": wrong_risk},
+        "macro_f1": {"before": None, "after": labels.macro.f1.to_dict(), "difference": None},
+        "other_risk_label": {
+            "before": None,
+            "after": other_risk_label(after, intervals).to_dict(),
+        },
     }
 
 
@@ -523,6 +529,16 @@ def _plain(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 # Words -------------------------------------------------------------------------------------------
+
+
+def as_share(figure: Figures) -> str:
+    """See `riskclf.evaluation.wording.as_share`."""
+    return share_words(Proportion(**figure))
+
+
+def as_range(figure: Figures) -> str:
+    """See `riskclf.evaluation.wording.as_range`."""
+    return range_words(Estimate(*(figure[name] for name in ("value", "low", "high"))))
 
 
 def _points(difference: Figures, unit: str = "") -> str:

@@ -56,15 +56,21 @@ def open_table(
     *,
     format: str | None = None,
     text_columns: Sequence[str] = ("text",),
+    look_ahead: int = 1,
 ) -> TableReader:
     """Open a table for reading; ``"-"`` is standard input (JSON Lines unless `format` says else).
 
-    `text_columns` must exist, and must hold a str in every row; a row where one does not becomes a
-    `Reject`. Plain lines have one column, the first of `text_columns`.
+    A JSON Lines file is read through once here, so that its columns are known. Of a stream they are
+    those of its first records; later ones may have others (see `TableWriter.checked`). Standard
+    input is not closed with the table.
 
-    A JSON Lines file is read through once here, so that its columns are known. The columns of a
-    stream are those of its first record; a later one may have others (see `TableWriter.checked`).
-    Standard input is not closed with the table.
+    Args:
+        source: a path, or ``"-"``.
+        format: see `format_of`.
+        text_columns: columns that must exist and must hold a str in every row; a row where one does
+            not becomes a `Reject`. Plain lines have one column, the first of these.
+        look_ahead: how many lines of a JSON Lines stream tell its columns. No row comes out before
+            that many have arrived; up to 1,000 are read to find the text columns.
 
     Raises:
         InputError: no such file, a directory, or a file that may not be read.
@@ -77,7 +83,7 @@ def open_table(
             raise FormatError("Parquet cannot be read from standard input; name a file")
         raw: io.RawIOBase = _Borrowed(sys.stdin.buffer)
         stream: io.BufferedReader = io.BufferedReader(raw, _HEAD)
-        return _open_stream("standard input", stream, None, chosen, text_columns)
+        return _open_stream("standard input", stream, None, chosen, text_columns, look_ahead)
     name = os.fspath(source)
     try:
         if Path(source).is_dir():
@@ -90,7 +96,8 @@ def open_table(
     try:
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None  # None: a pipe
-        return _open_stream(name, file, size, format_of(source, format), text_columns)
+        chosen = format_of(source, format)
+        return _open_stream(name, file, size, chosen, text_columns, look_ahead)
     except BaseException:
         file.close()
         raise
@@ -102,6 +109,7 @@ def _open_stream(
     size: int | None,
     format: Format,
     text_columns: Sequence[str],
+    look_ahead: int,
 ) -> TableReader:
     # Here, because they build on this module, and Parquet alone needs Arrow.
     from riskclf.tables.jsonl import JsonLinesReader, LinesReader
@@ -116,7 +124,7 @@ def _open_stream(
         "parquet": ParquetReader,
         "lines": LinesReader,
     }
-    return kinds[format](name, stream, size, format, text_columns)
+    return kinds[format](name, stream, size, format, text_columns, look_ahead)
 
 
 def _check_head(name: str, format: Format, head: bytes) -> None:
@@ -197,12 +205,14 @@ class TableReader(ABC):
         size: int | None,
         format: Format,
         text_columns: Sequence[str],
+        look_ahead: int,
     ) -> None:
         self.name = name
         self.size = size
         self.format = format
         self._stream = stream
         self._text_columns = tuple(text_columns)
+        self._look_ahead = look_ahead
         self._open()
 
     @abstractmethod
