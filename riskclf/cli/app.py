@@ -355,7 +355,7 @@ def evaluate(
     with _stoppable():
         from riskclf.evaluation.evaluation import Columns
         from riskclf.evaluation.evaluation import evaluate as measure
-        from riskclf.evaluation.report import summary
+        from riskclf.evaluation.sections import summary
 
         console = _Console(stderr=True)
         with _ReadingMeter(console) as meter:

@@ -24,12 +24,14 @@ interval knows that the posts were chosen in another way than those of the strea
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import beta
 from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
 from statsmodels.stats.proportion import proportion_confint
+
+from riskclf.evaluation.figures import Estimate, PairedTest, Proportion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,23 +77,18 @@ class Intervals:
         self._by_family = self.families >= MIN_FAMILIES
         self._cached: tuple[NDArray[np.int64], Floats] | None = None
 
-    def proportion(self, hits: Flags, of: Flags) -> dict[str, Any]:
+    def proportion(self, hits: Flags, of: Flags) -> Proportion:
         """The share of `hits` among the rows `of`, both of shape (rows,).
 
-        Returns:
-            hits and of: numbers of rows; value: the (weighted) share, None without rows; low and
-            high: its interval; effective: how many independent rows would tell as much. With
-            families, families: how many of them count.
+        Without rows its value is None, and its interval 0 to 1.
         """
         hits = hits & of
         weight = np.ones(int(of.sum())) if self._weight is None else self._weight[of]
         total = float(weight.sum())
-        result: dict[str, Any] = {"hits": int(hits.sum()), "of": len(weight)}
-        families = None
-        if self._family is not None:
-            families = result["families"] = len(np.unique(self._family[of]))
+        count = int(hits.sum())
+        families = None if self._family is None else len(np.unique(self._family[of]))
         if not len(weight):
-            return result | {"value": None, "low": 0.0, "high": 1.0, "effective": 0.0}
+            return Proportion(0, 0, None, 0.0, 1.0, 0.0, families)
         share = float(weight[hits[of]].sum()) / total
         effective = total**2 / float((weight**2).sum())
         low, high = wilson(share * effective, effective)
@@ -103,7 +100,7 @@ class Intervals:
             spread = float(np.nanvar(draws))
             if spread > 0:
                 effective = min(effective, share * (1 - share) / spread)
-        return result | {"value": share, "low": low, "high": high, "effective": effective}
+        return Proportion(count, len(weight), share, low, high, effective, families)
 
     def table(self, rows: Flags, code: NDArray[np.int64] | None = None, size: int = 1) -> Floats:
         """Sums of weights of the chosen rows for every group that is drawn as a whole.
@@ -124,7 +121,7 @@ class Intervals:
         where = group[rows] * size + code[rows]
         return np.bincount(where, weight, cells).astype(float).reshape(-1, size)
 
-    def statistic(self, table: Floats, function: Callable[[Floats], Floats]) -> dict[str, Any]:
+    def statistic(self, table: Floats, function: Callable[[Floats], Floats]) -> Estimate:
         """A figure that is a function of sums, with its percentile bootstrap interval.
 
         Args:
@@ -132,14 +129,14 @@ class Intervals:
             function: from sums of shape (..., cells) to the figure, shape (...,); nan is left out.
 
         Returns:
-            value, low, high; all None where the rows do not determine the figure.
+            All None where the rows do not determine the figure.
         """
         value = float(function(table.sum(axis=0)))
         draws = self._draws(table, function)
         if np.isnan(value) or np.isnan(draws).all():
-            return {"value": None, "low": None, "high": None}
+            return Estimate(None, None, None)
         low, high = np.nanpercentile(draws, _TAILS)
-        return {"value": value, "low": float(low), "high": float(high)}
+        return Estimate(value, float(low), float(high))
 
     def _draws(self, table: Floats, function: Callable[[Floats], Floats]) -> Floats:
         return function(self._resampling()[1] @ table)
@@ -163,8 +160,8 @@ class Intervals:
 
 
 def precision_at(
-    prevalence: float, recall: dict[str, Any], false_positive_rate: dict[str, Any]
-) -> dict[str, Any]:
+    prevalence: float, recall: Proportion, false_positive_rate: Proportion
+) -> Estimate:
     """The share of alarms that are right where risky posts have another share than in the rows.
 
     By Bayes' rule from the two rates, which hold for any base rate as long as risky and ordinary
@@ -173,32 +170,32 @@ def precision_at(
 
     Args:
         prevalence: share of risky posts in the stream, between 0 and 1.
-        recall: a proportion of `Intervals.proportion`.
+        recall: of the alarms.
         false_positive_rate: likewise.
 
     Returns:
-        value, low, high. The value is None where one of the rates is unknown or no alarm was seen;
+        The value is None where one of the rates is unknown or no alarm was seen;
         where no false alarm was seen it is 1, and `low` says what that is worth.
     """
     rng = np.random.default_rng(0)
     rates = []
     for rate in (recall, false_positive_rate):
-        hits = (rate["value"] or 0.0) * rate["effective"]
-        posterior = beta(hits + 0.5, rate["effective"] - hits + 0.5)
+        hits = (rate.value or 0.0) * rate.effective
+        posterior = beta(hits + 0.5, rate.effective - hits + 0.5)
         rates.append(posterior.rvs(20_000, random_state=rng))
     right, wrong = prevalence * rates[0], (1 - prevalence) * rates[1]
     low, high = np.percentile(right / (right + wrong), _TAILS)
     value = None
-    if recall["value"] is not None and false_positive_rate["value"] is not None:
-        right_alarms = prevalence * recall["value"]
-        alarms = right_alarms + (1 - prevalence) * false_positive_rate["value"]
+    if recall.value is not None and false_positive_rate.value is not None:
+        right_alarms = prevalence * recall.value
+        alarms = right_alarms + (1 - prevalence) * false_positive_rate.value
         value = right_alarms / alarms if alarms > 0 else None
     if value is not None:
         low, high = min(low, value), max(high, value)
-    return {"value": value, "low": float(low), "high": float(high)}
+    return Estimate(value, float(low), float(high))
 
 
-def mcnemar(ours: Flags, theirs: Flags) -> dict[str, Any]:
+def mcnemar(ours: Flags, theirs: Flags) -> PairedTest:
     """The exact test of McNemar (1947): do two classifiers hit equally often on the same rows?
 
     It takes rows for independent; weights are not used.
@@ -206,9 +203,6 @@ def mcnemar(ours: Flags, theirs: Flags) -> dict[str, Any]:
     Args:
         ours: where the first one hits, shape (rows,).
         theirs: where the second one does.
-
-    Returns:
-        both, only_ours, only_theirs, neither: numbers of rows; p_value: of equal rates.
     """
     both, only_ours = int((ours & theirs).sum()), int((ours & ~theirs).sum())
     only_theirs, neither = int((~ours & theirs).sum()), int((~ours & ~theirs).sum())
@@ -216,13 +210,7 @@ def mcnemar(ours: Flags, theirs: Flags) -> dict[str, Any]:
     if only_ours + only_theirs:
         tested = _mcnemar([[both, only_ours], [only_theirs, neither]], exact=True)
         p_value = min(1.0, float(tested.pvalue))
-    return {
-        "both": both,
-        "only_ours": only_ours,
-        "only_theirs": only_theirs,
-        "neither": neither,
-        "p_value": p_value,
-    }
+    return PairedTest(both, only_ours, only_theirs, neither, p_value)
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:

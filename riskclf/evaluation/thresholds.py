@@ -15,12 +15,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics import roc_curve
 
 from riskclf.errors import EvaluationError, InputError
+from riskclf.evaluation.figures import (
+    AlarmFigures,
+    Estimate,
+    Expected,
+    FirstPosts,
+    Size,
+    Threshold,
+)
 from riskclf.evaluation.metrics import alarm_figures, intervals_of
 
 if TYPE_CHECKING:
@@ -106,63 +114,61 @@ def choose_thresholds(
     min_precision: float | None = None,
     min_recall: float | None = None,
     same_rows: bool = False,
-) -> list[dict[str, Any]]:
-    """The threshold for each wish, and what it does on rows that it was not chosen on.
+) -> list[Threshold]:
+    """The threshold for each constraint, and what it does on rows that it was not chosen on.
 
     Args:
         rows: scored rows; unclear ones take no part.
-        stream: its capacity is a wish.
+        stream: its capacity is a constraint.
         min_precision: of the alarms, at the stream's base rate where that is given.
         min_recall: of the risky posts.
-        same_rows: choose and measure on all rows. The figures then flatter.
-
-    Returns:
-        For each wish: asked, threshold (None: out of reach), chosen_on and measured_on (counts),
-        measured (see `riskclf.evaluation.metrics.alarm_figures`), and with a volume alarms, found and missed,
-        each with value, low and high for a unit of time.
+        same_rows: choose and measure on the same rows (optimistic).
 
     Raises:
         EvaluationError: there are too few risky or benign posts to choose on one half and to
             measure on the other.
     """
-    wishes: list[tuple[str, str, Callable[[_Levels], Flags]]] = []
+    constraints: list[tuple[str, str, Callable[[_Levels], Flags]]] = []
     if stream.capacity is not None and stream.volume is not None:
         share = stream.capacity.per(stream.volume.unit) / stream.volume.count
         asked = f"{stream.capacity.count:g}/{stream.capacity.unit} of "
         asked += f"{stream.volume.count:g}/{stream.volume.unit}"
-        wishes.append(("capacity", asked, lambda levels: levels.alarms <= share))
+        constraints.append(("capacity", asked, lambda levels: levels.alarms <= share))
     if min_precision is not None:
         wanted = min_precision
-        wishes.append(("precision", f"{wanted:g}", lambda levels: levels.precision >= wanted))
+        constraints.append(("precision", f"{wanted:g}", lambda levels: levels.precision >= wanted))
     if min_recall is not None:
         least = min_recall
-        wishes.append(("recall", f"{least:g}", lambda levels: levels.recall >= least))
-    if not wishes:
+        constraints.append(("recall", f"{least:g}", lambda levels: levels.recall >= least))
+    if not constraints:
         return []
     hard = rows.only(rows.clearly)
     chosen_on, measured_on = (hard, hard) if same_rows else halves(hard)
     levels = _Levels.of(chosen_on, stream.prevalence)
     results = []
-    for name, asked, reaches in wishes:
+    for name, asked, reaches in constraints:
         # A recall is first reached by a high threshold; the others are still kept by a low one.
         usable = np.flatnonzero(reaches(levels))
         place = None if not len(usable) else int(usable[0] if name == "recall" else usable[-1])
-        result = {
-            "wish": name,
-            "asked": asked,
-            "threshold": None if place is None else float(levels.threshold[place]),
-            "same_rows": same_rows,
-            "chosen_on": _size(chosen_on),
-            "measured_on": _size(measured_on),
-        }
+        measured, expected = None, None
         if place is not None:
             alarm = measured_on.risk >= levels.threshold[place]
-            figures = alarm_figures(
+            measured = alarm_figures(
                 measured_on, alarm, intervals_of(measured_on), stream.prevalence
             )
-            result["measured"] = figures
-            result |= _expected(figures, stream, levels.prevalence)
-        results.append(result)
+            expected = _expected(measured, stream, levels.prevalence)
+        results.append(
+            Threshold(
+                constraint=name,
+                asked=asked,
+                threshold=None if place is None else float(levels.threshold[place]),
+                same_rows=same_rows,
+                chosen_on=_size(chosen_on),
+                measured_on=_size(measured_on),
+                measured=measured,
+                expected=expected,
+            )
+        )
     return results
 
 
@@ -195,15 +201,14 @@ def halves(rows: ScoredRows) -> tuple[ScoredRows, ScoredRows]:
     return parts
 
 
-def first_posts(rows: ScoredRows, stream: Stream) -> list[dict[str, Any]]:
+def first_posts(rows: ScoredRows, stream: Stream) -> list[FirstPosts]:
     """What the 20 riskiest posts of a stream hold, at its base rate.
 
     Of a volume (or of 1,000, 10,000 and 100,000 posts, where none is given).
 
     Returns:
-        For each: first, of, threshold, risky (value, low, high: how many of the first are risky),
-        and resolved: False where fewer posts would be let through than the benign rows can tell;
-        then the figures are those of the highest threshold that they do tell.
+        `resolved` is False where fewer posts would pass than the benign rows can tell; then the
+        figures are those of the highest threshold that they do tell.
     """
     hard = rows.only(rows.clearly)
     if stream.prevalence is None or not hard.risky.any() or hard.risky.all():
@@ -217,19 +222,21 @@ def first_posts(rows: ScoredRows, stream: Stream) -> list[dict[str, Any]]:
         usable = np.flatnonzero(levels.alarms <= first / size)
         place = int(usable[-1]) if len(usable) else 0
         alarm = hard.risk >= levels.threshold[place]
-        share = alarm_figures(hard, alarm, intervals, stream.prevalence)["precision_at_prevalence"]
+        share = alarm_figures(hard, alarm, intervals, stream.prevalence).precision_at_prevalence
+        assert share is not None  # the prevalence is given
         most = min(first, stream.prevalence * size)  # there are no more of them
+        value, low, high = (
+            None if x is None else min(most, first * x)
+            for x in (share.value, share.low, share.high)
+        )
         results.append(
-            {
-                "first": first,
-                "of": size,
-                "threshold": float(levels.threshold[place]),
-                "risky": {
-                    name: None if share[name] is None else min(most, first * share[name])
-                    for name in ("value", "low", "high")
-                },
-                "resolved": bool(len(usable)) and bool((alarm & ~hard.risky).any()),
-            }
+            FirstPosts(
+                first=first,
+                of=size,
+                threshold=float(levels.threshold[place]),
+                risky=Estimate(value, low, high),
+                resolved=bool(len(usable)) and bool((alarm & ~hard.risky).any()),
+            )
         )
     return results
 
@@ -261,28 +268,31 @@ class _Levels:
         return cls(threshold[1:], recall[1:], alarms, share * recall[1:] / alarms, share)
 
 
-def _size(rows: ScoredRows) -> dict[str, int]:
-    return {"rows": len(rows), "risky": int(rows.risky.sum()), "benign": int((~rows.risky).sum())}
+def _size(rows: ScoredRows) -> Size:
+    return Size(len(rows), int(rows.risky.sum()), int((~rows.risky).sum()))
 
 
-def _expected(figures: dict[str, Any], stream: Stream, prevalence: float) -> dict[str, Any]:
+def _expected(figures: AlarmFigures, stream: Stream, prevalence: float) -> Expected | None:
     """Alarms, risky posts found and missed in a unit of time; none without a volume."""
     if stream.volume is None:
-        return {}
+        return None
     risky = stream.volume.count * prevalence
     benign = stream.volume.count - risky
-    recall, false_rate = figures["recall"], figures["false_positive_rate"]
-    # Both ends at once are rarer than one in twenty: the range of the alarms is on the safe side.
-    alarms = {x: risky * recall[x] + benign * false_rate[x] for x in ("value", "low", "high")}
-    return {
-        "unit": stream.volume.unit,
-        "alarms": alarms,
-        "found": {name: risky * recall[name] for name in ("value", "low", "high")},
-        "missed": {
-            "value": risky * (1 - recall["value"]),
-            "low": risky * (1 - recall["high"]),
-            "high": risky * (1 - recall["low"]),
-        },
-        "prevalence": prevalence,
-        "prevalence_is_that_of_the_rows": stream.prevalence is None,
-    }
+    recall, false_rate = figures.recall, figures.false_positive_rate
+    assert recall.value is not None and false_rate.value is not None  # both kinds are there
+    return Expected(
+        unit=stream.volume.unit,
+        # Both ends at once are rarer than one in twenty: the range of the alarms is on the safe
+        # side.
+        alarms=Estimate(
+            risky * recall.value + benign * false_rate.value,
+            risky * recall.low + benign * false_rate.low,
+            risky * recall.high + benign * false_rate.high,
+        ),
+        found=Estimate(risky * recall.value, risky * recall.low, risky * recall.high),
+        missed=Estimate(
+            risky * (1 - recall.value), risky * (1 - recall.high), risky * (1 - recall.low)
+        ),
+        prevalence=prevalence,
+        prevalence_is_that_of_the_rows=stream.prevalence is None,
+    )

@@ -43,7 +43,7 @@ class Worded(Fake):
 
 
 def only(result: Evaluation) -> dict[str, Any]:
-    (found,) = result.figures["comparisons"]
+    (found,) = result.figures.to_dict()["comparisons"]
     assert isinstance(found, dict)
     return found
 
@@ -54,7 +54,7 @@ def test_another_model_is_scored_on_the_same_rows() -> None:
     found = only(result)
     ours, theirs = found["ours"], found["theirs"]
     assert ours["recall"]["value"] > theirs["recall"]["value"]
-    alone = evaluate(Worse(), rows).figures
+    alone = evaluate(Worse(), rows).figures.to_dict()
     assert theirs["recall"] == alone["operating_points"]["flag_or_review"]["recall"]
     difference = found["difference"]["recall"]
     expected = ours["recall"]["value"] - theirs["recall"]["value"]
@@ -224,7 +224,10 @@ def test_several_comparisons_are_kept_apart(tmp_path: Path) -> None:
     rivals: list[Any] = [Worse(), f"keywords={tmp_path / 'words.txt'}"]
     result = measure(rows_of(100), against=rivals)
     result.save(tmp_path / "report")
-    assert [x["name"] for x in result.figures["comparisons"]] == ["another model", "words.txt"]
+    assert [x["name"] for x in result.figures.to_dict()["comparisons"]] == [
+        "another model",
+        "words.txt",
+    ]
     for number in (1, 2):
         lines = (tmp_path / "report" / f"differences-{number}.csv").read_text().splitlines()
-        assert len(lines) == 1 + result.figures["comparisons"][number - 1]["differ"]
+        assert len(lines) == 1 + result.figures.to_dict()["comparisons"][number - 1]["differ"]

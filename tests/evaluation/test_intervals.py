@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, binomtest
 from sklearn.metrics import f1_score
 
+from riskclf.evaluation.figures import Estimate, Proportion
 from riskclf.evaluation.intervals import MIN_FAMILIES, Intervals, mcnemar, precision_at, wilson
 from riskclf.evaluation.metrics import macro_f1
 
@@ -49,15 +50,15 @@ def test_wilson_fails_where_the_docs_say_it_does() -> None:
 
 def test_a_proportion_counts_and_knows_nothing_without_rows() -> None:
     found = Intervals(40).proportion(flags(3, 40), flags(40, 40))
-    assert (found["hits"], found["of"], found["value"], found["effective"]) == (3, 40, 3 / 40, 40)
-    assert (found["low"], found["high"]) == pytest.approx(wilson(3, 40))
+    assert (found.hits, found.of, found.value, found.effective) == (3, 40, 3 / 40, 40)
+    assert (found.low, found.high) == pytest.approx(wilson(3, 40))
     nothing = Intervals(5).proportion(flags(5, 5), flags(0, 5))
-    assert (nothing["of"], nothing["value"], nothing["low"], nothing["high"]) == (0, None, 0, 1)
+    assert (nothing.of, nothing.value, nothing.low, nothing.high) == (0, None, 0, 1)
 
 
 def test_hits_outside_of_the_rows_do_not_count() -> None:
     found = Intervals(4).proportion(np.ones(4, dtype=bool), flags(3, 4))
-    assert (found["hits"], found["of"]) == (3, 3)
+    assert (found.hits, found.of) == (3, 3)
 
 
 def test_weights_of_one_size_change_nothing_and_unequal_ones_widen() -> None:
@@ -67,9 +68,9 @@ def test_weights_of_one_size_change_nothing_and_unequal_ones_widen() -> None:
     assert doubled == pytest.approx(plain)
     weight = np.where(np.arange(100) % 2, 1.0, 9.0)
     uneven = Intervals(100, weight).proportion(hits, of)
-    assert uneven["value"] == pytest.approx(np.average(hits, weights=weight))
-    assert uneven["effective"] == pytest.approx(500**2 / (50 * 81 + 50))
-    assert uneven["high"] - uneven["low"] > plain["high"] - plain["low"]
+    assert uneven.value == pytest.approx(np.average(hits, weights=weight))
+    assert uneven.effective == pytest.approx(500**2 / (50 * 81 + 50))
+    assert uneven.high - uneven.low > plain.high - plain.low
 
 
 def clustered(rng: np.random.Generator, families: int, size: int) -> NDArray[np.bool_]:
@@ -86,7 +87,7 @@ def test_families_are_drawn_and_hold_the_truth_where_wilson_does_not() -> None:
         hits = clustered(rng, 60, 8).ravel()
         for place, maker in enumerate((Intervals(480, family=family), Intervals(480))):
             found = maker.proportion(hits, everything)
-            draw[place] = found["low"] <= 0.7 <= found["high"]
+            draw[place] = found.low <= 0.7 <= found.high
     by_family, by_row = held.mean(axis=0)
     assert 0.92 <= by_family <= 0.985  # 95 %, give or take three standard errors
     assert by_row < 0.75
@@ -95,15 +96,15 @@ def test_families_are_drawn_and_hold_the_truth_where_wilson_does_not() -> None:
 def test_few_families_are_not_drawn() -> None:
     hits, of = flags(30, 78), flags(78, 78)
     few = Intervals(78, family=np.arange(78) // 2).proportion(hits, of)
-    assert few["families"] == MIN_FAMILIES - 1
-    assert (few["low"], few["high"]) == pytest.approx(wilson(30, 78))
+    assert few.families == MIN_FAMILIES - 1
+    assert (few.low, few.high) == pytest.approx(wilson(30, 78))
 
 
 def test_an_interval_never_shrinks_to_a_point_where_all_families_agree() -> None:
     of = flags(100, 100)
     found = Intervals(100, family=np.arange(100) // 2).proportion(of, of)
-    assert found["high"] == 1
-    assert found["low"] == pytest.approx(wilson(100, 100)[0])
+    assert found.high == 1
+    assert found.low == pytest.approx(wilson(100, 100)[0])
 
 
 def test_very_many_families_are_put_together_without_harm() -> None:
@@ -112,9 +113,9 @@ def test_very_many_families_are_put_together_without_harm() -> None:
     of = np.ones(5000, dtype=bool)
     drawn = Intervals(5000, family=rng.permutation(5000)).proportion(hits, of)
     low, high = wilson(int(hits.sum()), 5000)
-    assert drawn["families"] == 5000
-    assert (drawn["low"], drawn["high"]) == pytest.approx((low, high), abs=0.003)
-    assert drawn["low"] <= low and drawn["high"] >= high
+    assert drawn.families == 5000
+    assert (drawn.low, drawn.high) == pytest.approx((low, high), abs=0.003)
+    assert drawn.low <= low and drawn.high >= high
 
 
 def test_a_figure_of_sums_is_scikit_learns_and_the_same_every_time() -> None:
@@ -128,36 +129,45 @@ def test_a_figure_of_sums_is_scikit_learns_and_the_same_every_time() -> None:
         for maker in (Intervals(300, weight), Intervals(300, weight))
     ]
     expected = f1_score(gold, predicted, average="macro", sample_weight=weight)
-    assert found[0]["value"] == pytest.approx(expected)
-    assert found[0]["low"] < expected < found[0]["high"]
+    value, low, high = known(found[0])
+    assert value == pytest.approx(expected)
+    assert low < expected < high
     assert found[0] == found[1]
 
 
 def test_a_figure_that_the_rows_do_not_determine_is_none() -> None:
     maker = Intervals(3)
     table = maker.table(np.zeros(3, dtype=bool), np.zeros(3, dtype=np.int64), 4)
-    assert maker.statistic(table, macro_f1(2)) == {"value": None, "low": None, "high": None}
+    assert maker.statistic(table, macro_f1(2)) == Estimate(None, None, None)
 
 
-def rate(hits: int, of: int) -> dict[str, float]:
-    return {"hits": hits, "of": of, "value": hits / of, "effective": of}
+def rate(hits: int, of: int) -> Proportion:
+    return Proportion(hits, of, hits / of, *wilson(hits, of), of)
+
+
+def known(found: Estimate) -> tuple[float, float, float]:
+    """Value, low and high of a figure that the rows determine."""
+    assert found.value is not None and found.low is not None and found.high is not None
+    return found.value, found.low, found.high
 
 
 def test_precision_at_a_base_rate_is_bayes_rule() -> None:
     found = precision_at(0.001, rate(90, 100), rate(10, 1000))
-    assert found["value"] == pytest.approx(0.0009 / (0.0009 + 0.00999))
-    assert found["low"] < found["value"] < found["high"]
-    more = precision_at(0.001, rate(900, 1000), rate(100, 10000))
-    assert more["high"] - more["low"] < found["high"] - found["low"]
+    value, low, high = known(found)
+    assert value == pytest.approx(0.0009 / (0.0009 + 0.00999))
+    assert low < value < high
+    _, more_low, more_high = known(precision_at(0.001, rate(900, 1000), rate(100, 10000)))
+    assert more_high - more_low < high - low
 
 
 def test_no_false_alarm_does_not_mean_certainty() -> None:
-    found = precision_at(0.001, rate(90, 100), rate(0, 300))
-    assert found["value"] == 1
-    assert found["low"] < 0.2
+    value, low, _ = known(precision_at(0.001, rate(90, 100), rate(0, 300)))
+    assert value == 1
+    assert low < 0.2
     unseen = precision_at(0.001, rate(0, 100), rate(0, 300))
-    assert unseen["value"] is None
-    assert 0 <= unseen["low"] < unseen["high"] <= 1
+    assert unseen.value is None
+    assert unseen.low is not None and unseen.high is not None
+    assert 0 <= unseen.low < unseen.high <= 1
 
 
 def test_precision_at_a_base_rate_covers_as_often_as_it_says() -> None:
@@ -166,12 +176,9 @@ def test_precision_at_a_base_rate_covers_as_often_as_it_says() -> None:
     truth = prevalence * recall / (prevalence * recall + (1 - prevalence) * false_rate)
     held = 0
     for _ in range(400):
-        found = precision_at(
-            prevalence,
-            rate(int(rng.binomial(150, recall)), 150),
-            rate(int(rng.binomial(1000, false_rate)), 1000),
-        )
-        held += found["low"] <= truth <= found["high"]
+        hits, raised = int(rng.binomial(150, recall)), int(rng.binomial(1000, false_rate))
+        _, low, high = known(precision_at(prevalence, rate(hits, 150), rate(raised, 1000)))
+        held += low <= truth <= high
     assert 0.92 <= held / 400 <= 0.985
 
 
@@ -179,7 +186,6 @@ def test_mcnemar_is_the_exact_binomial_test_of_the_rows_that_differ() -> None:
     ours = np.array([True] * 30 + [False] * 20)
     theirs = np.array([True] * 18 + [False] * 12 + [True] * 3 + [False] * 17)
     found = mcnemar(ours, theirs)
-    counts = {"both": 18, "only_ours": 12, "only_theirs": 3, "neither": 17}
-    assert {name: found[name] for name in counts} == counts
-    assert found["p_value"] == pytest.approx(binomtest(3, 15).pvalue)
-    assert mcnemar(ours, ours)["p_value"] == 1
+    assert (found.both, found.only_ours, found.only_theirs, found.neither) == (18, 12, 3, 17)
+    assert found.p_value == pytest.approx(binomtest(3, 15).pvalue)
+    assert mcnemar(ours, ours).p_value == 1

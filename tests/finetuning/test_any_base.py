@@ -570,7 +570,7 @@ def test_without_risk_labels_an_evaluation_tells_of_labels_only(
 ) -> None:
     result = evaluate(RiskClassifier.load(topics, device="cpu"), rows(topics))
     assert result.rows.risk_labels == ()
-    figures = result.figures
+    figures = result.figures.to_dict()
     assert (figures["accuracy"]["hits"], figures["accuracy"]["of"]) == (13, 14)
     assert 0 < figures["macro"]["f1"]["value"] < 1
     assert set(figures["areas"]) == set(SEVEN)
@@ -592,11 +592,11 @@ def test_two_models_without_risk_labels_are_compared_by_their_labels(
 ) -> None:
     classifier = RiskClassifier.load(topics, device="cpu")
     result = evaluate(classifier, rows(topics), against=[classifier])
-    compared = result.figures["comparisons"][0]
+    compared = result.figures.to_dict()["comparisons"][0]
     assert compared["macro_f1"]["theirs"] == compared["macro_f1"]["ours"]
     assert compared["mcnemar"]["label"]["both"] == 13
     result.save(tmp_path / "report")
-    assert "posts labelled right" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "posts with the right label" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
 
 
 def test_without_risk_labels_the_command_line_predicts_and_evaluates(

@@ -260,7 +260,7 @@ def test_a_filled_in_file_goes_through_evaluate(classifier: RiskClassifier, tmp_
         row["label"] = LABELS[len(row["text"]) % 3]
     result.save(tmp_path / "labelled.jsonl")
     measured = evaluate(None, tmp_path / "labelled.jsonl")
-    assert measured.figures["counts"]["rows"] == 20
+    assert measured.figures.to_dict()["counts"]["rows"] == 20
     assert not measured.rejects
 
 

@@ -24,7 +24,9 @@ import typer
 
 from riskclf import Evaluation, Label, RiskClassifier, artifact, evaluate
 from riskclf.artifact import Artifact
-from riskclf.evaluation.compare import Rival, compare
+from riskclf.evaluation.baselines import Baseline
+from riskclf.evaluation.compare import compare
+from riskclf.evaluation.figures import Proportion
 from riskclf.evaluation.intervals import Intervals, precision_at, wilson
 from riskclf.evaluation.metrics import ALARMS, figures_of, intervals_of
 from riskclf.evaluation.scored import Coded, ScoredRows
@@ -68,12 +70,12 @@ def measure_split(
     """Figures on posts whose families were not trained on, and the evaluation behind them."""
     chosen = [post for post in posts if post.split in splits]
     result = evaluate(classifier, list(evaluation_rows(chosen)))
-    rows, found = result.rows, result.figures
+    rows, found = result.rows, result.figures.to_dict()
     kept = ("counts", "labels", "macro", "operating_points", "other_risk_label", "unclear")
     figures = {name: found[name] for name in kept}
     figures["calibration"] = _calibration_of(result)
     figures["languages"] = {
-        name: figures_of(rows.only(_is(rows.language, name)))["macro"]["f1"]
+        name: figures_of(rows.only(_is(rows.language, name))).macro.f1.to_dict()
         for name in _names(rows.language)
     }
     figures["slices"] = {
@@ -94,8 +96,8 @@ def measure_test(
     chosen = [post for post in posts if post.split == "test"]
     labels = predictions(posts, "test")["TF-IDF"]
     theirs = evaluate(None, list(predicted_rows(chosen, labels))).rows
-    rival = Rival("", "", theirs.decision > 0, predicted=theirs.predicted)
-    compared = compare(test.rows, rival)[0]
+    baseline = Baseline("", "", theirs.decision > 0, predicted=theirs.predicted)
+    compared = compare(test.rows, baseline)[0].to_dict()
     return {
         "split": figures,
         "transfer": moved,
@@ -135,7 +137,8 @@ def measure_calibrators(loaded: Artifact, posts: Sequence[Post]) -> list[dict[st
 
 
 def _calibration_of(result: Evaluation) -> dict[str, float]:
-    return {x: result.figures["calibration"][x] for x in ("ece", "ece_p_value", "brier")}
+    calibration = result.figures.calibration.to_dict()
+    return {x: calibration[x] for x in ("ece", "ece_p_value", "brier")}
 
 
 def _hours(
@@ -162,10 +165,12 @@ def measure_natural(
         name, rows = source.path.name, result.rows
         scored[name] = rows
         figures[name] = {
-            "risk_label": intervals_of(rows).proportion(rows.predicted_risky, rows.clearly),
+            "risk_label": intervals_of(rows)
+            .proportion(rows.predicted_risky, rows.clearly)
+            .to_dict(),
             **{
-                alarm: point["false_positive_rate"]
-                for alarm, point in result.figures["operating_points"].items()
+                alarm: point.false_positive_rate.to_dict()
+                for alarm, point in result.figures.operating_points.items()
             },
         }
     return scored, figures
@@ -181,7 +186,7 @@ def measure_pairs(classifier: RiskClassifier) -> dict[str, Any]:
     alike = np.array([a == b for a, b in zip(one, other, strict=True)])
     groups = np.array([pair["group"] for pair in pairs])
     return {
-        name: _proportion(alike[groups == name] if name != "all" else alike)
+        name: _proportion(alike[groups == name] if name != "all" else alike).to_dict()
         for name in ("all", *sorted(set(groups)))
     }
 
@@ -214,9 +219,9 @@ def base_rates(split: Mapping[str, Any], natural: Mapping[str, ScoredRows]) -> l
     for name, lowest in ALARMS.items():
         alarm = np.concatenate([rows.decision >= lowest for rows in natural.values()])
         false = _proportion(alarm)
-        recall = split["operating_points"][name]["recall"]
+        recall = Proportion(**split["operating_points"][name]["recall"])
         result += [
-            {"prevalence": share, "alarm": name, **precision_at(share, recall, false)}
+            {"prevalence": share, "alarm": name, **precision_at(share, recall, false).to_dict()}
             for share in _PREVALENCES
         ]
     return result
@@ -271,7 +276,7 @@ def _is(column: Coded | None, name: str) -> Any:
     return column.codes == column.names.index(name)
 
 
-def _proportion(hits: Any) -> dict[str, Any]:
+def _proportion(hits: Any) -> Proportion:
     return Intervals(len(hits)).proportion(hits, np.ones(len(hits), dtype=bool))
 
 
@@ -474,7 +479,7 @@ def _ablations_table(variants: Mapping[str, Any]) -> str:
         if lines:
             hits = np.zeros(sum(x["of"] for x in lines), dtype=bool)
             hits[: sum(x["hits"] for x in lines)] = True
-            quiet = _percent(_proportion(hits))
+            quiet = _percent(_proportion(hits).to_dict())
         buried = figures.get("buried", {}).get(BURIED_BY)
         rows.append(
             (

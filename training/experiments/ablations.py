@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from riskclf import Label, RiskClassifier, evaluate
-from riskclf.evaluation.compare import Rival, compare
+from riskclf.evaluation.baselines import Baseline
+from riskclf.evaluation.compare import compare
 from riskclf.evaluation.scored import ScoredRows
 from training.command import run_command
 from training.experiments.baselines import predictions
@@ -127,8 +128,11 @@ def measure_buried(
             rows.append({"text": f"{before} {post.text}", "label": post.kind})
             if before:
                 rows.append({"text": before, "label": str(Label.BENIGN)})
-        points = evaluate(classifier, rows).figures["operating_points"]["flag_or_review"]
-        result[str(length)] = {"found": points["recall"], "alone": points["false_positive_rate"]}
+        point = evaluate(classifier, rows).figures.operating_points["flag_or_review"]
+        result[str(length)] = {
+            "found": point.recall.to_dict(),
+            "alone": point.false_positive_rate.to_dict(),
+        }
     return result
 
 
@@ -143,22 +147,24 @@ def _natural(corpora: Corpora) -> dict[str, list[str]]:
 
 def _measured(rows: Sequence[Mapping[str, Any]], model: RiskClassifier | None) -> Any:
     result = evaluate(model, rows)
-    points = result.figures["operating_points"]
+    figures = result.figures.to_dict()
+    points = figures["operating_points"]
     return result.rows, {
         # A baseline gives no probabilities.
         **({} if model is None else {"cross_entropy": float(losses(result.rows).mean())}),
-        "macro_f1": result.figures["macro"]["f1"],
+        "macro_f1": figures["macro"]["f1"],
         "recall_flag_or_review": points["flag_or_review"]["recall"],
         "benign_flag": points["flag"]["false_positive_rate"],
         "benign_flag_or_review": points["flag_or_review"]["false_positive_rate"],
-        "other_risk_label": result.figures["other_risk_label"],
+        "other_risk_label": figures["other_risk_label"],
     }
 
 
 def _paired(ours: ScoredRows, theirs: ScoredRows) -> dict[str, Any]:
     """Macro-F1 and cross-entropy of ours minus theirs on the same posts."""
-    rival = Rival("", "", theirs.decision > 0, theirs.risk, theirs.predicted)
-    found: dict[str, Any] = {"macro_f1": compare(ours, rival)[0]["difference"]["macro_f1"]}
+    baseline = Baseline("", "", theirs.decision > 0, theirs.risk, theirs.predicted)
+    compared = compare(ours, baseline)[0].to_dict()
+    found: dict[str, Any] = {"macro_f1": compared["difference"]["macro_f1"]}
     value, error = behind(ours, theirs)
     if np.isfinite(value):
         found |= {"cross_entropy": value, "standard_error": error}
@@ -186,9 +192,9 @@ def main(
         results[key]["natural"] = {}
         for file, texts in natural.items():
             ordinary = [{"text": text, "label": str(Label.BENIGN)} for text in texts]
-            points = evaluate(classifier, ordinary).figures["operating_points"]
+            points = evaluate(classifier, ordinary).figures.operating_points
             results[key]["natural"][file] = {
-                name: point["false_positive_rate"] for name, point in points.items()
+                name: point.false_positive_rate.to_dict() for name, point in points.items()
             }
         results[key]["buried"] = measure_buried(classifier, posts, sources)
         for name, ours in rows.items():

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.feature_extraction.text import CountVectorizer
 
-from riskclf.evaluation.compare import prepared, tfidf
+from riskclf.evaluation.baselines import prepared, tfidf
 from riskclf.evaluation.metrics import label_figures
 from riskclf.labels import Label
 from training.posts.data import Post, load_posts
@@ -66,7 +66,7 @@ def macro_f1(model: Any, posts: Sequence[Post]) -> float:
     hard = [post for post in posts if len(post.target) == 1]
     right = np.array([LABELS.index(post.kind) for post in hard])
     given = np.array([LABELS.index(x) for x in model.predict([post.text for post in hard])])
-    return float(label_figures(LABELS, right, given)["macro"]["f1"]["value"])
+    return label_figures(LABELS, right, given).macro.f1.value or 0.0
 
 
 def fitted(posts: Sequence[Post]) -> Iterator[tuple[str, str, Any, float]]:

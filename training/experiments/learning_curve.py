@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from transformers import BertModel
 
 from riskclf.encoder import length_sorted_batches, pad
-from riskclf.evaluation.compare import tfidf
+from riskclf.evaluation.baselines import tfidf
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
 from training.command import run_command

@@ -57,7 +57,7 @@ from riskclf import RiskClassifier, artifact
 from riskclf.artifact import Base, Card
 from riskclf.encoder import pad
 from riskclf.errors import FormatError, MissingExtra
-from riskclf.evaluation.compare import tfidf
+from riskclf.evaluation.baselines import tfidf
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.metrics import ALARMS, intervals_of, label_figures
 from riskclf.evaluation.scored import Classifier, Columns, ScoredRows, read_rows
@@ -390,7 +390,7 @@ def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> d
     flag = rows.decision >= ALARMS["flag"]
 
     def share(hits: Flags, of: Flags) -> dict[str, Any]:
-        found = intervals.proportion(hits, of)
+        found = intervals.proportion(hits, of).to_dict()
         return {name: found[name] for name in ("hits", "of", "value", "low", "high")}
 
     groups = {"": risky}
@@ -412,7 +412,7 @@ def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> d
     hard = rows.clearly
     result["average_precision"] = float(average_precision_score(risky[hard], rows.risk[hard]))
     labels = label_figures(rows.labels, rows.gold, rows.predicted, rows.weight, intervals)
-    result["macro_f1"] = labels["macro"]["f1"]
+    result["macro_f1"] = labels.macro.f1.to_dict()
     targets = np.array([example.target for example in as_examples(posts)])
     logs = np.log(np.clip(rows.scores, 1e-12, None))
     result["cross_entropy"] = float(-(targets * logs).sum(axis=1).mean())

@@ -13,7 +13,7 @@ import pytest
 from riskclf import Label, Prediction, RiskClassifier, evaluate
 from riskclf.artifact import Artifact
 from riskclf.errors import FormatError
-from riskclf.evaluation.compare import tfidf
+from riskclf.evaluation.baselines import tfidf
 from tests.tiny_base import write_corpus, write_manifest
 from training.cards.report import (
     CARD,
