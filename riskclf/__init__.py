@@ -22,7 +22,7 @@ from riskclf.labels import Label, Prediction
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
     from riskclf.evaluation.evaluation import Evaluation, evaluate
-    from riskclf.finetuning.finetuning import FineTuning, finetune
+    from riskclf.finetuning import FineTuning, finetune
     from riskclf.suggestion.suggestion import Suggestions, suggest
 
 __all__ = [
@@ -59,7 +59,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(evaluation, name)
     if name in ("FineTuning", "finetune"):
-        from riskclf.finetuning import finetuning
+        from riskclf import finetuning
 
         return getattr(finetuning, name)
     if name in ("Suggestions", "suggest"):

@@ -477,13 +477,13 @@ def finetune(
     console = _Console(stderr=True)
     with _stoppable() as hint:
         from riskclf.evaluation.scored import Columns
-        from riskclf.finetuning import gate
-        from riskclf.finetuning.finetuning import finetune as teach
+        from riskclf.finetuning import finetune as teach
+        from riskclf.finetuning.report import lines
 
-        hint.text = "stopped; the same command goes on"
+        hint.text = "stopped; run the same command again to continue"
         result = teach(
             data,
-            base,
+            base=base,
             output=place,
             columns=Columns(text_column, label_column, family=family_column),
             label_map=mapped,
@@ -492,10 +492,9 @@ def finetune(
             new_words=new_words,
             accept_regression=accept_regression,
             seed=seed,
-            progress=console.is_terminal,
-            log=lambda line: _note(console, line),
+            progress=True,
         )
-        for line in gate.lines(result.report):
+        for line in lines(result.report):
             print(_visible(line))
         with _Rejects(_beside(place, ".rejects.csv")) as rejected:
             for reject in result.rejects:

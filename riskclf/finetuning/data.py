@@ -186,9 +186,7 @@ def choose_labels(
     """
     card = base.card
     if risk_labels is None:
-        labels, risks = (
-            (OLD_LABELS, OLD_RISKS) if card is None else (card.labels, card.risk_labels)
-        )
+        labels, risks = (OLD_LABELS, OLD_RISKS) if card is None else (card.labels, card.risk_labels)
         if set(labels) == set(risks):
             raise InputError(
                 f"all labels of the base {base.directory} are risks, so the risk of every post is "

@@ -5,7 +5,7 @@
     from riskclf import finetune
 
     result = finetune("new_posts.csv", output="my-model")   # from the packaged model
-    result.accepted, result.report["reasons"]
+    result.accepted, result.report.reasons
 
 The stages, in this order:
 
@@ -29,16 +29,16 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from riskclf import artifact
 from riskclf.evaluation.scored import Columns, Data
 from riskclf.files import locked
-from riskclf.finetuning import report as reports
-from riskclf.finetuning.folds import Trainings, cross_validate, loss_difference, plan, split
+from riskclf.finetuning.figures import NewWords, Report, Split
+from riskclf.finetuning.folds import Trainings, cross_validate, plan, split, word_gain
 from riskclf.finetuning.job import prepare
 from riskclf.finetuning.manifest import is_half_precision, manifest_for, provenance
 from riskclf.finetuning.measure import measure
+from riskclf.finetuning.report import markdown
 from riskclf.finetuning.vocabulary import extend, shattered_words
 from riskclf.progress import Progress, following
 from riskclf.tables import Reject
@@ -57,8 +57,8 @@ class FineTuning:
     accepted: bool
     """The gate accepted it, or the user accepted the regression."""
 
-    report: dict[str, Any]
-    """Figures before and after, as JSON values without text of a post; in the artifact too."""
+    report: Report
+    """Figures before and after, without text of a post; in the artifact too, as JSON."""
 
     rejects: Sequence[Reject] = field(repr=False)
     """The rows that could not be used, with the reason."""
@@ -145,32 +145,36 @@ def finetune(
         held_out = cross_validate(job, plain, trainings, "cross-validation")
         compared = None
         if extended:
-            with_words = cross_validate(
-                job, extended, trainings, "cross-validation with new words"
-            )
-            compared = loss_difference(job, held_out, with_words)
-            if compared["helps"]:
+            with_words = cross_validate(job, extended, trainings, "cross-validation with new words")
+            compared = word_gain(job, held_out, with_words)
+            if compared.helps:
                 start, held_out = extended[0].start, with_words
             else:
                 words = []
         model = trainings.train(start, job.examples(), "final training")
         show("measure", 0, None)
         manifest = manifest_for(job, start, held_out)
-        report = measure(job, start, manifest, held_out, model)
-        report["split"] = {"folds": len(folds), "held_out": len(held_out.rows)}
-        report["new_words"] = {"added": len(words), "compared": compared}
-        report["regression_accepted"] = accept_regression and not report["accepted"]
-        accepted = report["accepted"] = report["accepted"] or accept_regression
+        report = measure(
+            job,
+            start,
+            manifest,
+            held_out,
+            model,
+            split=Split(len(folds), len(held_out.rows)),
+            new_words=NewWords(len(words), compared),
+            accept_regression=accept_regression,
+        )
         artifact.save(
             place,
             model=model,
             tokenizer_directory=start,
-            card=replace(manifest, accepted=accepted, provenance=provenance(job, report)),
+            card=replace(manifest, accepted=report.accepted, provenance=provenance(job, report)),
             half_precision=is_half_precision(job.base.directory),
             extra_files={
-                "finetuning.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
-                "finetuning.md": reports.markdown(report),
+                "finetuning.json": json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
+                + "\n",
+                "finetuning.md": markdown(report),
             },
         )
         shutil.rmtree(job.work, ignore_errors=True)
-    return FineTuning(place, accepted, report, posts.rejects)
+    return FineTuning(place, report.accepted, report, posts.rejects)

@@ -22,6 +22,7 @@ from riskclf.encoder import TorchEncoder
 from riskclf.errors import EvaluationError
 from riskclf.files import replacing
 from riskclf.finetuning.data import LabelledPosts
+from riskclf.finetuning.figures import WordGain
 from riskclf.finetuning.job import Job
 from riskclf.finetuning.trainer import Example, fingerprint, seconds_per_step, train_classifier
 from riskclf.progress import Callback
@@ -38,9 +39,9 @@ __all__ = [
     "Trainings",
     "cross_validate",
     "encoder_of",
-    "loss_difference",
     "plan",
     "split",
+    "word_gain",
 ]
 
 _FOLDS = 5
@@ -164,9 +165,7 @@ def plan(job: Job, start: Path, folds: Sequence[Sequence[int]]) -> list[Fold]:
     result = []
     for held in map(list, folds):
         new = job.examples(sorted({*range(len(job.posts))} - {*held}))
-        run = fingerprint(
-            start, job.mix(new), labels=job.labels, config=job.config(len(new))
-        )
+        run = fingerprint(start, job.mix(new), labels=job.labels, config=job.config(len(new)))
         texts = repr([job.posts.texts[row] for row in held])
         key = run + hashlib.sha256(texts.encode("utf-8", "backslashreplace")).hexdigest()[:8]
         result.append(Fold(start, held, new, job.work / f"{key}.npz"))
@@ -216,13 +215,8 @@ def _store(file: Path, arrays: Sequence[Floats]) -> None:
         np.savez(stream, *arrays)
 
 
-def loss_difference(job: Job, without: HeldOut, with_words: HeldOut) -> dict[str, Any]:
-    """Cross-entropy on the held-out posts, with and without new words.
-
-    Returns:
-        gain (mean loss without minus with), its standard_error, posts, and helps: the gain is more
-        than its standard error.
-    """
+def word_gain(job: Job, without: HeldOut, with_words: HeldOut) -> WordGain:
+    """What new words are worth: the cross-entropy on the held-out posts without and with them."""
     targets = np.array([job.posts.targets[row] for row in without.rows])
 
     def loss(found: HeldOut) -> Floats:
@@ -232,9 +226,4 @@ def loss_difference(job: Job, without: HeldOut, with_words: HeldOut) -> dict[str
 
     gain = loss(without) - loss(with_words)
     error = float(gain.std(ddof=1) / math.sqrt(len(gain)))
-    return {
-        "gain": float(gain.mean()),
-        "standard_error": error,
-        "posts": len(gain),
-        "helps": bool(gain.mean() > error),
-    }
+    return WordGain(float(gain.mean()), error, len(gain))

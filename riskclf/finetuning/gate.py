@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riskclf.errors import EvaluationError
-from riskclf.evaluation.figures import Estimate, Proportion
+from riskclf.evaluation.figures import Estimate
 from riskclf.evaluation.intervals import Intervals, mcnemar, ratio
 from riskclf.evaluation.metrics import ALARMS, counts_of, intervals_of, label_figures, macro_f1
 from riskclf.evaluation.scored import ScoredRows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from riskclf.decide import (
     probabilities,
 )
 from riskclf.errors import OperatingPointError
+from riskclf.finetuning.figures import Report
 from riskclf.finetuning.folds import HeldOut
 from riskclf.finetuning.job import Job
 
@@ -51,7 +51,7 @@ def manifest_for(job: Job, start: Path, held_out: HeldOut) -> Card:
     return Card(job.labels, job.risk_labels, {"standard": point}, temperature, prevalence)
 
 
-def provenance(job: Job, report: Mapping[str, Any]) -> dict[str, Any]:
+def provenance(job: Job, report: Report) -> dict[str, Any]:
     """Where the model comes from: base, licence, a hash of the posts, and the training config."""
     card = job.base.card
     before = dict(card.provenance) if card is not None else {}
@@ -59,11 +59,11 @@ def provenance(job: Job, report: Mapping[str, Any]) -> dict[str, Any]:
     posts = repr(sorted(zip(job.posts.texts, job.posts.targets, strict=True)))
     return {
         **({"licence": before["licence"]} if "licence" in before else {}),
-        "base": {"fingerprint": report["model_before"], "provenance": before},
+        "base": {"fingerprint": report.model_before, "provenance": before},
         "fine_tuning": {
-            "posts": report["data"],
+            "posts": report.data.to_dict(),
             "sha256": hashlib.sha256(posts.encode("utf-8", "backslashreplace")).hexdigest(),
-            **report["settings"],
+            **report.settings,
         },
     }
 

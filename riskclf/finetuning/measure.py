@@ -16,11 +16,12 @@ from riskclf.artifact import Artifact, Card
 from riskclf.classifier import RiskClassifier
 from riskclf.evaluation.scored import Classifier, Columns, ScoredRows, read_rows
 from riskclf.finetuning import gate
-from riskclf.finetuning import report as reports
 from riskclf.finetuning.data import LabelledPosts
+from riskclf.finetuning.figures import NewWords, Part, Report, Split, TrainedOn
 from riskclf.finetuning.folds import HeldOut, encoder_of
 from riskclf.finetuning.job import Job
 from riskclf.finetuning.manifest import FALLBACK
+from riskclf.finetuning.report import reason
 from riskclf.finetuning.vocabulary import content_words
 from riskclf.labels import Prediction
 from riskclf.tokens import Tokenizer
@@ -73,11 +74,28 @@ class _Unsaved:
         return RiskClassifier(loaded).stream(posts)
 
 
-def measure(job: Job, start: Path, card: Card, held_out: HeldOut, model: Any) -> dict[str, Any]:
+def measure(
+    job: Job,
+    start: Path,
+    card: Card,
+    held_out: HeldOut,
+    model: Any,
+    *,
+    split: Split,
+    new_words: NewWords,
+    accept_regression: bool,
+) -> Report:
     """Before and after, and the verdict; see `riskclf.finetuning.gate`.
 
-    Returns:
-        JSON values, without text of a post.
+    Args:
+        job: what was fine-tuned.
+        start: directory of the model that the training started from.
+        card: of the new model.
+        held_out: predicts the new posts.
+        model: predicts all others.
+        split: of the cross-validation.
+        new_words: what became of them.
+        accept_regression: accept the model whatever the verdict.
     """
     rows = held_out.rows
     groups = job.posts.groups
@@ -112,30 +130,30 @@ def measure(job: Job, start: Path, card: Card, held_out: HeldOut, model: Any) ->
     # Without a before there is nothing that could have been lost.
     compared = parts if before is not None else dict.fromkeys(parts)
     verdict = gate.judge(**compared)
-    return {
-        "riskclf": riskclf.__version__,
-        "model_before": None if before is None else before.fingerprint,
-        "data": {
-            "posts": len(job.posts),
-            "labels": dict(sorted(Counter(map(_kind, new)).items())),
-            "groups": len(np.unique(groups)),
-            "duplicates": job.posts.duplicates,
-            "contradictory": job.posts.contradictory,
-            "rejected": len(job.posts.rejects),
-        },
-        "warnings": _warnings(job, card),
-        "parts": {name: part and part.to_dict() for name, part in parts.items()},
-        "natural_source": "yours" if natural else "ours",
-        "accepted": verdict.accepted,
-        "checks": [check.to_dict() for check in verdict.checks],
-        "reasons": [reports.reason(check) for check in verdict.refusing],
-        "settings": {"replay_posts": len(job.replay), **asdict(job.config(len(job.posts)))},
-    }
+    return Report(
+        riskclf=riskclf.__version__,
+        model_before=None if before is None else before.fingerprint,
+        accepted=verdict.accepted or accept_regression,
+        regression_accepted=accept_regression and not verdict.accepted,
+        reasons=tuple(reason(check) for check in verdict.refusing),
+        warnings=tuple(_warnings(job, card)),
+        parts=parts,
+        checks=verdict.checks,
+        data=TrainedOn(
+            posts=len(job.posts),
+            labels=dict(sorted(Counter(map(_kind, new)).items())),
+            groups=len(np.unique(groups)),
+            duplicates=job.posts.duplicates,
+            contradictory=job.posts.contradictory,
+            rejected=len(job.posts.rejects),
+        ),
+        split=split,
+        new_words=new_words,
+        settings={"replay_posts": len(job.replay), **asdict(job.config(len(job.posts)))},
+    )
 
 
-def _part(
-    rows: Sequence[Mapping[str, Any]], before: Classifier | None, after: Classifier
-) -> gate.Part:
+def _part(rows: Sequence[Mapping[str, Any]], before: Classifier | None, after: Classifier) -> Part:
     now = _scored(rows, after)
     return gate.alone(now) if before is None else gate.paired(_scored(rows, before), now)
 

@@ -177,7 +177,9 @@ def _change_line(words: str, change: Change) -> str:
     before = "" if change.before is None else f"{_end_in_full(change.before)} -> "
     moved = ""
     if change.difference is not None:
-        moved = "; no post changed" if _still(change) else f"; {_points(change.difference, ' points,')}"
+        moved = (
+            "; no post changed" if _still(change) else f"; {_points(change.difference, ' points,')}"
+        )
     return f"{words}: {before}{_end_in_full(change.after)}{moved}"
 
 
@@ -309,7 +311,7 @@ def _end_in_full(figure: Proportion | Estimate) -> str:
 
 
 def _points(difference: Estimate, unit: str = "") -> str:
-    """A difference in points with its interval, finer where it is small; `unit` follows the value."""
+    """A difference in points with its interval, finer where it is small; a value has its `unit`."""
     if difference.value is None or difference.low is None or difference.high is None:
         return "unknown"
     numbers = [100 * x for x in (difference.value, difference.low, difference.high)]

@@ -254,7 +254,8 @@ def seconds_per_step(
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
     # From all over the data, so that the lengths are typical.
     chosen = examples[:: max(1, len(examples) // config.batch_size)][: config.batch_size]
-    batch = pad([x.head for x in tokenizer.encode_batch([x.text for x in chosen])], tokenizer.pad_id)
+    encodings = tokenizer.encode_batch([example.text for example in chosen])
+    batch = pad([encoding.head for encoding in encodings], tokenizer.pad_id)
     inputs = {name: values.to(engine.device) for name, values in batch.items()}
     targets = torch.tensor([x.target for x in chosen], device=engine.device)
     began = 0.0

@@ -36,7 +36,7 @@ from riskclf.errors import (
     UnsupportedTokenizer,
 )
 from riskclf.evaluation.evaluation import evaluate
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.tokens import Tokenizer
 
 # float32, padded and not padded, in another order.
@@ -97,9 +97,9 @@ def examples(labels: Sequence[str]) -> list[Example]:
 
 
 def trained(base: Path, labels: Sequence[str], work: Path, epochs: int = 2) -> Any:
-    recipe = Recipe(epochs=epochs, batch_size=8, learning_rate=1e-3)
+    config = TrainingConfig(epochs=epochs, batch_size=8, learning_rate=1e-3)
     model = train_classifier(
-        base, examples(labels), labels=labels, checkpoints=work / "checkpoints", recipe=recipe
+        base, examples(labels), labels=labels, checkpoints=work / "checkpoints", config=config
     )
     # Where the processor has bfloat16, it would go on computing with it, unlike the saved model.
     return extract_model_from_parallel(model, keep_fp32_wrapper=False)
@@ -596,7 +596,9 @@ def test_two_models_without_risk_labels_are_compared_by_their_labels(
     assert compared["macro_f1"]["theirs"] == compared["macro_f1"]["ours"]
     assert compared["mcnemar"]["label"]["both"] == 13
     result.save(tmp_path / "report")
-    assert "posts with the right label" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "posts with the right label" in (tmp_path / "report" / "report.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_without_risk_labels_the_command_line_predicts_and_evaluates(

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from riskclf.errors import InputError
 from riskclf.evaluation.intervals import wilson
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.tables import Row, open_table
 from riskclf.tokens import Tokenizer
 from training.command import run_command
@@ -35,7 +35,7 @@ __all__ = ["COLUMNS", "RESULTS", "choose_rate", "count_right", "outside_rows", "
 RESULTS = Path(__file__).parent / "outside.json"
 COLUMNS = ("encoder", "learning rate", "accuracy (95 % interval), right")
 
-_RECIPE = Recipe(epochs=4)
+_CONFIG = TrainingConfig(epochs=4)
 _RATES = (5e-5, 1e-4, 2e-4)
 _SEED = 20261123
 
@@ -59,7 +59,7 @@ def choose_rate(
     base: Path,
     train: list[tuple[str, int]],
     *,
-    recipe: Recipe = _RECIPE,
+    config: TrainingConfig = _CONFIG,
     rates: Sequence[float] = _RATES,
     checkpoints: Path,
 ) -> float:
@@ -71,7 +71,7 @@ def choose_rate(
             base,
             rows[size:],
             rows[:size],
-            recipe=replace(recipe, learning_rate=rate),
+            config=replace(config, learning_rate=rate),
             checkpoints=checkpoints,
         )
         for rate in rates
@@ -84,7 +84,7 @@ def count_right(
     train: list[tuple[str, int]],
     validation: list[tuple[str, int]],
     *,
-    recipe: Recipe,
+    config: TrainingConfig,
     checkpoints: Path,
 ) -> int:
     """How many validation sentences a classifier trained from `base` labels right."""
@@ -94,7 +94,7 @@ def count_right(
         examples,
         labels=("0", "1"),
         checkpoints=checkpoints,
-        recipe=recipe,
+        config=config,
         progress=Console(stderr=True).is_terminal,
     )
     texts = [text for text, _ in validation]
@@ -130,9 +130,9 @@ def main(
         for directory in base:
             checkpoints = work or Path(scratch)
             rate = choose_rate(directory, parts["train"], checkpoints=checkpoints)
-            recipe = replace(_RECIPE, learning_rate=rate)
+            config = replace(_CONFIG, learning_rate=rate)
             right = count_right(
-                directory, parts["train"], parts["val"], recipe=recipe, checkpoints=checkpoints
+                directory, parts["train"], parts["val"], config=config, checkpoints=checkpoints
             )
             total = len(parts["val"])
             low, high = wilson(right, total)

@@ -61,10 +61,8 @@ from riskclf.evaluation.baselines import tfidf
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.metrics import ALARMS, intervals_of, label_figures
 from riskclf.evaluation.scored import Classifier, Columns, ScoredRows, read_rows
-from riskclf.finetuning import gate
-from riskclf.finetuning.finetuning import base_answers, recipe_for, training_mix
-from riskclf.finetuning.replay import load_our_posts
-from riskclf.finetuning.trainer import Example, train_classifier
+from riskclf.finetuning import Example, gate, train_classifier, training_config_for
+from riskclf.finetuning.replay import base_answers, load_our_posts, training_mix
 from riskclf.finetuning.vocabulary import extend, shattered_words
 from riskclf.tables.duplicates import near_duplicate_groups
 from riskclf.text import normalise
@@ -157,7 +155,7 @@ def _turn(sides: Sequence[Sequence[Post]], turn: int) -> list[Post]:
 
 def _packaged_sample() -> list[Example]:
     """The posts that `riskclf.finetune` mixes in, with their labels."""
-    return as_examples(post for post in load_our_posts() if post.part == "rehearsal")
+    return as_examples(post for post in load_our_posts() if post.part == "replay")
 
 
 def _hard(examples: Sequence[Example]) -> tuple[list[str], list[int]]:
@@ -182,7 +180,7 @@ def _fine_tuned(
             training_mix(new, rehearsed),
             labels=base.card.labels,
             checkpoints=scratch,
-            recipe=recipe_for(len(new), len(rehearsed), new_head=False, seed=seed),
+            config=training_config_for(len(new), len(rehearsed), new_head=False, seed=seed),
             progress=progress,
         )
         return model, (time.monotonic() - start) / 60
@@ -422,16 +420,14 @@ def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> d
 def _changes(before: ScoredRows, after: ScoredRows) -> dict[str, Any]:
     """Paired differences, after minus before, see `riskclf.finetuning.gate.paired`."""
     found = gate.paired(before, after)
-    parts = {
-        "found": ("flag_or_review", "recall"),
-        "flag": ("flag", "false_positive_rate"),
-        "raised": ("flag_or_review", "false_positive_rate"),
+    flag, either = found.alarms["flag"], found.alarms["flag_or_review"]
+    changes = {
+        "found": either.recall,
+        "flag": flag.false_positive_rate,
+        "raised": either.false_positive_rate,
+        "macro_f1": found.macro_f1,
     }
-    result = {
-        name: found["alarms"][alarm][figure]["difference"]
-        for name, (alarm, figure) in parts.items()
-    }
-    return result | {"macro_f1": found["macro_f1"]["difference"]}
+    return {name: x.difference and x.difference.to_dict() for name, x in changes.items()}
 
 
 # The results --------------------------------------------------------------------------------------
@@ -616,7 +612,7 @@ def experiment(
         new = as_examples(drawn(learn, size, seed))
         learnt = training_mix(new, old.get(method, sample))
         settings: Mapping[str, Any] = {
-            "ours": recipe_for(len(new), len(sample), new_head=False, seed=seed),
+            "ours": training_config_for(len(new), len(sample), new_head=False, seed=seed),
             "setfit": (seed,),
         }
         key = _key(model_key, (method, settings.get(method)), learnt, bench.posts)
@@ -744,8 +740,8 @@ def choose(
         old = [] if variant.sample is None else as_examples(rehearsal(posts, *variant.sample))
         if variant.answers:
             old = base_answers(base, [example.text for example in old])
-        recipe = recipe_for(len(new), len(old), new_head=False, seed=seed)
-        settings = (asdict(variant), recipe)
+        config = training_config_for(len(new), len(old), new_head=False, seed=seed)
+        settings = (asdict(variant), config)
         key = _key(model_key, settings, training_mix(new, old), bench.posts)
         if book.has(variant.name, key):
             continue

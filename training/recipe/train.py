@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from riskclf import artifact
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.tokens import Tokenizer
 from training.posts.augment import Surroundings, vary
 from training.posts.corpora import Corpora
@@ -101,7 +101,7 @@ def train(
     posts: Sequence[Post],
     natural: Sequence[Sequence[str]],
     checkpoints: Path,
-    recipe: Recipe,
+    config: TrainingConfig,
     *,
     augmented: bool = True,
     surrounded: float = SURROUNDED,
@@ -126,7 +126,7 @@ def train(
             for examples in (ours, natural_examples)
         )
     examples = ours * _REPEATS * len(natural) + natural_examples
-    recipe = replace(recipe, epochs=recipe.epochs / len(natural))
+    config = replace(config, epochs=config.epochs / len(natural))
     surroundings = Surroundings(lines)
 
     def transform(texts: list[str], seed: int) -> list[str]:
@@ -143,7 +143,7 @@ def train(
         examples,
         labels=LABELS,
         checkpoints=checkpoints,
-        recipe=recipe,
+        config=config,
         dev=as_examples(post for post in posts if post.split == "dev"),
         transform=transform if augmented else None,
         progress=Console(stderr=True).is_terminal,
@@ -160,7 +160,7 @@ def build(
     sources: Corpora,
     output: Path,
     work: Path,
-    recipe: Recipe,
+    config: TrainingConfig,
     *,
     posts: Sequence[Post],
     natural: Sequence[Sequence[str]],
@@ -175,7 +175,7 @@ def build(
         sources: the corpora.
         output: the artifact to write.
         work: directory for checkpoints.
-        recipe: how to train.
+        config: how to train.
         posts: ours.
         natural: draws of benign lines of the corpora.
         augmented: False trains on the texts as they are.
@@ -190,7 +190,7 @@ def build(
         posts,
         natural,
         work,
-        recipe,
+        config,
         augmented=augmented,
         surrounded=surrounded,
         teachers=teachers,
@@ -220,7 +220,7 @@ def build(
             if source.path.name in NATURAL_MIX
         },
         "recipe": {
-            **asdict(recipe),
+            **asdict(config),
             "repeats_of_our_posts": _REPEATS,
             "draws_of_natural_lines": len(natural),
             "surrounded": surrounded,

@@ -20,7 +20,7 @@ from riskclf.artifact import Base
 from riskclf.errors import FormatError, MissingExtra
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.scored import read_rows
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from training.experiments import slang
 from training.experiments.slang import Variant, drawn, is_cue_free, means, pulled_back
 from training.experiments.slang_report import METHODS, plot, table
@@ -73,7 +73,9 @@ class _Bench:
         monkeypatch.setattr(slang, "_packaged_sample", lambda: sample)
         monkeypatch.setattr(slang, "_setfit", self._setfit)
         monkeypatch.setattr(
-            slang, "recipe_for", lambda *_, new_head, seed: Recipe(1, 1e-3, 8, seed)
+            slang,
+            "training_config_for",
+            lambda *_, new_head, seed: TrainingConfig(1, 1e-3, 8, seed),
         )
 
         def counted(base: Path, examples: Sequence[Example], **options: Any) -> Any:
