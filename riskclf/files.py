@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from riskclf.errors import InputError
 
-__all__ = ["locked", "replacing", "target_of", "write_text"]
+__all__ = ["locked", "replacing", "replacing_directory", "target_of", "write_text"]
 
 
 def target_of(path: str | os.PathLike[str]) -> Path:
@@ -89,6 +89,36 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise InputError(f"{path} cannot be written: {error.strerror}") from None
     finally:
         staged.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """An empty directory that takes the place of `path` when the block ends without an error.
+
+    An error or Ctrl-C leaves the old directory or the new one; a kill between the two renames
+    leaves the old one in a hidden directory beside it.
+
+    Raises:
+        InputError: no directory can be made there.
+    """
+    target = target_of(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+    with scratch:
+        staged, old = Path(scratch.name) / "new", Path(scratch.name) / "old"
+        staged.mkdir()
+        yield staged
+        if target.exists():
+            target.rename(old)
+        try:
+            staged.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-__all__ = ["Decision", "Label", "Prediction", "prediction_columns", "prediction_values"]
+__all__ = ["DECISIONS", "Decision", "Label", "Prediction"]
 
 Decision = Literal["flag", "review", "clear"]
+
+DECISIONS: tuple[Decision, ...] = ("clear", "review", "flag")
+"""In the order of attention: a decision's number is its place here."""
 
 
 class Label(StrEnum):
@@ -49,6 +52,10 @@ class Prediction:
     """Not all of the post was read: of more than 8,192 characters the first and the last 4,096 are,
     and by a model without risk labels only as much of the beginning as it reads at once."""
 
+    side: str = ""
+    """The likelier of the risk labels, also where `label` is not one: which of the two warnings
+    would fit. Empty for a model without risk labels."""
+
     def to_dict(self) -> dict[str, Any]:
         """The prediction as plain JSON-ready values, without the text of the post."""
         return {
@@ -57,17 +64,5 @@ class Prediction:
             "risk": self.risk,
             "decision": self.decision,
             "truncated": self.truncated,
+            "side": self.side,
         }
-
-
-def prediction_columns(labels: Iterable[str]) -> dict[str, type]:
-    """Names and types of a prediction's columns in a table."""
-    columns: dict[str, type] = {"label": str, "decision": str, "risk": float}
-    return columns | {f"score_{label}": float for label in labels} | {"truncated": bool}
-
-
-def prediction_values(prediction: Prediction) -> list[Any]:
-    """The values of these columns, in their order; six digits are more than a model knows."""
-    numbers = (prediction.risk, *prediction.scores.values())
-    rounded = [float(f"{number:.6g}") for number in numbers]
-    return [prediction.label, prediction.decision, *rounded, prediction.truncated]

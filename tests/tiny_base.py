@@ -41,6 +41,7 @@ def benign_rows(right: Sequence[float], families: str) -> list[dict[str, Any]]:
             "riskclf_score_minor_solicitation": 1 - p,
             "riskclf_score_adult_solicitation": 0.0,
             "riskclf_score_benign": p,
+            "riskclf_risk_labels": "minor_solicitation|adult_solicitation",
         }
         for p, family in zip(right, families, strict=True)
     ]

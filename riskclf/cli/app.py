@@ -31,10 +31,10 @@ from rich.text import Text
 
 import riskclf
 from riskclf.errors import InputError, RegressionWarning, RiskclfError
-from riskclf.labels import prediction_columns, prediction_values
 from riskclf.tables import (
     Journal,
     Reject,
+    RejectsFile,
     Row,
     TableReader,
     TableWriter,
@@ -42,6 +42,7 @@ from riskclf.tables import (
     format_of,
     open_table,
 )
+from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -51,7 +52,6 @@ __all__ = ["app", "main", "os_error_line"]
 
 _DECISIONS = ("flag", "review", "clear")
 _SHOWN_ROWS = 50
-_SHOWN_REJECTS = 20
 _SHOWN_CHARACTERS = 200
 
 # What is scored, recorded and written at a time. Part of what the result depends on (posts that are
@@ -353,9 +353,9 @@ def evaluate(
     _check_report_place(place, data)
     mapped = dict(_pair(item) for item in label_map or [])
     with _stoppable():
-        from riskclf.evaluation.evaluation import Columns
         from riskclf.evaluation.evaluation import evaluate as measure
         from riskclf.evaluation.sections import summary
+        from riskclf.tables import Columns
 
         console = _Console(stderr=True)
         with _ReadingMeter(console) as meter:
@@ -476,9 +476,9 @@ def finetune(
         risks = [] if risk_labels == "none" else risk_labels.split(",")
     console = _Console(stderr=True)
     with _stoppable() as hint:
-        from riskclf.evaluation.scored import Columns
         from riskclf.finetuning import finetune as teach
         from riskclf.finetuning.report import lines
+        from riskclf.tables import Columns
 
         hint.text = "stopped; run the same command again to continue"
         result = teach(
@@ -496,11 +496,11 @@ def finetune(
         )
         for line in lines(result.report):
             print(_visible(line))
-        with _Rejects(_beside(place, ".rejects.csv")) as rejected:
+        with RejectsFile(_beside(place, ".rejects.csv")) as rejected:
             for reject in result.rejects:
                 rejected.add(reject)
             rejected.commit()
-        rejected.report(console)
+        _report_rejects(rejected, console)
         _note(console, f"model written to {place}, its report to {place / 'finetuning.md'}")
     if not result.accepted:
         raise typer.Exit(3)
@@ -602,7 +602,7 @@ def suggest(
                 reference=reference,
                 progress=meter.show,
             )
-        with _Rejects(places["the rejects file"]) as rejected:
+        with RejectsFile(places["the rejects file"]) as rejected:
             for reject in result.rejects:
                 rejected.add(reject)
             result.save(place)
@@ -613,7 +613,7 @@ def suggest(
             _print_terms(result.terms)
         for line in result.notes:
             _note(console, line)
-        rejected.report(console)
+        _report_rejects(rejected, console)
         for reason, count in result.reasons().items():
             _note(console, f"{count:,} {reason}")
         _note(console, f"{len(result.rows):,} posts written to {place}")
@@ -636,7 +636,8 @@ def info(
 
 
 def _predict_texts(posts: list[str], classifier: RiskClassifier) -> None:
-    results = map(prediction_values, classifier.predict_many(posts))
+    risks = _risk_labels(classifier)
+    results = [prediction_values(x, risks) for x in classifier.predict_many(posts)]
     _print_posts(
         [_Shown(None, post, result) for post, result in zip(posts, results, strict=True)],
         classifier.labels,
@@ -682,7 +683,7 @@ def _predict_table(options: _Options, hint: _Hint) -> int:
         classifier = load_classifier(
             options.model, options.device, options.batch_size, options.decisions
         )
-        added = _added_columns(classifier.labels, table.columns)
+        added = free_columns(prediction_columns(classifier.labels), table.columns)
         journal = _open_journal(options, table, classifier, console)
         if journal is not None:
             stack.callback(journal.close)
@@ -700,7 +701,8 @@ def _predict_table(options: _Options, hint: _Hint) -> int:
             )
             stack.enter_context(writer)
 
-        rejected = stack.enter_context(_Rejects(options.listed))
+        rejected = stack.enter_context(RejectsFile(options.listed))
+        risks = _risk_labels(classifier)
         tally = _Tally()
         riskiest: list[_Shown] = []
         with _Meter(console, table.size) as meter:
@@ -710,7 +712,7 @@ def _predict_table(options: _Options, hint: _Hint) -> int:
                 recorded = results is not None
                 if results is None:
                     results = [
-                        prediction_values(prediction)
+                        prediction_values(prediction, risks)
                         for prediction in classifier.predict_many(posts)
                     ]
                     if journal:
@@ -732,7 +734,7 @@ def _predict_table(options: _Options, hint: _Hint) -> int:
             journal.remove()
 
     _print_summary(console, tally, classifier.labels)
-    rejected.report(console)
+    _report_rejects(rejected, console)
     if options.place:
         _note(console, f"written to {options.place}")
     if writer is None:
@@ -833,16 +835,11 @@ def _piped_format(table: TableReader) -> str:
     return "jsonl" if table.format in ("parquet", "lines") else table.format
 
 
-def _added_columns(labels: Iterable[str], existing: Sequence[str]) -> dict[str, type]:
-    """Names and types of a prediction's columns, so that none of the input's is overwritten."""
-    columns = prediction_columns(labels)
-    # Again and again, if need be: the input may be an output of ours.
-    while not columns.keys().isdisjoint(existing):
-        columns = {f"riskclf_{name}": kind for name, kind in columns.items()}
-    return columns
+def _risk_labels(classifier: RiskClassifier) -> list[str]:
+    return list(classifier.info()["saved_as"]["risk_labels"])
 
 
-def _batches(table: TableReader, text_column: str, rejected: _Rejects) -> Iterator[list[Row]]:
+def _batches(table: TableReader, text_column: str, rejected: RejectsFile) -> Iterator[list[Row]]:
     rows: list[Row] = []
     characters = 0
     for row in table:
@@ -858,53 +855,20 @@ def _batches(table: TableReader, text_column: str, rejected: _Rejects) -> Iterat
         yield rows
 
 
-class _Rejects:
-    """Lists the rejected rows in a file, or keeps the first few to be shown."""
-
-    def __init__(self, place: Path | None) -> None:
-        self.count = 0
-        self._place = place
-        self._first: list[Reject] = []
-        self._writer: TableWriter | None = None
-
-    def add(self, reject: Reject) -> None:
-        self.count += 1
-        if self._place is None:
-            if self.count <= _SHOWN_REJECTS:
-                self._first.append(reject)
-            return
-        if self._writer is None:
-            columns = ("row", "column", "reason")
-            self._writer = create_table(self._place, columns=columns, format="csv")
-        row = {"row": reject.number, "column": reject.column, "reason": reject.reason}
-        self._writer.write([row])
-
-    def commit(self) -> None:
-        """Put the list in its place; with nothing to list, remove that of an earlier run."""
-        if self._writer is not None:
-            self._writer.commit()
-        elif self._place is not None:
-            self._place.unlink(missing_ok=True)
-            _beside(self._place, ".partial").unlink(missing_ok=True)
-
-    def report(self, console: Console) -> None:
-        if not self.count:
-            return
-        where = f": see {self._place}" if self._place else ""
-        were = "row was" if self.count == 1 else "rows were"
-        _note(console, f"{self.count:,} {were} rejected{where}")
-        for reject in self._first:
-            column = f", column {reject.column}" if reject.column is not None else ""
-            _note(console, f"row {reject.number}{column}: {reject.reason}")
-        if self._first and self.count > len(self._first):
-            _note(console, f"… and {self.count - len(self._first):,} more: use --rejects FILE")
-
-    def __enter__(self) -> _Rejects:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
+def _report_rejects(rejected: RejectsFile, console: Console) -> None:
+    if not rejected.count:
+        return
+    where = f": see {rejected.place}" if rejected.place else ""
+    were = "row was" if rejected.count == 1 else "rows were"
+    _note(console, f"{rejected.count:,} {were} rejected{where}")
+    if rejected.place:
+        return
+    for reject in rejected.first:
+        column = f", column {reject.column}" if reject.column is not None else ""
+        _note(console, f"row {reject.number}{column}: {reject.reason}")
+    if rejected.count > len(rejected.first):
+        more = rejected.count - len(rejected.first)
+        _note(console, f"… and {more:,} more: use --rejects FILE")
 
 
 @dataclass
@@ -967,7 +931,7 @@ def _print_posts(shown: list[_Shown], labels: Sequence[str]) -> None:
         table.add_column(name, no_wrap=True, justify="right")
     colours = {"flag": "bold red", "review": "yellow", "clear": "green"}
     for post in shown:
-        label, decision, risk, *scores, _ = post.result
+        label, decision, risk, *scores, _truncated, _risk_labels = post.result
         cells = [
             Text(_visible(post.text, _SHOWN_CHARACTERS)),
             Text(label),

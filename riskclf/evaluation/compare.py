@@ -13,7 +13,7 @@ import numpy as np
 from riskclf.evaluation.figures import Comparison, Differences, PairedEstimate, PairedTests
 from riskclf.evaluation.intervals import mcnemar, ratio
 from riskclf.evaluation.metrics import alarm_figures, curve, intervals_of, macro_f1
-from riskclf.evaluation.scored import DECISIONS
+from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

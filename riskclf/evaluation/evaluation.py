@@ -38,17 +38,10 @@ from riskclf.evaluation.figures import (
 )
 from riskclf.evaluation.intervals import MIN_FAMILIES
 from riskclf.evaluation.metrics import figures_of
-from riskclf.evaluation.scored import (
-    DECISIONS,
-    Classifier,
-    Columns,
-    Data,
-    Progress,
-    ScoredRows,
-    read_rows,
-)
+from riskclf.evaluation.scored import Classifier, Progress, ScoredRows, read_rows
 from riskclf.evaluation.thresholds import Rate, Stream, check_share, choose_thresholds, first_posts
-from riskclf.tables import Reject, create_table
+from riskclf.labels import DECISIONS
+from riskclf.tables import Columns, Data, Reject, create_table, write_rejects
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,14 +95,7 @@ class Evaluation:
                 old.unlink()
         for number, differing in enumerate(self.differing, start=1):
             self._write_differences(place / f"differences-{number}.csv", differing, include_text)
-        (place / "rejects.csv").unlink(missing_ok=True)
-        if self.rejects:
-            columns = ("row", "column", "reason")
-            with create_table(place / "rejects.csv", columns=columns) as table:
-                table.write(
-                    {"row": x.number, "column": x.column, "reason": x.reason} for x in self.rejects
-                )
-                table.commit()
+        write_rejects(place / "rejects.csv", self.rejects)
         write_report(self.figures, place)
 
     def _write_differences(

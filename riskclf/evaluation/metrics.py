@@ -37,7 +37,7 @@ from riskclf.evaluation.figures import (
     UnclearShares,
 )
 from riskclf.evaluation.intervals import Intervals, precision_at, ratio
-from riskclf.evaluation.scored import DECISIONS
+from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,10 +19,21 @@ import numpy as np
 
 from riskclf.artifact import Base
 from riskclf.errors import EvaluationError, InputError
-from riskclf.evaluation.scored import UNCLEAR, Columns, Data, Source, TargetReader
 from riskclf.labels import Label
-from riskclf.tables import Reject, Row, open_table
-from riskclf.tables.duplicates import near_duplicate_groups, same_text
+from riskclf.tables import (
+    UNCLEAR,
+    Columns,
+    Data,
+    Reject,
+    Row,
+    Source,
+    TargetReader,
+    is_missing,
+    open_table,
+    same_text,
+    text_problem,
+)
+from riskclf.tables.duplicates import near_duplicate_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,8 +78,6 @@ class LabelledPosts:
     texts: list[str]
     targets: list[tuple[float, ...]]
     """Probability of each label."""
-    labels: list[str]
-    """The target as a label column holds it: a name, or a soft target as JSON."""
     groups: NDArray[np.int64]
     """Posts of one group are of one family or nearly the same: they stay in one fold. Shape
     (posts,)."""
@@ -104,11 +113,10 @@ def read_raw(data: Data, columns: Columns, *, labelled: bool = True) -> RawRows:
         for row in source:
             if isinstance(row, Reject):
                 rejects.append(row)
-            elif isinstance(text := row.values.get(columns.text), str) and text.strip():
-                rows.append(row)
+            elif problem := text_problem(row.values.get(columns.text), blank_allowed=False):
+                rejects.append(Reject(row.number, columns.text, problem))
             else:
-                reason = "it is missing" if text in (None, "") else "it is not text"
-                rejects.append(Reject(row.number, columns.text, reason))
+                rows.append(row)
         return RawRows(source.name, rows, rejects)
 
 
@@ -152,7 +160,7 @@ def labels_in(
                 continue  # the row is rejected when it is read
         if isinstance(value, Mapping):
             names = [name for name, share in value.items() if share]
-        found.update(label_map.get(str(x), str(x)) for x in names if x is not None and x != "")
+        found.update(label_map.get(str(x), str(x)) for x in names if not is_missing(x))
     del found[UNCLEAR]
     if not 2 <= len(found) <= _MOST_LABELS:
         raise InputError(
@@ -184,9 +192,11 @@ def choose_labels(
     Raises:
         InputError: a risk label is not in the data, or all labels are risks.
     """
-    card = base.card
+    before = base.manifest
     if risk_labels is None:
-        labels, risks = (OLD_LABELS, OLD_RISKS) if card is None else (card.labels, card.risk_labels)
+        labels, risks = OLD_LABELS, OLD_RISKS
+        if before is not None:
+            labels, risks = before.labels, before.risk_labels
         if set(labels) == set(risks):
             raise InputError(
                 f"all labels of the base {base.directory} are risks, so the risk of every post is "
@@ -201,10 +211,10 @@ def choose_labels(
         raise InputError("all labels are named as risks: at least one must not be a risk")
     risks = tuple(label for label in labels if label in risk_labels)
     # In the base's own order, so that its head is kept.
-    if card is not None and set(card.labels) == set(labels):
-        if set(card.risk_labels) == set(risks):
-            return card.labels, card.risk_labels
-        labels = card.labels
+    if before is not None and set(before.labels) == set(labels):
+        if set(before.risk_labels) == set(risks):
+            return before.labels, before.risk_labels
+        labels = before.labels
         risks = tuple(label for label in labels if label in risk_labels)
     return labels, risks
 
@@ -257,7 +267,6 @@ def read_labelled(
     return LabelledPosts(
         texts=texts,
         targets=[target for _, target in chosen],
-        labels=[_written(target, labels) for _, target in chosen],
         groups=_joined(alike, families),
         alike=alike,
         rejects=rejects,
@@ -271,11 +280,6 @@ def _unclear(labels: Sequence[str], risk_labels: Sequence[str]) -> tuple[float, 
     return tuple(1 / len(sides) / sides[label in risk_labels] for label in labels)
 
 
-def _written(target: Sequence[float], labels: Sequence[str]) -> str:
-    shares = {label: share for label, share in zip(labels, target, strict=True) if share > 0}
-    return next(iter(shares)) if len(shares) == 1 else json.dumps(shares, ensure_ascii=False)
-
-
 def _joined(groups: NDArray[np.int64], families: Sequence[Any]) -> NDArray[np.int64]:
     """Groups that share a family become one."""
     from scipy.sparse import coo_array
@@ -285,7 +289,7 @@ def _joined(groups: NDArray[np.int64], families: Sequence[Any]) -> NDArray[np.in
     numbers: dict[str, int] = {}
     edges = [(row, count + int(group)) for row, group in enumerate(groups)]
     for row, family in enumerate(families):
-        if family is not None and family != "":
+        if not is_missing(family):
             number = numbers.setdefault(str(family), len(numbers))
             edges.append((row, 2 * count + number))
     size = 2 * count + len(numbers)

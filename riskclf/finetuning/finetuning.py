@@ -31,7 +31,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from riskclf import artifact
-from riskclf.evaluation.scored import Columns, Data
 from riskclf.files import locked
 from riskclf.finetuning.figures import NewWords, Report, Split
 from riskclf.finetuning.folds import Trainings, cross_validate, plan, split, word_gain
@@ -41,7 +40,7 @@ from riskclf.finetuning.measure import measure
 from riskclf.finetuning.report import markdown
 from riskclf.finetuning.vocabulary import extend, shattered_words
 from riskclf.progress import Progress, following
-from riskclf.tables import Reject
+from riskclf.tables import Columns, Data, Reject
 from riskclf.tokens import Tokenizer
 
 __all__ = ["FineTuning", "finetune"]
@@ -153,13 +152,12 @@ def finetune(
                 words = []
         model = trainings.train(start, job.examples(), "final training")
         show("measure", 0, None)
-        manifest = manifest_for(job, start, held_out)
+        manifest = manifest_for(job, held_out)
         report = measure(
             job,
-            start,
             manifest,
             held_out,
-            model,
+            lambda texts: job.compute(model, start, texts).predictions(manifest),
             split=Split(len(folds), len(held_out.rows)),
             new_words=NewWords(len(words), compared),
             accept_regression=accept_regression,
@@ -168,7 +166,9 @@ def finetune(
             place,
             model=model,
             tokenizer_directory=start,
-            card=replace(manifest, accepted=report.accepted, provenance=provenance(job, report)),
+            manifest=replace(
+                manifest, accepted=report.accepted, provenance=provenance(job, report)
+            ),
             half_precision=is_half_precision(job.base.directory),
             extra_files={
                 "finetuning.json": json.dumps(report.to_dict(), ensure_ascii=False, indent=1)

@@ -11,16 +11,18 @@ import math
 import shutil
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import log_softmax
 
-from riskclf.decide import probabilities
-from riskclf.encoder import TorchEncoder
+from riskclf.decide import served_rows
+from riskclf.encoder import Outputs
 from riskclf.errors import EvaluationError
 from riskclf.files import replacing
+from riskclf.finetuning.computed import Computed
 from riskclf.finetuning.data import LabelledPosts
 from riskclf.finetuning.figures import WordGain
 from riskclf.finetuning.job import Job
@@ -38,7 +40,6 @@ __all__ = [
     "HeldOut",
     "Trainings",
     "cross_validate",
-    "encoder_of",
     "plan",
     "split",
     "word_gain",
@@ -74,8 +75,8 @@ class HeldOut:
 
     rows: list[int]
     """Which posts, in the order of the folds."""
-    logits: list[Floats]
-    """Of each of them: of its head, then of its windows."""
+    computed: Computed
+    """Of each of them."""
 
 
 class Trainings:
@@ -174,54 +175,42 @@ def plan(job: Job, start: Path, folds: Sequence[Sequence[int]]) -> list[Fold]:
 
 def cross_validate(job: Job, folds: Sequence[Fold], trainings: Trainings, stage: str) -> HeldOut:
     """Train every fold that is not finished, and give the outputs for all held-out posts."""
-    rows: list[int] = []
-    logits: list[Floats] = []
+    found: list[Outputs] = []
+    rows = [row for fold in folds for row in fold.held]
     for number, fold in enumerate(folds, start=1):
         if not fold.finished:
             model = trainings.train(fold.start, fold.new, f"{stage}, {number} of {len(folds)}")
-            tokenizer = Tokenizer.load(fold.start)
-            encoder = encoder_of(job, model, tokenizer)
             texts = [job.posts.texts[row] for row in fold.held]
-            _store(fold.file, _logits(encoder, tokenizer, texts))
+            _store(fold.file, job.compute(model, fold.start, texts).outputs)
             # Only now are the checkpoints of this fold no longer needed.
             for directory in job.work.iterdir():
                 if directory.is_dir() and any(directory.glob("checkpoint-*")):
                     shutil.rmtree(directory)
         with np.load(fold.file) as stored:
-            logits += [stored[name] for name in stored.files]
-        rows += fold.held
-    return HeldOut(rows, logits)
+            found.append(Outputs(**{name: stored[name] for name in stored.files}))
+    together = {
+        item.name: np.concatenate([getattr(outputs, item.name) for outputs in found])
+        for item in fields(Outputs)
+    }
+    encodings = Tokenizer.load(folds[0].start).encode_batch([job.posts.texts[row] for row in rows])
+    return HeldOut(rows, Computed(encodings, Outputs(**together)))
 
 
-def encoder_of(job: Job, model: Any, tokenizer: Tokenizer) -> TorchEncoder:
-    """The model in memory, as it computes outputs."""
-    return TorchEncoder(
-        model, pad_id=tokenizer.pad_id, device=job.device, batch_size=job.batch_size
-    )
-
-
-def _logits(encoder: TorchEncoder, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Floats]:
-    read = [[tuple(x.head), *map(tuple, x.windows)] for x in tokenizer.encode_batch(texts)]
-    # The only window of a short post is its head.
-    distinct = list(dict.fromkeys(ids for post in read for ids in post))
-    rows = dict(zip(distinct, encoder.logits(distinct), strict=True))
-    return [np.array([rows[ids] for ids in post], dtype=np.float64) for post in read]
-
-
-def _store(file: Path, arrays: Sequence[Floats]) -> None:
-    """Logits only: no text of a post is in the work directory."""
+def _store(file: Path, outputs: Outputs) -> None:
+    """Numbers only: no text of a post is in the work directory."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as staged, staged.open("wb") as stream:
-        np.savez(stream, *arrays)
+        np.savez(stream, **{item.name: getattr(outputs, item.name) for item in fields(Outputs)})
 
 
 def word_gain(job: Job, without: HeldOut, with_words: HeldOut) -> WordGain:
     """What new words are worth: the cross-entropy on the held-out posts without and with them."""
     targets = np.array([job.posts.targets[row] for row in without.rows])
 
-    def loss(found: HeldOut) -> Floats:
-        scores = np.log(probabilities(np.array([x[0] for x in found.logits]), 1.0))
-        losses: Floats = -(targets * scores).sum(axis=1)
+    def loss(held_out: HeldOut) -> Floats:
+        found = held_out.computed
+        rows = served_rows(found.encodings, found.outputs, job.manifest)
+        losses: Floats = -(targets * log_softmax(found.outputs.logits[rows], axis=1)).sum(axis=1)
         return losses
 
     gain = loss(without) - loss(with_words)

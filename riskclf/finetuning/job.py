@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from riskclf import artifact
 from riskclf.artifact import Base
-from riskclf.evaluation.scored import Columns, Data
+from riskclf.decide import OperatingPoint
 from riskclf.files import target_of
+from riskclf.finetuning.computed import Computed, compute
 from riskclf.finetuning.config import TrainingConfig, training_config_for
 from riskclf.finetuning.data import (
     OLD_LABELS,
@@ -23,9 +25,13 @@ from riskclf.finetuning.data import (
 )
 from riskclf.finetuning.replay import OurPost, base_answers, load_our_posts, training_mix
 from riskclf.finetuning.trainer import Example
-from riskclf.tables.duplicates import same_text
+from riskclf.manifest import Manifest
+from riskclf.tables import Columns, Data, same_text
 
-__all__ = ["Job", "prepare"]
+__all__ = ["FALLBACK", "Job", "prepare"]
+
+FALLBACK = OperatingPoint(flag=0.8, review=0.3)
+"""The thresholds of a model with new labels, where the posts are too few to choose any."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,36 @@ class Job:
     @property
     def keeps_labels(self) -> bool:
         """The base has these labels: it can be compared with, and its thresholds are kept."""
-        card = self.base.card
-        return card is not None and (card.labels, card.risk_labels) == (
+        before = self.base.manifest
+        return before is not None and (before.labels, before.risk_labels) == (
             self.labels,
             self.risk_labels,
+        )
+
+    @property
+    def benign(self) -> tuple[float, ...]:
+        """The target of a post that is no risk, whatever else it is: all on the first such label."""
+        first = next(i for i, label in enumerate(self.labels) if label not in self.risk_labels)
+        return tuple(float(i == first) for i in range(len(self.labels)))
+
+    @property
+    def manifest(self) -> Manifest:
+        """The base's, or for other labels one that is not calibrated yet."""
+        if self.keeps_labels:
+            assert self.base.manifest is not None
+            return self.base.manifest
+        points = {"standard": FALLBACK} if self.risk_labels else {}
+        return Manifest(self.labels, self.risk_labels, points, 1.0, 0.5 if points else 0.0)
+
+    def compute(self, model: Any, start: Path, texts: Sequence[str]) -> Computed:
+        """What a model of this job computes for posts; `start` is the directory it started from."""
+        return compute(
+            model,
+            start,
+            texts,
+            self.manifest,
+            device=self.device,
+            batch_size=self.batch_size,
         )
 
     def config(self, new: int) -> TrainingConfig:

@@ -3,58 +3,55 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from riskclf.artifact import Card
-from riskclf.decide import (
-    OperatingPoint,
-    choose_operating_point,
-    fit_temperature,
-    probabilities,
-)
+from riskclf.calibration import choose_operating_point, fit_calibration, served_risk
 from riskclf.errors import OperatingPointError
 from riskclf.finetuning.figures import Report
 from riskclf.finetuning.folds import HeldOut
-from riskclf.finetuning.job import Job
+from riskclf.finetuning.job import FALLBACK, Job
+from riskclf.manifest import Manifest
 
-__all__ = ["FALLBACK", "is_half_precision", "manifest_for", "provenance"]
-
-FALLBACK = OperatingPoint(flag=0.8, review=0.3)
-"""The thresholds where the posts are too few to choose any."""
+__all__ = ["is_half_precision", "manifest_for", "provenance"]
 
 _PRECISION, _RECALL = 0.95, 0.95
 """What `flag` and `review` of a model with new labels are to reach on the held-out posts."""
 
 
-def manifest_for(job: Job, start: Path, held_out: HeldOut) -> Card:
-    """The base's temperature and thresholds, or for new labels those fitted on held-out posts."""
+def manifest_for(job: Job, held_out: HeldOut) -> Manifest:
+    """The base's temperature and thresholds, or for new labels those fitted on held-out posts.
+
+    They are fitted on what is served: the riskiest window of each post.
+    """
     if job.keeps_labels:
-        assert job.base.card is not None
-        return job.base.card
-    heads = np.array([x[0] for x in held_out.logits])
+        return job.manifest
+    computed = held_out.computed
     targets = np.array([job.posts.targets[row] for row in held_out.rows])
-    temperature = fit_temperature(heads.astype(np.float32), targets)
-    is_risk = np.isin(job.labels, job.risk_labels)
-    if not is_risk.any():
-        return Card(job.labels, (), {}, temperature, 0.0)
-    risk = probabilities(heads.astype(np.float32), temperature)[:, is_risk].sum(axis=1)
-    target_risk = targets[:, is_risk].sum(axis=1)
+    manifest = fit_calibration(
+        computed.encodings, computed.outputs, targets, job.manifest, biased=False
+    )
+    if not manifest.risk_labels:
+        return manifest
+    target_risk = targets[:, manifest.is_risk].sum(axis=1)
+    risk = served_risk(computed.encodings, computed.outputs, manifest)
     try:
         point = choose_operating_point(risk, target_risk, precision=_PRECISION, recall=_RECALL)
     except OperatingPointError:
         point = FALLBACK
+    # Not exactly 0 or 1, also where all posts are risky or none.
     margin = 0.5 / len(targets)
     prevalence = float(np.clip(target_risk.mean(), margin, 1 - margin))
-    return Card(job.labels, job.risk_labels, {"standard": point}, temperature, prevalence)
+    return replace(manifest, operating_points={"standard": point}, prevalence=prevalence)
 
 
 def provenance(job: Job, report: Report) -> dict[str, Any]:
     """Where the model comes from: base, licence, a hash of the posts, and the training config."""
-    card = job.base.card
-    before = dict(card.provenance) if card is not None else {}
+    base = job.base.manifest
+    before = dict(base.provenance) if base is not None else {}
     # With the targets: the same texts with other labels are other data.
     posts = repr(sorted(zip(job.posts.texts, job.posts.targets, strict=True)))
     return {

@@ -2,84 +2,47 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import riskclf
-from riskclf.artifact import Artifact, Card
 from riskclf.classifier import RiskClassifier
-from riskclf.evaluation.scored import Classifier, Columns, ScoredRows, read_rows
+from riskclf.evaluation.scored import Coded, ScoredRows
 from riskclf.finetuning import gate
 from riskclf.finetuning.data import LabelledPosts
 from riskclf.finetuning.figures import NewWords, Part, Report, Split, TrainedOn
-from riskclf.finetuning.folds import HeldOut, encoder_of
-from riskclf.finetuning.job import Job
-from riskclf.finetuning.manifest import FALLBACK
+from riskclf.finetuning.folds import HeldOut
+from riskclf.finetuning.job import FALLBACK, Job
 from riskclf.finetuning.report import reason
+from riskclf.finetuning.trainer import Example
 from riskclf.finetuning.vocabulary import content_words
-from riskclf.labels import Prediction
-from riskclf.tokens import Tokenizer
+from riskclf.labels import DECISIONS, Prediction
+from riskclf.manifest import Manifest
+from riskclf.tables import text_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
-__all__ = ["measure"]
+__all__ = ["Predict", "measure", "scored_rows"]
+
+Predict = Callable[[Sequence[str]], list[Prediction]]
+"""Predictions of posts, in their order."""
 
 _FEW = 30
 """Fewer risky or fewer benign posts than this deserve a warning."""
 
 
-class _Replay:
-    """Takes the place of an encoder: gives logits that were computed before, in their order.
-
-    They are those that a classifier asks for: of windows, or without risk labels of heads.
-    """
-
-    batch_size = 64
-
-    def __init__(self, logits: Sequence[Floats]) -> None:
-        self._rows = iter(np.concatenate(logits))
-
-    def logits(self, sequences: Sequence[Sequence[int]]) -> Floats:
-        return np.array([next(self._rows) for _ in sequences])
-
-
-@dataclass(frozen=True)
-class _Unsaved:
-    """A model in memory, as `riskclf.evaluation.scored` asks for it."""
-
-    directory: Path
-    """Of the tokenizer."""
-    card: Card
-    encoder: Any
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self.card.labels
-
-    def info(self) -> dict[str, Any]:
-        return {"saved_as": {"risk_labels": list(self.card.risk_labels)}}
-
-    def stream(self, posts: Iterable[str]) -> Iterator[Prediction]:
-        tokenizer = Tokenizer.load(self.directory)
-        loaded = Artifact(self.directory, self.card, tokenizer, self.encoder, {})
-        return RiskClassifier(loaded).stream(posts)
-
-
 def measure(
     job: Job,
-    start: Path,
-    card: Card,
+    manifest: Manifest,
     held_out: HeldOut,
-    model: Any,
+    predict: Predict,
     *,
     split: Split,
     new_words: NewWords,
@@ -89,85 +52,120 @@ def measure(
 
     Args:
         job: what was fine-tuned.
-        start: directory of the model that the training started from.
-        card: of the new model.
+        manifest: of the new model.
         held_out: predicts the new posts.
-        model: predicts all others.
+        predict: the new model, for all other posts.
         split: of the cross-validation.
         new_words: what became of them.
         accept_regression: accept the model whatever the verdict.
     """
-    rows = held_out.rows
-    groups = job.posts.groups
-    # Where every post is a group of its own, there are no families.
-    grouped = len(np.unique(groups)) < len(groups)
-    new = [
-        {
-            "text": job.posts.texts[row],
-            "label": job.posts.labels[row],
-            "family": str(groups[row]) if grouped else None,
-        }
-        for row in rows
-    ]
-    old = [
-        {"text": post.text, "label": json.dumps(dict(post.target)), "family": post.family}
-        for post in job.old
-    ]
-    harmless = next(label for label in job.labels if label not in job.risk_labels)
-    natural = [{"text": text, "label": harmless} for text in job.natural]
+    posts = job.posts
     before = None
     if job.keeps_labels:
-        before = RiskClassifier.load(
+        classifier = RiskClassifier.load(
             job.base.directory, device=job.device, batch_size=job.batch_size
         )
-    after = _Unsaved(start, card, encoder_of(job, model, Tokenizer.load(start)))
-    logits = [x[1:] if job.risk_labels else x[:1] for x in held_out.logits]
+        before = classifier.predict_many
+    # Where every post is a group of its own, there are no families.
+    grouped = len(np.unique(posts.groups)) < len(posts)
+
+    def part(
+        examples: Sequence[Example],
+        families: Sequence[str] | None,
+        after: Callable[[], list[Prediction]],
+    ) -> Part | None:
+        if not examples:
+            return None
+        now = scored_rows(manifest, examples, after(), families)
+        if before is None:
+            return gate.alone(now)
+        was = before([example.text for example in examples])
+        return gate.paired(scored_rows(manifest, examples, was, families), now)
+
+    new = job.examples(held_out.rows)
+    old = [post.example(job.labels) for post in job.old]
+    natural = [Example(text, job.benign) for text in job.natural]
     parts = {
-        "new": _part(new, before, _Unsaved(start, card, _Replay(logits))),
-        "old": _part(old, before, after) if old else None,
-        "natural": _part(natural, before, after) if natural else None,
+        "new": part(
+            new,
+            [str(posts.groups[row]) for row in held_out.rows] if grouped else None,
+            lambda: held_out.computed.predictions(manifest),
+        ),
+        "old": part(old, [post.family for post in job.old], lambda: predict([x.text for x in old])),
+        "natural": part(natural, None, lambda: predict(job.natural)),
     }
     # Without a before there is nothing that could have been lost.
     compared = parts if before is not None else dict.fromkeys(parts)
     verdict = gate.judge(**compared)
     return Report(
         riskclf=riskclf.__version__,
-        model_before=None if before is None else before.fingerprint,
+        model_before=None if before is None else classifier.fingerprint,
         accepted=verdict.accepted or accept_regression,
         regression_accepted=accept_regression and not verdict.accepted,
         reasons=tuple(reason(check) for check in verdict.refusing),
-        warnings=tuple(_warnings(job, card)),
+        warnings=tuple(_warnings(job, manifest)),
         parts=parts,
         checks=verdict.checks,
         data=TrainedOn(
-            posts=len(job.posts),
-            labels=dict(sorted(Counter(map(_kind, new)).items())),
-            groups=len(np.unique(groups)),
-            duplicates=job.posts.duplicates,
-            contradictory=job.posts.contradictory,
-            rejected=len(job.posts.rejects),
+            posts=len(posts),
+            labels=dict(
+                sorted(Counter(_kind(job.labels, example.target) for example in new).items())
+            ),
+            groups=len(np.unique(posts.groups)),
+            duplicates=posts.duplicates,
+            contradictory=posts.contradictory,
+            rejected=len(posts.rejects),
         ),
         split=split,
         new_words=new_words,
-        settings={"replay_posts": len(job.replay), **asdict(job.config(len(job.posts)))},
+        settings={"replay_posts": len(job.replay), **asdict(job.config(len(posts)))},
     )
 
 
-def _part(rows: Sequence[Mapping[str, Any]], before: Classifier | None, after: Classifier) -> Part:
-    now = _scored(rows, after)
-    return gate.alone(now) if before is None else gate.paired(_scored(rows, before), now)
+def scored_rows(
+    manifest: Manifest,
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    families: Sequence[str] | None = None,
+) -> ScoredRows:
+    """Posts with their targets and predictions, as the figures need them.
+
+    Args:
+        manifest: names the labels.
+        examples: the posts; one whose target is not all of one label is unclear.
+        predictions: one for each of them.
+        families: likewise; None takes posts for independent.
+    """
+    labels = manifest.labels
+    targets = np.array([example.target for example in examples])
+    kinds = ["" if x.max() > 1 - 1e-6 else _kind(labels, x) for x in targets]
+    return ScoredRows(
+        labels=labels,
+        risk_labels=manifest.risk_labels,
+        number=np.arange(1, len(examples) + 1),
+        gold=np.where(targets.max(axis=1) > 1 - 1e-6, targets.argmax(axis=1), -1),
+        kind=_coded(kinds),
+        predicted=np.array([labels.index(x.label) for x in predictions], dtype=np.int64),
+        decision=np.array([DECISIONS.index(x.decision) for x in predictions], dtype=np.int64),
+        risk=np.array([x.risk for x in predictions]),
+        scores=np.array([[x.scores[label] for label in labels] for x in predictions]),
+        text_key=np.array([text_key(example.text) for example in examples], dtype=np.int64),
+        family=None if families is None else _coded(families),
+    )
 
 
-def _scored(rows: Sequence[Mapping[str, Any]], model: Classifier) -> ScoredRows:
-    return read_rows(rows, model, lambda: model, columns=Columns(), label_map={})[0]
+def _coded(names: Iterable[str]) -> Coded:
+    """A column of names, where an empty one is none."""
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(name, len(numbers)) if name else -1 for name in names]
+    return Coded(tuple(numbers), np.array(codes, dtype=np.int64))
 
 
-def _kind(row: Mapping[str, Any]) -> str:
-    label = str(row["label"])
-    return "+".join(json.loads(label)) if label.startswith("{") else label
+def _kind(labels: Sequence[str], target: Iterable[float]) -> str:
+    return "+".join(label for label, share in zip(labels, target, strict=True) if share > 0)
 
 
-def _warnings(job: Job, card: Card) -> list[str]:
+def _warnings(job: Job, manifest: Manifest) -> list[str]:
     """What in the posts limits what the figures tell, one sentence each."""
     posts, found = job.posts, []
     is_risk = np.isin(job.labels, job.risk_labels)
@@ -204,12 +202,12 @@ def _warnings(job: Job, card: Card) -> list[str]:
         )
     if missing := [x for i, x in enumerate(job.labels) if not any(t[i] > 0 for t in posts.targets)]:
         found.append(f"No post has the label {' or '.join(missing)}.")
-    if not job.keeps_labels and card.operating_points:
+    if not job.keeps_labels and manifest.operating_points:
         found.append(
             "Temperature and thresholds were fitted on the same held-out posts that they are "
             "measured on (optimistic)."
         )
-        if next(iter(card.operating_points.values())) == FALLBACK:
+        if next(iter(manifest.operating_points.values())) == FALLBACK:
             found.append(
                 "The posts are too few to choose thresholds: "
                 f"flag is {FALLBACK.flag:g} and review {FALLBACK.review:g}."

@@ -75,7 +75,8 @@ def base_answers(
         In the order of the texts, with the base's probabilities before calibration.
     """
     loaded = artifact.load(base.directory, device=device, batch_size=batch_size)
-    logits = loaded.encoder.logits([x.head for x in loaded.tokenizer.encode_batch(texts)])
+    heads = [encoding.head.ids for encoding in loaded.tokenizer.encode_batch(texts)]
+    logits = loaded.engine.compute(heads).logits
     # Rounded, so that a resumed run has the same targets where a device gives other last digits.
     targets = probabilities(logits, 1.0).round(4).tolist()
     return [Example(text, tuple(row)) for text, row in zip(texts, targets, strict=True)]

@@ -21,7 +21,6 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset, Sampler
 from transformers import (
     AutoConfig,
-    AutoModelForSequenceClassification,
     EarlyStoppingCallback,
     PrinterCallback,
     Trainer,
@@ -31,7 +30,7 @@ from transformers import (
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import get_last_checkpoint
 
-from riskclf.encoder import TorchEncoder, pad, quietly
+from riskclf.engines.pytorch import PytorchEngine, open_classifier, padded, quietly
 from riskclf.errors import ArtifactNotFound, InputError
 from riskclf.finetuning.config import TrainingConfig
 from riskclf.progress import Callback, Progress, following
@@ -70,7 +69,7 @@ class _Rows(Dataset[tuple[dict[str, Any], int | None]]):
         )
         self._measured = measured
         encodings = tokenizer.encode_batch([example.text for example in examples])
-        self.lengths = [len(encoding.head) for encoding in encodings]
+        self.lengths = [len(encoding.head.ids) for encoding in encodings]
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -121,7 +120,7 @@ class _Collator:
         if self._transform is not None and first is not None:
             texts = self._transform(texts, (self._seed << 32) + first)
         encodings = self._tokenizer.encode_batch(texts)
-        batch = pad([encoding.head for encoding in encodings], self._tokenizer.pad_id)
+        batch = padded([encoding.head.ids for encoding in encodings], self._tokenizer.pad_id)
         return {**batch, "labels": torch.tensor([example["target"] for example, _ in rows])}
 
 
@@ -249,13 +248,13 @@ def seconds_per_step(
     tokenizer, on_gpu = Tokenizer.load(Path(base)), _on_gpu(device)
     torch.manual_seed(config.seed)
     model = _load(Path(base), labels, on_gpu=on_gpu)
-    engine = TorchEncoder(model, pad_id=tokenizer.pad_id, device=device, batch_size=1)
+    engine = PytorchEngine(model, pad_id=tokenizer.pad_id, device=device, batch_size=1)
     model.train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
     # From all over the data, so that the lengths are typical.
     chosen = examples[:: max(1, len(examples) // config.batch_size)][: config.batch_size]
     encodings = tokenizer.encode_batch([example.text for example in chosen])
-    batch = pad([encoding.head for encoding in encodings], tokenizer.pad_id)
+    batch = padded([encoding.head.ids for encoding in encodings], tokenizer.pad_id)
     inputs = {name: values.to(engine.device) for name, values in batch.items()}
     targets = torch.tensor([x.target for x in chosen], device=engine.device)
     began = 0.0
@@ -279,19 +278,14 @@ def _on_gpu(device: str) -> bool:
 
 def _load(base: Path, labels: Sequence[str], *, on_gpu: bool) -> Any:
     """The base with a head for these labels: its own if they are the same, or else a new one."""
-    with quietly():
-        model = AutoModelForSequenceClassification.from_pretrained(
-            base,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            # On a CPU, torch's fused attention has no fast path with dropout: a third slower.
-            attn_implementation="sdpa" if on_gpu else "eager",
-            id2label=dict(enumerate(labels)),
-            label2id={label: index for index, label in enumerate(labels)},
-            ignore_mismatched_sizes=True,
-        )
+    model, _ = open_classifier(
+        base,
+        # On a CPU, torch's fused attention has no fast path with dropout: a third slower.
+        attention="sdpa" if on_gpu else "eager",
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+        ignore_mismatched_sizes=True,
+    )
     if AutoConfig.from_pretrained(base, local_files_only=True).label2id != model.config.label2id:
         # As many labels as before, but other ones: the loaded weights of the head mean nothing.
         head = model.classifier

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from riskclf.evaluation.scored import Data, Progress
+from riskclf.evaluation.scored import Progress
+from riskclf.tables import Data, UnlabelledPosts, text_key
 from riskclf.tables.duplicates import near_duplicate_groups
-from riskclf.tables.unlabelled import UnlabelledPosts, text_key
 from riskclf.text import normalise
 
 if TYPE_CHECKING:

@@ -45,12 +45,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riskclf.errors import InputError
-from riskclf.evaluation.scored import Data, Progress
-from riskclf.labels import prediction_columns, prediction_values
+from riskclf.evaluation.scored import Progress
 from riskclf.suggestion.emerging import Term, risen_terms
-from riskclf.tables import Reject, Row, create_table
-from riskclf.tables.duplicates import near_duplicate_groups, same_text
-from riskclf.tables.unlabelled import UnlabelledPosts, text_key
+from riskclf.tables import (
+    Data,
+    Reject,
+    Row,
+    UnlabelledPosts,
+    create_table,
+    is_blank,
+    same_text,
+    text_key,
+)
+from riskclf.tables.duplicates import near_duplicate_groups
+from riskclf.tables.predictions import (
+    PREFIX,
+    free_columns,
+    prediction_columns,
+    prediction_values,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -187,11 +200,11 @@ def suggest(
             row, place = waiting.popleft()
             text = row.values[text_column]
             post = _Post(row, text, text_key(text), prediction, *judge(prediction))
-            if same_text(text):
+            if is_blank(text):
+                blank += 1
+            else:
                 uncertain.add(post)
                 drawn.add(post)
-            else:
-                blank += 1
             if progress and done % 64 == 0:
                 progress(*place)
         source.check_usable()
@@ -209,9 +222,10 @@ def suggest(
     names = [name for name in added if name != "label"]
     rows: list[dict[str, Any]] = []
     random_keys = {post.key for post in random_posts}
+    risk_labels = model.info()["saved_as"]["risk_labels"]
     for post in chosen:
         because = _AT_RANDOM if post.key in random_keys else post.because
-        values = [*prediction_values(post.prediction), because]
+        values = [*prediction_values(post.prediction, risk_labels), because]
         given = post.row.values
         label = {"label": given.get("label", "")}
         rows.append({**given, **label, **dict(zip(names, values, strict=True))})
@@ -253,10 +267,8 @@ def _write(
 
 def _added_columns(labels: Iterable[str], existing: Sequence[str]) -> dict[str, type]:
     """Names and types of the new columns: `label` stays free for a person."""
-    columns = {f"riskclf_{name}": kind for name, kind in prediction_columns(labels).items()}
-    columns["suggested_because"] = str
-    while not columns.keys().isdisjoint(existing):  # the input may be an output of ours
-        columns = {f"riskclf_{name}": kind for name, kind in columns.items()}
+    columns = {f"{PREFIX}{name}": kind for name, kind in prediction_columns(labels).items()}
+    columns = free_columns({**columns, "suggested_because": str}, existing)
     return columns if "label" in existing else {"label": str, **columns}
 
 
@@ -387,7 +399,7 @@ def _vectors(
     parts = []
     for start in range(0, len(texts), _VECTORS_AT_ONCE):
         encodings = loaded.tokenizer.encode_batch(texts[start : start + _VECTORS_AT_ONCE])
-        parts.append(loaded.encoder.vectors([x.head for x in encodings]))
+        parts.append(loaded.engine.compute([x.head.ids for x in encodings]).pooled)
         if progress:
             progress(min(start + _VECTORS_AT_ONCE, len(texts)), len(texts))
     return np.concatenate(parts)

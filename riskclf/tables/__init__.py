@@ -1,29 +1,61 @@
-"""Tables of posts: read row by row, write with columns added, lose nothing."""
+"""Tables of posts: read row by row, write with columns added, lose nothing.
+
+CSV, TSV, JSON Lines, Parquet and plain lines (one post a line) are read as a stream, so the size
+of a file does not matter. A reader yields every row exactly once, either as a `Row` (good) or as a
+`Reject` (its number and what is wrong with it, never its text), in the order of the file::
+
+    with open_table("posts.csv", text_columns=("text",)) as table:
+        for row in table:
+            if isinstance(row, Row):
+                row.values["text"]      # a str, and so is every column named in text_columns
+
+- **Row numbers** are line numbers for text files, as an editor shows them: the line on which the
+  row begins, the header of a CSV being line 1. For Parquet they are record numbers from 1.
+- Text is UTF-8, with or without a byte order mark. An empty string is a text; null is not. Blank
+  lines are skipped, except in plain lines, where each is an empty text.
+- CSV and TSV use double quotes as RFC 4180 says. A quote that is opened and never properly closed
+  costs the one line that opens it: the following lines are read again as rows of their own.
+- Values are written as they were read. CSV has no types, so null becomes an empty field there and
+  nested values become JSON. A cell that begins with ``=``, ``+``, ``-`` or ``@`` is not altered:
+  import such a CSV into a spreadsheet as text, or the spreadsheet may run it as a formula.
+- Parquet keeps its column types from Parquet to Parquet; from other formats all are strings.
+- What UTF-8 cannot hold (half of a surrogate pair) is written as its ``\\udXXX`` escape.
+"""
 
 from __future__ import annotations
 
-from riskclf.tables.table import (
-    Format,
-    Journal,
-    Reject,
-    Row,
-    TableReader,
-    TableWriter,
-    create_table,
-    format_of,
-    nothing_usable,
-    open_table,
-)
+from riskclf.tables.formats import Format, format_of
+from riskclf.tables.journal import Journal
+from riskclf.tables.reading import Row, TableReader, open_table
+from riskclf.tables.rejects import Reject, RejectsFile, nothing_usable, write_rejects
+from riskclf.tables.sources import Columns, Data, Source, UnlabelledPosts
+from riskclf.tables.targets import UNCLEAR, Target, TargetReader
+from riskclf.tables.texts import is_blank, is_missing, same_text, text_key, text_problem
+from riskclf.tables.writing import TableWriter, create_table
 
 __all__ = [
+    "UNCLEAR",
+    "Columns",
+    "Data",
     "Format",
     "Journal",
     "Reject",
+    "RejectsFile",
     "Row",
+    "Source",
     "TableReader",
     "TableWriter",
+    "Target",
+    "TargetReader",
+    "UnlabelledPosts",
     "create_table",
     "format_of",
+    "is_blank",
+    "is_missing",
     "nothing_usable",
     "open_table",
+    "same_text",
+    "text_key",
+    "text_problem",
+    "write_rejects",
 ]

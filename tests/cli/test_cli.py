@@ -25,7 +25,8 @@ from riskclf.errors import ArtifactNotFound
 from riskclf.labels import Decision, Prediction
 
 LABELS = ("minor_solicitation", "adult_solicitation", "benign")
-ADDED = ["label", "decision", "risk", *(f"score_{label}" for label in LABELS), "truncated"]
+SCORES = [f"score_{label}" for label in LABELS]
+ADDED = ["label", "decision", "risk", *SCORES, "truncated", "risk_labels"]
 ROOT = Path(__file__).parents[2]
 
 

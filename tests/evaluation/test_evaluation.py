@@ -23,9 +23,8 @@ from riskclf.errors import ColumnNotFound, EvaluationError, FormatError, InputEr
 from riskclf.evaluation.evaluation import Columns
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.metrics import TOO_WIDE, label_figures
-from riskclf.evaluation.scored import DECISIONS
 from riskclf.evaluation.thresholds import Rate, halves
-from riskclf.labels import Decision, Prediction
+from riskclf.labels import DECISIONS, Decision, Prediction
 from training.posts.data import POSTS, load_posts
 
 LABELS = ("minor_solicitation", "adult_solicitation", "benign")
@@ -336,7 +335,7 @@ SECRET = "nobody may read this"
         ({"label": {MINOR: 0.5, BENIGN: 0.4}}, "label", "does not add up to 1"),
         ({"label": {MINOR: 1.5, BENIGN: -0.5}}, "label", "with shares from 0 on"),
         ({"text": None}, "text", "it is missing"),
-        ({"text": 17}, "text", "it is not text"),
+        ({"text": 17}, "text", "it is a number, not text"),
         ({"weight": 0}, "weight", "not a number above 0"),
         ({"weight": "heavy"}, "weight", "not a number above 0"),
         ({"weight": None}, "weight", "not a number above 0"),
@@ -579,7 +578,7 @@ def scored(rows: list[dict[str, Any]], prefix: str = "riskclf_") -> list[dict[st
     for row, found in zip(rows, Fake().stream(row["text"] for row in rows), strict=True):
         values = {"label": found.label, "decision": found.decision, "risk": found.risk}
         values |= {f"score_{label}": score for label, score in found.scores.items()}
-        values["truncated"] = False
+        values |= {"truncated": False, "risk_labels": f"{MINOR}|{ADULT}"}
         result.append(row | {prefix + name: value for name, value in values.items()})
     return result
 
@@ -621,7 +620,7 @@ def test_the_prediction_is_never_taken_for_the_right_label() -> None:
 @pytest.mark.parametrize(
     ("column", "value"),
     [("riskclf_label", "x"), ("riskclf_decision", "x"), ("riskclf_risk", "x"),
-     ("riskclf_risk", 1.5), ("riskclf_score_benign", None)],
+     ("riskclf_risk", 1.5), ("riskclf_score_benign", None), ("riskclf_risk_labels", MINOR)],
 )  # fmt: skip
 def test_a_damaged_score_costs_its_row(column: str, value: Any) -> None:
     rows = scored(rows_of(20))
@@ -634,6 +633,14 @@ def test_a_damaged_score_costs_its_row(column: str, value: Any) -> None:
 def test_a_risk_label_that_is_never_given_is_still_a_risk() -> None:
     rows = [{"text": f"{0.1 * n} 0.0 {1 - 0.1 * n}", "label": ADULT} for n in range(10)]
     assert evaluate(None, scored(rows)).figures.to_dict()["counts"]["risky"] == 10
+
+
+def test_scored_rows_must_say_which_labels_are_risks() -> None:
+    rows = scored(rows_of(20))
+    for row in rows:
+        del row["riskclf_risk_labels"]
+    with pytest.raises(InputError, match=r"no column 'riskclf_risk_labels'.*score the posts again"):
+        evaluate(None, rows)
 
 
 def test_a_risk_that_is_no_sum_of_scores_is_refused() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from riskclf.errors import ColumnNotFound, EvaluationError, InputError
-from riskclf.evaluation.scored import Columns
 from riskclf.finetuning.data import LabelledPosts, labels_in, read_labelled, read_raw
+from riskclf.tables import Columns
 
 LABELS = ("storm", "rain", "sun")
 RISKS = ("storm", "rain")

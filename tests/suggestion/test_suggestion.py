@@ -27,6 +27,7 @@ from riskclf.suggestion.emerging import Term
 from riskclf.suggestion.suggestion import Suggestions, suggest
 from riskclf.tables.duplicates import near_duplicate_groups
 from tests.conftest import LABELS, MakeModel
+from tests.models import torch_model
 
 NEUTRAL = """
 図書館 電車 天気 動物園 試合 文化祭 自転車 コーヒー パン屋 カレー サッカー リモコン 公園 新聞
@@ -137,8 +138,8 @@ def test_the_reason_names_the_line_or_the_labels(classifier: RiskClassifier) -> 
 
 
 def test_a_model_without_risk_labels_is_asked_for_its_entropy_only(loaded: Artifact) -> None:
-    card = replace(loaded.card, risk_labels=(), operating_points={})
-    topics = RiskClassifier(replace(loaded, card=card))
+    card = replace(loaded.manifest, risk_labels=(), operating_points={})
+    topics = RiskClassifier(replace(loaded, manifest=card))
     result = suggest(rows(made_up(60)), model=topics, n=10)
     reasons = {row["suggested_because"].split(" between")[0] for row in result.rows}
     assert reasons == {"unsure", "drawn at random"}
@@ -338,7 +339,7 @@ def test_nothing_half_written_is_left(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("riskclf.tables.table.TableWriter.commit", stop)
+    monkeypatch.setattr("riskclf.tables.writing.TableWriter.commit", stop)
     with pytest.raises(KeyboardInterrupt):
         result.save(tmp_path / "out.csv")
     assert listing(tmp_path) == ["out.csv"]
@@ -360,14 +361,14 @@ def test_vectors_are_those_of_the_pooler_in_the_order_of_the_posts(
 ) -> None:
     import torch
 
-    windows = [x.head for x in loaded.tokenizer.encode_batch(sentences)]
-    vectors = loaded.encoder.vectors(windows)
+    windows = [x.head.ids for x in loaded.tokenizer.encode_batch(sentences)]
+    vectors = loaded.engine.compute(windows).pooled
     assert vectors.shape == (len(sentences), 32)
     for window, vector in zip(windows, vectors, strict=True):
         with torch.inference_mode():
-            alone = loaded.encoder.model.bert(torch.tensor([window])).pooler_output[0]
+            alone = torch_model(loaded).bert(torch.tensor([window])).pooler_output[0]
         assert np.allclose(vector, alone.numpy(), atol=1e-4)
-    assert loaded.encoder.vectors([]).shape == (0, 32)
+    assert loaded.engine.compute([]).pooled.shape == (0, 32)
 
 
 # Terms --------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ def test_a_stray_quote_costs_one_line_only(tmp_path: Path, separator: str) -> No
 def test_an_unclosed_quote_does_not_read_the_file_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riskclf.tables.table._RECORD_LIMIT", 1000)
+    monkeypatch.setattr("riskclf.tables.separated._RECORD_LIMIT", 1000)
     lines = ["id,text", '1,"open', *(f"{n},good" for n in range(2, 2001))]
     path = write(tmp_path / "t.csv", "\n".join(lines))
     rows, rejects = read(path)

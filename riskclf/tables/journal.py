@@ -1,0 +1,81 @@
+"""Continue a job that was interrupted: its results are kept until it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from riskclf.errors import InputError
+from riskclf.tables.wording import cause
+
+__all__ = [
+    "Journal",
+]
+
+
+class Journal:
+    """Results of the batches that are done, kept in a file until the whole job is.
+
+    The first line holds a key: what the results depend on (the input, the model, the options). A
+    line of results follows for every batch. A job that was killed starts again from the first row,
+    but takes the results of the batches that it finds here instead of computing them, whatever the
+    format of its output. A line that the kill has cut short is dropped.
+
+    `is_continued` says that results of an earlier run were found; `changed` names the parts of the
+    key that differ from the earlier run's, whose results were thus thrown away.
+    """
+
+    def __init__(self, path: Path, key: Mapping[str, Any]) -> None:
+        self._path = path
+        self.is_continued = False
+        self.changed: tuple[str, ...] = ()
+        try:
+            self._file = path.open("r+b" if path.exists() else "w+b")
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {cause(error)}") from None
+        found = self._next()
+        if found == key:
+            self.is_continued = True
+            return
+        if isinstance(found, dict):
+            self.changed = tuple(name for name in key if found.get(name) != key[name])
+        self._file.seek(0)
+        self._file.truncate()
+        self._append(key)
+
+    def next_batch(self, size: int) -> list[Any] | None:
+        """The recorded results of the next batch, or None: then compute and `append` them."""
+        start = self._file.tell()
+        batch = self._next()
+        if isinstance(batch, list) and len(batch) == size:
+            return batch
+        self._file.seek(start)
+        self._file.truncate()
+        return None
+
+    def append(self, batch: Sequence[Any]) -> None:
+        """Record the results of a batch: JSON-ready values, one for every row."""
+        self._append(batch)
+
+    def _next(self) -> Any:
+        line = self._file.readline()
+        if line.endswith(b"\n"):  # else the kill has cut it short, even if it happens to parse
+            with contextlib.suppress(ValueError):
+                return json.loads(line)
+        return None
+
+    def _append(self, value: Any) -> None:
+        self._file.write(json.dumps(value).encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Keep the file for the next run."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """The job is done: forget the results."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)

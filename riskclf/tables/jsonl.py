@@ -1,0 +1,130 @@
+"""JSON Lines, read and written; and plain lines (one post a line), which are only read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any
+
+from riskclf.errors import FormatError
+from riskclf.tables.cells import json_text
+from riskclf.tables.reading import BOM, Row, TableReader
+from riskclf.tables.rejects import Reject
+from riskclf.tables.wording import kind_of
+from riskclf.tables.writing import TableWriter
+
+__all__ = [
+    "JsonLinesReader",
+    "JsonLinesWriter",
+    "LinesReader",
+]
+
+_STREAM_HEAD = 1000  # records of a stream that tell its columns; a file is read through instead
+
+
+class JsonLinesReader(TableReader):
+    """One JSON object a line."""
+
+    def _open(self) -> None:
+        self._head: list[bytes] = []
+        if self.size is None:
+            self._head = list(islice(self._stream, _STREAM_HEAD))
+        columns: dict[str, None] | None = None
+        problem = ""
+        for number, line in _numbered(self._head or self._stream):
+            record = _parse_json(line)
+            if isinstance(record, str):
+                problem = problem or f": line {number}: {record}"
+            else:
+                columns = (columns or {}) | dict.fromkeys(record)
+        if columns is None:
+            raise FormatError(
+                f"{self.name} is not JSON Lines (one JSON object a line){problem}; "
+                "if it is something else, say so by its suffix or (`riskclf predict`) by --format"
+            )
+        if self.size is not None:
+            self._stream.seek(0)
+        self._set_columns(list(columns))
+
+    def __iter__(self) -> Iterator[Row | Reject]:
+        known = set(self.columns)
+        for number, line in _numbered(chain(self._head, self._stream)):
+            record = _parse_json(line)
+            if isinstance(record, str):
+                yield Reject(number, None, record)
+            elif not record.keys() <= known:
+                # Only in a stream, or in a file that is being written to.
+                reason = (
+                    "it has a column that the first records do not have; "
+                    "read the rows from a file instead of a stream"
+                )
+                yield Reject(number, None, reason)
+            else:
+                yield self._checked(number, record)
+
+
+def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank, with their numbers, without a byte order mark."""
+    for number, line in enumerate(lines, start=1):
+        content = line.removeprefix(BOM) if number == 1 else line
+        if content.strip():
+            yield number, content
+
+
+def _parse_json(line: bytes) -> dict[str, Any] | str:
+    """The JSON object of a line, or what is wrong with it (in words without its text)."""
+    try:
+        value = json.loads(line.decode(), object_pairs_hook=_without_repeats)
+    except UnicodeDecodeError:
+        return "it is not UTF-8"
+    except json.JSONDecodeError as error:
+        return f"it is not valid JSON at character {error.pos + 1}"
+    except (ValueError, RecursionError) as error:
+        # A repeated key, a number of more than 4,300 digits, or far too many brackets.
+        return str(error) if isinstance(error, _Repeated) else "it is JSON that cannot be read"
+    return value if isinstance(value, dict) else f"it is {kind_of(value)}, not a JSON object"
+
+
+class _Repeated(ValueError):
+    pass
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise _Repeated("it is JSON with the same key twice in one object")
+    return values
+
+
+class LinesReader(TableReader):
+    """One text a line; every line is a row, a blank one too, so that rows are lines."""
+
+    def _open(self) -> None:
+        self._set_columns(self._text_columns[:1])
+
+    def __iter__(self) -> Iterator[Row | Reject]:
+        column = self.columns[0]
+        for number, line in enumerate(self._stream, start=1):
+            content = line.removeprefix(BOM) if number == 1 else line
+            content = content.removesuffix(b"\n").removesuffix(b"\r")
+            try:
+                text = content.decode()
+            except UnicodeDecodeError:
+                yield Reject(number, column, "it is not UTF-8")
+                continue
+            if "\0" in text:
+                yield Reject(number, column, "it holds a NUL character")
+            else:
+                yield Row(number, {column: text})
+
+
+class JsonLinesWriter(TableWriter):
+    """One JSON object a line."""
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows; a column that a row lacks is left out."""
+        for row in rows:
+            # Half a surrogate pair goes out as \udXXX: to JSON that is the same character.
+            self._put(json_text(row) + "\n")
+        self._sink.flush()

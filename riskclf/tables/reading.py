@@ -1,0 +1,236 @@
+"""Open a table for reading: what every format has in common."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import stat
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from riskclf.errors import ColumnNotFound, FormatError, InputError
+from riskclf.tables.formats import NAMES, Format, format_of
+from riskclf.tables.rejects import Reject
+from riskclf.tables.wording import cause, kind_of, listed
+
+__all__ = [
+    "Row",
+    "TableReader",
+    "open_table",
+]
+
+_HEAD = 1 << 16  # bytes that are looked at to tell a table from a binary file
+
+_PARQUET_MAGIC = b"PAR1"
+BOM = b"\xef\xbb\xbf"
+_MAGIC = {
+    b"PK\x03\x04": "is a zip archive or an Excel workbook; export the sheet as 'CSV UTF-8'",
+    b"\xd0\xcf\x11\xe0": "is an old Excel or Office document; export the sheet as 'CSV UTF-8'",
+    b"\x1f\x8b": "is compressed with gzip; unpack it first",
+    b"\x28\xb5\x2f\xfd": "is compressed with zstd; unpack it first",
+    b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A good row: the text columns that were asked for are there and hold a str."""
+
+    number: int
+    """Line number in a text file (where the row begins), record number from 1 in Parquet."""
+
+    values: dict[str, Any]
+    """All columns of the row. A JSON object may lack some; a CSV row never does."""
+
+
+def open_table(
+    source: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    text_columns: Sequence[str] = ("text",),
+) -> TableReader:
+    """Open a table for reading; ``"-"`` is standard input (JSON Lines unless `format` says else).
+
+    `text_columns` must exist, and must hold a str in every row; a row where one does not becomes a
+    `Reject`. Plain lines have one column, the first of `text_columns`.
+
+    A JSON Lines file is read through once here, so that its columns are known. Of a stream only
+    the first 1,000 records are looked at, and a later record with another column is rejected.
+
+    Raises:
+        InputError: no such file, a directory, or a file that may not be read.
+        FormatError: not the format that its suffix or `format` says, or no table at all.
+        ColumnNotFound: a text column is missing.
+    """
+    if os.fspath(source) == "-":
+        chosen = format_of("-", format or "jsonl")
+        if chosen == "parquet":
+            raise FormatError("Parquet cannot be read from standard input; name a file")
+        buffer: Any = sys.stdin.buffer
+        stream = buffer if hasattr(buffer, "peek") else io.BufferedReader(buffer)
+        return _open_stream("standard input", stream, None, chosen, text_columns)
+    name = os.fspath(source)
+    try:
+        if Path(source).is_dir():
+            raise InputError(f"{name} is a directory; name one file in it")
+        file: io.BufferedReader = io.BufferedReader(io.FileIO(source), _HEAD)
+    except FileNotFoundError:
+        raise InputError(f"{name} does not exist; check the path") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name} cannot be opened: {cause(error)}") from None
+    try:
+        status = os.fstat(file.fileno())
+        size = status.st_size if stat.S_ISREG(status.st_mode) else None  # None: a pipe
+        return _open_stream(name, file, size, format_of(source, format), text_columns)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open_stream(
+    name: str,
+    stream: io.BufferedReader,
+    size: int | None,
+    format: Format,
+    text_columns: Sequence[str],
+) -> TableReader:
+    # Here, because they build on this module, and Parquet alone needs Arrow.
+    from riskclf.tables.jsonl import JsonLinesReader, LinesReader
+    from riskclf.tables.parquet import ParquetReader
+    from riskclf.tables.separated import SeparatedReader
+
+    _check_head(name, format, stream.peek(_HEAD)[:_HEAD])
+    kinds: dict[Format, type[TableReader]] = {
+        "csv": SeparatedReader,
+        "tsv": SeparatedReader,
+        "jsonl": JsonLinesReader,
+        "parquet": ParquetReader,
+        "lines": LinesReader,
+    }
+    return kinds[format](name, stream, size, format, text_columns)
+
+
+def _check_head(name: str, format: Format, head: bytes) -> None:
+    """Tell a table from something else by its first bytes, before any row is read."""
+    if not head.removeprefix(BOM):
+        raise FormatError(f"{name} is empty; there is nothing to read")
+    is_parquet = head.startswith(_PARQUET_MAGIC)
+    if is_parquet != (format == "parquet"):
+        what = "is a Parquet file" if is_parquet else "is not a Parquet file"
+        hint = "name it .parquet" if is_parquet else "check its format"
+        raise FormatError(f"{name} {what}, read as {NAMES[format]}; {hint}")
+    if is_parquet:
+        return
+    for magic, what in _MAGIC.items():
+        if head.startswith(magic):
+            raise FormatError(f"{name} {what}")
+    if format == "jsonl" and head.removeprefix(BOM).lstrip().startswith(b"["):
+        raise FormatError(f"{name} is a JSON array, not JSON Lines; write one JSON object a line")
+    lines = head.split(b"\n")
+    if len(lines) > 1:
+        lines.pop()  # empty, or only the beginning of a line
+    # Single bad lines are rejects; a file that is mostly unreadable is not the text it claims.
+    if 2 * sum(not _is_text(line) for line in lines) > len(lines):
+        raise FormatError(
+            f"{name} is not UTF-8 text (read as {NAMES[format]}): it is a binary file, or text in "
+            "another encoding such as Shift_JIS; save it as UTF-8"
+        )
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        # Incremental, because a long line may end in the middle of a character.
+        return "\0" not in codecs.getincrementaldecoder("utf-8")().decode(line)
+    except UnicodeDecodeError:
+        return False
+
+
+class TableReader(ABC):
+    """A table that is open for reading: iterate over it once, then close it (or use `with`)."""
+
+    name: str
+    """The file as the user named it, for messages."""
+
+    format: Format
+
+    columns: tuple[str, ...]
+    """All columns that the rows can have, in the order of the table."""
+
+    schema: Any = None
+    """The Arrow schema of a Parquet file; None for other formats."""
+
+    size: int | None
+    """What `position` will have reached at the end; None when the end is not known."""
+
+    def __init__(
+        self,
+        name: str,
+        stream: io.BufferedReader,
+        size: int | None,
+        format: Format,
+        text_columns: Sequence[str],
+    ) -> None:
+        self.name = name
+        self.size = size
+        self.format = format
+        self._stream = stream
+        self._text_columns = tuple(text_columns)
+        self._open()
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Read as much as it takes to know the columns."""
+
+    @property
+    def position(self) -> int:
+        """How far the reader is: bytes of a text file, records of a Parquet file."""
+        return self._stream.tell() if self.size is not None else 0
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Row | Reject]:
+        """Good rows and rejects in the order of the table.
+
+        Raises:
+            FormatError: a Parquet file is damaged, so that what follows cannot be read.
+        """
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _set_columns(self, columns: Sequence[str]) -> None:
+        self.columns = tuple(columns)
+        twice = sorted({column for column in columns if columns.count(column) > 1})
+        if twice:
+            raise FormatError(
+                f"{self.name} has more than one column named {listed(twice)}; rename all but one"
+            )
+        for column in self._text_columns:
+            if column not in self.columns:
+                raise ColumnNotFound(
+                    f"{self.name} has no column '{column}'; its columns are {listed(columns)}; "
+                    "say which one holds the text with --text-column"
+                )
+
+    def _checked(self, number: int, values: dict[str, Any]) -> Row | Reject:
+        for column in self._text_columns:
+            value = values.get(column)
+            if not isinstance(value, str):
+                if value is not None:
+                    reason = f"it is {kind_of(value)}, not text"
+                else:
+                    reason = "it is null" if column in values else "it is missing"
+                return Reject(number, column, reason)
+        return Row(number, values)

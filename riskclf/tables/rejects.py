@@ -1,0 +1,96 @@
+"""Rows that cannot be used: what is wrong with each, shown and written without its text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from riskclf.tables.writing import TableWriter
+
+__all__ = ["Reject", "RejectsFile", "nothing_usable", "write_rejects"]
+
+_FIRST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that cannot be used. It holds no text of the row, so it may be shown and stored."""
+
+    number: int
+    """As `Row.number`: rows are numbered from 1."""
+
+    column: str | None
+    """The column that is to blame, or None when it is the row as a whole."""
+
+    reason: str
+
+
+class RejectsFile:
+    """Lists rejected rows in a CSV file (row, column, reason), which takes its place on `commit`.
+
+    Without a place it only counts them and keeps the first 20 to be shown.
+    """
+
+    def __init__(self, place: Path | None) -> None:
+        self.place = place
+        self.count = 0
+        self.first: list[Reject] = []
+        self._writer: TableWriter | None = None
+
+    def add(self, reject: Reject) -> None:
+        """List one more row."""
+        self.count += 1
+        if len(self.first) < _FIRST:
+            self.first.append(reject)
+        if self.place is None:
+            return
+        if self._writer is None:
+            from riskclf.tables.writing import create_table
+
+            columns = ("row", "column", "reason")
+            self._writer = create_table(self.place, columns=columns, format="csv")
+        row = {"row": reject.number, "column": reject.column, "reason": reject.reason}
+        self._writer.write([row])
+
+    def commit(self) -> None:
+        """Put the list in its place; with nothing to list, remove that of an earlier run."""
+        if self._writer is not None:
+            self._writer.commit()
+        elif self.place is not None:
+            self.place.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Drop a list that was not committed."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def write_rejects(place: str | os.PathLike[str], rejects: Iterable[Reject]) -> None:
+    """List rejected rows in a CSV file; with none to list, remove that of an earlier run.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with RejectsFile(Path(place)) as file:
+        for reject in rejects:
+            file.add(reject)
+        file.commit()
+
+
+def nothing_usable(name: str, rejects: Sequence[Reject], purpose: str) -> str:
+    """Why a table of which no row can be used is refused, with the first reason; for an error."""
+    if not rejects:
+        return f"{name} has no rows; there is nothing to {purpose}"
+    first = rejects[0]
+    where = f"row {first.number}" + (f", column {first.column}" if first.column else "")
+    return f"{name}: none of the {len(rejects):,} rows can be used; {where}: {first.reason}"

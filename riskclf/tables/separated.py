@@ -1,0 +1,152 @@
+"""CSV and TSV, read and written as RFC 4180 says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from riskclf.errors import FormatError
+from riskclf.tables.cells import cell
+from riskclf.tables.formats import NAMES, SEPARATORS
+from riskclf.tables.reading import Row, TableReader
+from riskclf.tables.rejects import Reject
+from riskclf.tables.writing import TableWriter
+
+__all__ = [
+    "SeparatedReader",
+    "SeparatedWriter",
+]
+
+_RECORD_LIMIT = 1 << 25  # characters over several lines after which a quote counts as never closed
+
+
+class SeparatedReader(TableReader):
+    """CSV and TSV."""
+
+    def _open(self) -> None:
+        # The csv module's limit is process-wide and 128 KiB unless raised; a post may be longer.
+        csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+        # surrogateescape lets bytes that are not UTF-8 through, to be rejected with their row.
+        text = io.TextIOWrapper(self._stream, "utf-8-sig", errors="surrogateescape", newline="")
+        self._text = text
+        self._records = _records(text, SEPARATORS[self.format])
+        header = next(self._records, None)
+        if header is None:
+            raise FormatError(f"{self.name} is empty; its first line must name the columns")
+        number, fields = header
+        if isinstance(fields, str) or _bad_field(fields) is not None:
+            raise FormatError(
+                f"{self.name} line {number} should name the columns, but it is not a valid "
+                f"{NAMES[self.format]} line in UTF-8"
+            )
+        self._set_columns(fields)
+
+    def __iter__(self) -> Iterator[Row | Reject]:
+        width = len(self.columns)
+        for number, fields in self._records:
+            if isinstance(fields, str):
+                yield Reject(number, None, fields)
+            elif len(fields) != width:
+                reason = f"it has {len(fields)} fields and the header has {width}"
+                yield Reject(number, None, reason)
+            elif (bad := _bad_field(fields)) is not None:
+                index, reason = bad
+                yield Reject(number, self.columns[index], reason)
+            else:
+                yield self._checked(number, dict(zip(self.columns, fields, strict=True)))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._text.close()
+
+
+class _Unclosed(Exception):
+    """A quoted field runs on for longer than a record may be."""
+
+
+def _records(text: Iterable[str], separator: str) -> Iterator[tuple[int, list[str] | str]]:
+    """The records of a CSV as (line number, fields), or (line number, what is wrong with it).
+
+    A stray quote would swallow all lines up to the next quote. So a record whose quotes are wrong
+    costs its first line only, and the lines after that are read again.
+    """
+    source = iter(text)
+    again: deque[str] = deque()
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        length = 0
+        while True:
+            line = again.popleft() if again else next(source, None)
+            if line is None:
+                return
+            length = length + len(line) if taken else 0
+            if length > _RECORD_LIMIT:
+                again.appendleft(line)
+                raise _Unclosed
+            taken.append(line)
+            yield line
+
+    reader = csv.reader(lines(), delimiter=separator, strict=True)
+    number = 1
+    while True:
+        taken.clear()
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except (csv.Error, _Unclosed):
+            yield number, "a quote is not closed, or text follows the closing quote"
+            again.extendleft(reversed(taken[1:]))
+            number += 1
+            reader = csv.reader(lines(), delimiter=separator, strict=True)
+            continue
+        if fields:
+            yield number, fields
+        number += len(taken)
+
+
+def _bad_field(fields: list[str]) -> tuple[int, str] | None:
+    """The first field that holds a NUL or bytes that are not UTF-8, and what is wrong with it."""
+    row = "".join(fields)
+    if row.isascii() and "\0" not in row:
+        return None
+    for index, field in enumerate(fields):
+        if "\0" in field:
+            return index, "it holds a NUL character"
+        try:
+            field.encode()
+        except UnicodeEncodeError:
+            return index, "it is not UTF-8"
+    return None
+
+
+class SeparatedWriter(TableWriter):
+    """CSV and TSV."""
+
+    def __init__(
+        self, sink: BinaryIO, place: Path | None, columns: Sequence[str], separator: str
+    ) -> None:
+        super().__init__(sink, place)
+        self._columns = columns
+        # The csv module quotes a carriage return only if the line ends with one: so we let it, and
+        # cut it off. It hands over one whole line at a time.
+        self._csv = csv.writer(_LineFeeds(self._put), delimiter=separator, lineterminator="\r\n")
+        self._csv.writerow(columns)
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows; a column that a row lacks is an empty field."""
+        self._csv.writerows([cell(row.get(name)) for name in self._columns] for row in rows)
+        self._sink.flush()
+
+
+class _LineFeeds:
+    def __init__(self, put: Any) -> None:
+        self._put = put
+
+    def write(self, line: str) -> None:
+        self._put(line.removesuffix("\r\n") + "\n")

@@ -1,0 +1,166 @@
+"""Posts to read: from a file, a data frame or rows in memory, labelled or not."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from riskclf.errors import ColumnNotFound, InputError
+from riskclf.tables.reading import Row, open_table
+from riskclf.tables.rejects import Reject, nothing_usable
+
+__all__ = ["Columns", "Data", "Source", "UnlabelledPosts"]
+
+_OPTIONAL = ("id", "slice", "language", "family", "weight")
+
+
+Data = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
+"""A file that `open_table` reads, or rows: a list of dicts, a `datasets.Dataset` ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns hold what. None stands for the usual name, if there is such a column."""
+
+    text: str = "text"
+    label: str = "label"
+    id: str | None = None
+    slice: str | None = None
+    language: str | None = None
+    family: str | None = None
+    weight: str | None = None
+
+    def optional(self, kind: str) -> str:
+        """The name of an optional column."""
+        return getattr(self, kind) or kind
+
+    def named(self) -> list[str]:
+        """The optional columns that must be there, since they were asked for by name."""
+        return [name for kind in _OPTIONAL if (name := getattr(self, kind)) is not None]
+
+
+class Source:
+    """Rows of a file or of an iterable, as `tables` gives them."""
+
+    def __init__(self, data: Data, stack: ExitStack) -> None:
+        if isinstance(data, str | os.PathLike):
+            table = stack.enter_context(open_table(data, text_columns=()))
+            self.name, self.columns = table.name, table.columns
+            self._rows: Iterator[Row | Reject] = iter(table)
+            self._place: Callable[[], tuple[int, int | None]] = lambda: (table.position, table.size)
+            return
+        if isinstance(data, Mapping):
+            raise InputError(
+                f"data is a {type(data).__name__}, not rows: choose one of {', '.join(data)}"
+            )
+        self.name = "data"
+        self._class_names = _class_names(data)
+        rows = iter(data)
+        first = next(rows, None)
+        if first is not None and not isinstance(first, Mapping):
+            raise InputError(
+                f"data holds {type(first).__name__}; give mappings of columns to values"
+            )
+        self.columns = tuple(getattr(data, "column_names", None) or first or ())
+        total = len(data) if isinstance(data, Sized) else None
+        self._done = 0
+        self._place = lambda: (self._done, total)
+        self._rows = self._numbered(rows if first is None else chain([first], rows))
+
+    def _numbered(self, rows: Iterator[Mapping[str, Any]]) -> Iterator[Row | Reject]:
+        for self._done, row in enumerate(rows, start=1):
+            if not isinstance(row, Mapping):
+                yield Reject(self._done, None, "it is not a mapping from column to value")
+                continue
+            values = dict(row)
+            for column, names in self._class_names.items():
+                code = values.get(column)
+                if isinstance(code, int) and 0 <= code < len(names):
+                    values[column] = names[code]
+            yield Row(self._done, values)
+
+    def require(self, needed: Iterable[str]) -> None:
+        """Refuse data that lack a column; of rows in memory, the first one tells."""
+        for name in needed if self.columns else ():
+            if name not in self.columns:
+                raise ColumnNotFound(
+                    f"{self.name} has no column '{name}'; its columns are "
+                    f"{', '.join(x if len(x) <= 24 else '(a long name)' for x in self.columns)}; "
+                    "say which one holds it (--text-column, --label-column ...)"
+                )
+
+    def __iter__(self) -> Iterator[Row | Reject]:
+        return self._rows
+
+    def position(self) -> tuple[int, int | None]:
+        """How far the reading is, and where its end is (None: not known)."""
+        return self._place()
+
+
+def _class_names(data: Any) -> dict[str, list[str]]:
+    """The names behind the numbers of a `datasets.Dataset`."""
+    features = getattr(data, "features", None) or {}
+    return {column: kind.names for column, kind in features.items() if hasattr(kind, "names")}
+
+
+class UnlabelledPosts:
+    """The rows of the input that have a text."""
+
+    def __init__(self, data: Data, text_column: str, stack: ExitStack) -> None:
+        self.rejects: list[Reject] = []
+        self.schema: Any = None
+        self._good = 0
+        self._text_column = text_column
+        self._rows: Iterable[Row | Reject]
+        if isinstance(data, str | os.PathLike):
+            table = stack.enter_context(open_table(data, text_columns=(text_column,)))
+            self._rows, self.schema = table, table.schema
+            self.name, self.columns = table.name, table.columns
+            self.position: Callable[[], tuple[int, int | None]] = lambda: (
+                table.position,
+                table.size,
+            )
+        else:
+            source = Source(data, stack)
+            source.require([text_column])
+            self._rows, self.position = source, source.position
+            self.name, self.columns = source.name, source.columns
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._rows:
+            if isinstance(row, Row):
+                text = row.values.get(self._text_column)
+                if isinstance(text, str):
+                    self._good += 1
+                    yield row
+                    continue
+                reason = "it is missing" if text is None else "it is not text"
+                row = Reject(row.number, self._text_column, reason)
+            self.rejects.append(row)
+
+    def texts(self, waiting: deque[tuple[Row, tuple[int, int | None]]]) -> Iterator[str]:
+        """The texts; the row of each, and where it stood, is put into `waiting`."""
+        for row in self:
+            waiting.append((row, self.position()))
+            yield row.values[self._text_column]
+
+    def check_usable(self) -> None:
+        """Refuse data of which no row can be used."""
+        if not self._good:
+            raise InputError(nothing_usable(self.name, self.rejects, "choose from"))
+
+    def unread(self) -> str:
+        """A note on rows of a file that only serves for comparison."""
+        if not self.rejects:
+            return ""
+        first = self.rejects[0]
+        were = "row was" if len(self.rejects) == 1 else "rows were"
+        return (
+            f"{self.name}: {len(self.rejects):,} {were} left out; row {first.number}: "
+            f"{first.reason}"
+        )
