@@ -52,7 +52,7 @@ __all__ = [
 
 OLD_LABELS = tuple(map(str, Label))
 """Labels of the packaged model."""
-OLD_RISKS = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
+OLD_RISKS: tuple[str, ...] = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
 """Those of them that are risks."""
 
 _MOST_LABELS = 50
@@ -194,15 +194,14 @@ def choose_labels(
     """
     before = base.manifest
     if risk_labels is None:
-        labels, risks = OLD_LABELS, OLD_RISKS
-        if before is not None:
-            labels, risks = before.labels, before.risk_labels
-        if set(labels) == set(risks):
+        if before is None:
+            return OLD_LABELS, OLD_RISKS
+        if set(before.labels) == set(before.risk_labels):
             raise InputError(
                 f"all labels of the base {base.directory} are risks, so the risk of every post is "
                 "1: choose another base, or name the risk labels with --risk-labels"
             )
-        return labels, risks
+        return before.labels, before.risk_labels
     labels, listed = labels_in(raw, columns, label_map)
     unknown = [label for label in risk_labels if label not in labels]
     if unknown:
