@@ -23,15 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riskclf.errors import EvaluationError, InputError
-from riskclf.evaluation.scored import (
-    DECISIONS,
-    Classifier,
-    Columns,
-    Progress,
-    ScoredRows,
-    read_rows,
-)
-from riskclf.tables import open_table
+from riskclf.evaluation.scored import Classifier, Progress, ScoredRows, read_rows
+from riskclf.labels import DECISIONS
+from riskclf.tables import Columns, open_table
 from riskclf.text import normalise
 
 if TYPE_CHECKING:

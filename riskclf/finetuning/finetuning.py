@@ -170,7 +170,7 @@ def finetune(
                 manifest, accepted=report.accepted, provenance=provenance(job, report)
             ),
             half_precision=is_half_precision(job.base.directory),
-            extra_files={
+            reports={
                 "finetuning.json": json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
                 + "\n",
                 "finetuning.md": markdown(report),

@@ -65,7 +65,7 @@ class Job:
 
     @property
     def benign(self) -> tuple[float, ...]:
-        """The target of a post that is no risk, whatever else it is: all on the first such label."""
+        """The target of a post that is no risk: all on the first label that is none."""
         first = next(i for i, label in enumerate(self.labels) if label not in self.risk_labels)
         return tuple(float(i == first) for i in range(len(self.labels)))
 
