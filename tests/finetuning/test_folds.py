@@ -54,9 +54,7 @@ def test_held_out_figures_come_from_models_that_have_not_seen_the_post(
     held: list[list[str]] = []
     compute = riskclf.finetuning.job.compute
 
-    def measuring(
-        model: Any, start: Path, texts: Sequence[str], *others: Any, **options: Any
-    ) -> Any:
+    def measuring(model: Any, start: Path, texts: Sequence[str], *more: Any, **options: Any) -> Any:
         held.append(list(texts))
         return compute(model, start, texts, *more, **options)
 
