@@ -12,9 +12,11 @@ import pytest
 import riskclf
 from riskclf import RiskClassifier
 from riskclf.artifact import load
-from training.cards.report import CARD, RESULTS, card_with
-from training.experiments import slang, slang_report
+from training.cards.report import CARD, RESULTS
+from training.cards.tables import card_with
 from training.experiments.ablations import RESULTS as ABLATIONS
+from training.experiments.slang import report as slang
+from training.experiments.slang.results import RESULTS as SLANG
 from training.posts.data import load_posts
 
 ROOT = Path(__file__).parent.parent
@@ -36,9 +38,9 @@ def test_the_model_card_holds_what_was_measured_of_this_model() -> None:
 
 
 def test_the_figures_on_slang_are_those_that_were_measured() -> None:
-    results = json.loads(slang.RESULTS.read_text(encoding="utf-8"))
-    readme = slang_report.README.read_text(encoding="utf-8")
-    for path, text in slang_report.documents(readme, results).items():
+    results = json.loads(SLANG.read_text(encoding="utf-8"))
+    readme = slang.README.read_text(encoding="utf-8")
+    for path, text in slang.documents(readme, results).items():
         assert path.read_text(encoding="utf-8") == text
 
 

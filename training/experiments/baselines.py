@@ -1,7 +1,8 @@
 """What a keyword search and a linear model reach on the same posts: the bar for the transformer.
 
-``python -m training.experiments.baselines`` trains on the train split, chooses on the dev split and prints both
-for the dev split. The keywords are those that tell the train posts apart; no list is shipped.
+``python -m training.experiments.baselines`` trains on the train split, chooses on the dev split and
+prints both for the dev split. The keywords are those that tell the train posts apart; no list is
+shipped.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from sklearn.feature_extraction.text import CountVectorizer
 from riskclf.evaluation.baselines import prepared, tfidf
 from riskclf.evaluation.metrics import label_figures
 from riskclf.labels import Label
+from training.command import run_command
 from training.posts.data import Post, load_posts
 
-__all__ = ["Keywords", "baseline_rows", "macro_f1", "predictions"]
+__all__ = ["Keywords", "baseline_rows", "fitted", "macro_f1", "main", "predictions"]
 
 LABELS = tuple(map(str, Label))
 
@@ -106,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -1,8 +1,9 @@
 """Our own posts: read, checked, counted, split by family.
 
-The posts lie in `posts/*.jsonl`, the families in `families.toml`, one line each: the split a family
-belongs to, and what its scenario is. A family is one scenario with its risky posts and their benign
-twins; it lies in one split only, so that a figure never comes from a scenario that was trained on.
+The posts lie in the `*.jsonl` beside this file, the families in `families.toml`, one line each: the
+split a family belongs to, and what its scenario is. A family is one scenario with its risky posts
+and their benign twins; it lies in one split only, so that a figure never comes from a scenario that
+was trained on.
 
 ``python -m training.posts.data`` prints the counts and fails when a rule is broken.
 """
@@ -37,6 +38,7 @@ __all__ = [
     "Post",
     "digest",
     "load_posts",
+    "main",
     "near_duplicates",
     "problems",
     "rows",
@@ -122,7 +124,7 @@ def load_posts(directory: Path = POSTS, families_file: Path = FAMILIES) -> list[
                 except (KeyError, TypeError, ValueError) as error:
                     raise FormatError(
                         f"{file} line {number} is not a post ({type(error).__name__}: {error}): "
-                        "see training/dataset.py for the fields"
+                        "see training/posts/data.py for the fields"
                     ) from None
     return posts
 

@@ -1,6 +1,6 @@
 """Fine-tune on our posts and on natural benign lines, calibrate, and write the artifact.
 
-A run that was interrupted goes on from its last checkpoint. Everything that touches text or logits
+A run that was interrupted resumes from its last checkpoint. Everything that touches text or logits
 is the library's own.
 """
 
@@ -15,10 +15,9 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from riskclf import artifact
 from riskclf.finetuning import Example, TrainingConfig, train_classifier
+from riskclf.progress import Progress
 from riskclf.tokens import Tokenizer
 from training.posts.augment import Surroundings, vary
 from training.posts.corpora import Corpora
@@ -106,6 +105,7 @@ def train(
     augmented: bool = True,
     surrounded: float = SURROUNDED,
     teachers: Sequence[Path] = (),
+    progress: Progress = None,
 ) -> Any:
     """Fine-tune on the train split of `posts` and on draws of natural lines; returns the model.
 
@@ -146,7 +146,7 @@ def train(
         config=config,
         dev=as_examples(post for post in posts if post.split == "dev"),
         transform=transform if augmented else None,
-        progress=Console(stderr=True).is_terminal,
+        progress=progress,
     )
 
 
@@ -167,6 +167,7 @@ def build(
     augmented: bool = True,
     surrounded: float = SURROUNDED,
     teachers: Sequence[Path] = (),
+    progress: Progress = None,
 ) -> str:
     """Fine-tune, calibrate, and write the model directory; returns one line about it.
 
@@ -182,6 +183,7 @@ def build(
         surrounded: share of batches whose texts get ordinary lines around them.
         teachers: directories of models whose mean probabilities are the targets instead of the
             labels.
+        progress: see `riskclf.progress`.
     """
     # Checkpoints know the posts, but not what is done to their texts.
     work = work / (f"surrounded-{surrounded:g}" if augmented else "plain")
@@ -194,6 +196,7 @@ def build(
         augmented=augmented,
         surrounded=surrounded,
         teachers=teachers,
+        progress=progress,
     )
     # Of the weights as they are stored. Teachers answer about texts that they were trained on: a
     # bias fitted to posts that they have not seen would be wrong there.

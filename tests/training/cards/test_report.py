@@ -15,12 +15,9 @@ from riskclf.artifact import Artifact
 from riskclf.errors import FormatError
 from riskclf.evaluation.baselines import tfidf
 from tests.tiny_base import write_corpus, write_manifest
-from training.cards.report import (
-    CARD,
+from training.cards.measure import (
     PAIRS,
-    RESULTS,
     base_rates,
-    card_with,
     measure_calibrators,
     measure_natural,
     measure_pairs,
@@ -28,6 +25,8 @@ from training.cards.report import (
     measure_test,
     officers_hour,
 )
+from training.cards.report import CARD, RESULTS
+from training.cards.tables import card_with
 from training.experiments.ablations import RESULTS as ABLATIONS
 from training.experiments.baselines import Keywords, baseline_rows, macro_f1
 from training.posts.corpora import Corpora
@@ -93,7 +92,7 @@ def test_calibrators_are_measured_on_the_split_that_they_were_not_fitted_to(
         fitted_to.append(len(given))
         return replace(loaded.manifest, bias=-2.0 if biased else 0.0)
 
-    monkeypatch.setattr("training.cards.report.calibrate", calibrate)
+    monkeypatch.setattr("training.cards.measure.calibrate", calibrate)
     found = measure_calibrators(loaded, posts)
     sizes = [sum(post.split == split for post in posts) for split in ("calibration", "dev")]
     assert sizes[0] != sizes[1] and fitted_to == [sizes[0]] * 2 + [sizes[1]] * 2

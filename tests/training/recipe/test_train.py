@@ -17,7 +17,6 @@ from tests.tiny_base import write_corpus, write_manifest
 from training.posts.corpora import Corpora
 from training.posts.data import load_posts
 from training.recipe import train as recipe
-from training.recipe.teachers import mean_probabilities
 from training.recipe.train import natural_lines, train
 
 PLACES = ("the museum", "a bakery", "the harbour", "our garden", "the old bridge", "a library")
@@ -122,16 +121,3 @@ def test_teachers_give_the_targets_of_what_is_trained_on(
         *((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
         *((0.5, 0.5, 0.0), (0.5, 0.0, 0.5), (0.0, 0.5, 0.5)),
     }
-
-
-def test_teachers_are_asked_once_and_no_text_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_directory: Path
-) -> None:
-    texts = ["a quiet day", "部活おわった〜"]
-    first = mean_probabilities([model_directory], texts, tmp_path / "cache")
-    (kept,) = (tmp_path / "cache").iterdir()
-    assert not any(text.encode("utf-8") in kept.read_bytes() for text in texts)
-    monkeypatch.setattr("training.recipe.teachers.probabilities", None)
-    assert (mean_probabilities([model_directory], texts, tmp_path / "cache") == first).all()
-    with pytest.raises(TypeError):
-        mean_probabilities([model_directory], texts[::-1], tmp_path / "cache")
