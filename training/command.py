@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from riskclf.cli.app import os_error_line
+from riskclf.cli.console import os_error_line
 from riskclf.errors import RiskclfError
 
 __all__ = ["run_command"]

@@ -1,12 +1,12 @@
-"""Terms whose use has risen against older posts: a lead for a person, who reads how they are used.
+"""Emerging terms: terms whose use increased against older posts, as leads for a person.
 
-A candidate is a run of one to three content words as MeCab (unidic-lite) sees them, or of Latin or
-Hangul words. Particles, symbols, numbers and what belongs to them (ages), names of persons, handles
-and links are left out. Texts that are the same count once, and so do near-duplicates among the
-posts that hold a term; a term needs five posts. Its rise is the ratio of its share of the posts
-here to that of the reference, with the exact conditional interval for two Poisson rates
-(Przyborowski and Wilenski 1940; Clopper and Pearson 1934), and terms are ranked by its lower end.
-Of thousands of terms some rise by chance.
+A candidate is a run of one to three content words as MeCab (unidic-lite) splits them, or of Latin
+or Hangul words. Particles, symbols, numbers and their units (ages), names of persons, handles and
+links are left out. Equal texts count once, and so do near-duplicates among the posts that hold a
+term; a term needs five posts. The increase is the ratio of the share of posts here to the share in
+the reference, with the exact conditional interval for two Poisson rates (Przyborowski and Wilenski
+1940; Clopper and Pearson 1934). A term is reported if the lower end is above 1, and terms are
+ranked by it. Of thousands of candidates some increase by chance.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from riskclf.evaluation.scored import Progress
+from riskclf.progress import Callback
 from riskclf.tables import Data, UnlabelledPosts, text_key
 from riskclf.tables.duplicates import near_duplicate_groups
 from riskclf.text import normalise
@@ -29,13 +29,13 @@ from riskclf.text import normalise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Term", "risen_terms"]
+__all__ = ["EmergingTerm", "emerging_terms"]
 
 _MAX_TERMS = 20
 _MIN_POSTS = 5
 _MAX_WORDS = 3
 _COUNTED_TERMS = 1_000_000
-"""Terms that are counted at once; beyond, the rarest are forgotten."""
+"""Terms that are counted at once; beyond this, the rarest are dropped."""
 _CHECKED_TERMS = 200
 _CHECKED_POSTS = 500
 """Posts that hold a term and are compared with each other, at most."""
@@ -44,25 +44,27 @@ _READ_CHARACTERS = 8192  # of a post for its terms: MeCab is quadratic in a run 
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
-    """A term whose share of the posts has risen."""
+class EmergingTerm:
+    """A term whose share of the posts increased significantly."""
 
     term: str
     posts: int
-    """Posts here that hold it; near-duplicates count once."""
+    """Posts here that hold the term; near-duplicates count once."""
     of: int
     """Different posts here."""
     reference_posts: int
+    """Posts of the reference that hold the term."""
     reference_of: int
-    times: float | None
-    """How many times as frequent as in the reference; None where the reference lacks it."""
+    """Different posts of the reference."""
+    ratio: float | None
+    """Share of posts here over the share in the reference; None if the reference lacks the term."""
     low: float
-    """Lower end of the 95 % interval of `times`."""
+    """Lower end of the 95 % interval of `ratio`."""
     high: float | None
-    """Upper end; None where there is none, as the reference lacks the term."""
+    """Upper end; None if the reference lacks the term."""
 
 
-# On normalised text in lower case. What may not stand before a match keeps the search linear.
+# On normalised text in lower case. What may not precede a match keeps the search linear.
 _LEFT_OUT = re.compile(
     r"""
     (?:https?://|www\.)[!-~]*  # links
@@ -80,57 +82,57 @@ _SKIPPED = ("助詞", "助動詞", "記号", "補助記号", "空白", "接続�
 _AFFIXES = ("接頭辞", "接尾辞")
 
 
-def risen_terms(
-    posts: Data, reference: Data, text_column: str, progress: Progress | None
-) -> tuple[list[Term], str]:
-    """The terms that have risen most surely, surest first; `posts` are read twice.
+def emerging_terms(
+    data: Data, reference: Data, text_column: str, tell: Callback
+) -> tuple[list[EmergingTerm], str]:
+    """Find emerging terms, the most certain first. `data` is read twice.
 
     Args:
-        posts: a table's path, a data frame or rows.
+        data: a table's path, a data frame or rows.
         reference: older posts, in the same form.
         text_column: the column of both that holds the texts.
-        progress: told how far the reading is.
+        tell: told how far the reading is.
 
     Returns:
-        The terms, and a note on the rows of the reference that could not be read.
+        The terms, 20 at most, and a note on the rows of the reference that could not be read.
 
     Raises:
-        InputError: one of them cannot be read, or no row of it can be used.
+        InputError: the data or the reference cannot be read, or no row of it can be used.
     """
     find = _TermFinder()
     with ExitStack() as stack:
         older = UnlabelledPosts(reference, text_column, stack)
         counts: Counter[str] = Counter()
         forgotten = of = reference_of = 0
-        here = UnlabelledPosts(posts, text_column, stack)
-        for _, text in _distinct_texts(here, text_column, progress):
+        here = UnlabelledPosts(data, text_column, stack)
+        for _, text in _distinct_texts(here, text_column, tell):
             of += 1
             counts.update(find(text).keys())
             while len(counts) > _COUNTED_TERMS:
-                # Lossy counting (Manku and Motwani 2002): what has risen most is far from rare.
+                # Lossy counting (Manku and Motwani 2002): an emerging term is far from rare.
                 forgotten += 1
                 counts = Counter({term: x for term, x in counts.items() if x > forgotten})
         here.check_usable()
         candidates = {term for term, count in counts.items() if count >= _MIN_POSTS}
         in_reference: Counter[str] = Counter()
-        for _, text in _distinct_texts(older, text_column, progress):
+        for _, text in _distinct_texts(older, text_column, tell):
             reference_of += 1
             in_reference.update(find(text).keys() & candidates)
         older.check_usable()
         unread = older.unread()
     # The same order whatever the order of the rows.
     names = sorted(candidates)
-    rises = _rises(
+    ratios = _ratios(
         np.array([counts[term] for term in names]),
         of,
         np.array([in_reference[term] for term in names]),
         reference_of,
     )
-    order = np.argsort(-rises[1], kind="stable")[:_CHECKED_TERMS]
-    checked = {names[index]: _Holders() for index in order.tolist() if rises[1][index] > 1}
+    order = np.argsort(-ratios[1], kind="stable")[:_CHECKED_TERMS]
+    checked = {names[index]: _Holders() for index in order.tolist() if ratios[1][index] > 1}
     with ExitStack() as stack:
-        here = UnlabelledPosts(posts, text_column, stack)
-        for key, text in _distinct_texts(here, text_column, progress):
+        here = UnlabelledPosts(data, text_column, stack)
+        for key, text in _distinct_texts(here, text_column, tell):
             found = find(text)
             for term in found.keys() & checked.keys():
                 checked[term].add(key, text, found[term])
@@ -141,11 +143,13 @@ def risen_terms(
             older_count = in_reference[term]
             value, low, high = (
                 float(x[0])
-                for x in _rises(np.array([count]), of, np.array([older_count]), reference_of)
+                for x in _ratios(np.array([count]), of, np.array([older_count]), reference_of)
             )
             if low > 1:
-                times, above = (value, high) if older_count else (None, None)
-                found_term = Term(term, count, of, older_count, reference_of, times, low, above)
+                ratio, above = (value, high) if older_count else (None, None)
+                found_term = EmergingTerm(
+                    term, count, of, older_count, reference_of, ratio, low, above
+                )
                 result.append((found_term, holders))
     result.sort(key=lambda pair: (-pair[0].low, -len(pair[1].words), pair[0].term))
     kept = [term for term, holders in result if not _explained(term, holders, result)]
@@ -153,7 +157,7 @@ def risen_terms(
 
 
 class _TermFinder:
-    """The terms of a post, with the words of each."""
+    """Finds the terms of a post, with the words of each."""
 
     def __init__(self) -> None:
         import fugashi
@@ -179,11 +183,11 @@ class _TermFinder:
         return found
 
     def _runs(self, text: str) -> Iterator[list[_Word]]:
-        """Content words that stand side by side; blanks part them, but not Latin and Hangul."""
+        """Content words side by side; blanks separate them, except in Latin and Hangul."""
         run: list[_Word] = []
         was_left_out = False
         for node in self._mecab(text):
-            # さん behind a name and 人 behind a number go with it.
+            # さん after a name and 人 after a number belong to it.
             belongs = was_left_out and node.feature[0] == "接尾辞"
             word = None if belongs else _content_word(node)
             apart = word is not None and word.blank and not (run and run[-1].spaced and word.spaced)
@@ -198,7 +202,7 @@ class _TermFinder:
 
 
 def _is_word(term: str) -> bool:
-    """Not a single character, and not one that is held down."""
+    """More than one character, and not one character repeated."""
     return len(term) == 2 or len(set(term)) > 1
 
 
@@ -208,11 +212,11 @@ class _Word:
     base: str
     """The form that a dictionary lists: the endings of verbs and adjectives do not make terms."""
     blank: str
-    """What stands before it: a space, or nothing."""
+    """What is before it: a space, or nothing."""
     is_full: bool
     """It is not an affix."""
     spaced: bool
-    """It is of a script that parts its words with spaces."""
+    """Its script separates words with spaces."""
 
 
 def _content_word(node: Any) -> _Word | None:
@@ -233,7 +237,7 @@ def _content_word(node: Any) -> _Word | None:
 
 
 class _Holders:
-    """The posts that hold a term: how many, and some of them drawn by their keys."""
+    """The posts that hold a term: how many, and a sample of them by their keys."""
 
     def __init__(self) -> None:
         self.words: tuple[str, ...] = ()
@@ -249,7 +253,7 @@ class _Holders:
             heapq.heappushpop(self._some, (-key, text))
 
     def different(self) -> int:
-        """How many they are when near-duplicates count once; beyond the limit, by their share."""
+        """How many there are if near-duplicates count once; beyond the limit, an estimate."""
         groups = near_duplicate_groups([text for _, text in sorted(self._some)])
         return int(self.count * (groups.max() + 1) / len(groups))
 
@@ -260,13 +264,15 @@ class _Holders:
         return sum(key in ours and key in theirs for key in least) / len(least)
 
 
-def _explained(term: Term, holders: _Holders, terms: Sequence[tuple[Term, _Holders]]) -> bool:
-    """Is there a longer term that shares words and stands in (nearly) the same posts?
+def _explained(
+    term: EmergingTerm, holders: _Holders, terms: Sequence[tuple[EmergingTerm, _Holders]]
+) -> bool:
+    """Is there a longer term that shares words and occurs in (nearly) the same posts?
 
-    Of runs of like length through one phrase, which do that for each other, the first is kept.
+    Of overlapping terms of the same length, the first is kept.
     """
 
-    def size(one: Term, words: tuple[str, ...]) -> tuple[int, int]:
+    def size(one: EmergingTerm, words: tuple[str, ...]) -> tuple[int, int]:
         return len(words), len(one.term)
 
     own = size(term, holders.words)
@@ -284,7 +290,7 @@ def _explained(term: Term, holders: _Holders, terms: Sequence[tuple[Term, _Holde
 
 
 def _distinct_texts(
-    source: UnlabelledPosts, text_column: str, progress: Progress | None
+    source: UnlabelledPosts, text_column: str, tell: Callback
 ) -> Iterator[tuple[int, str]]:
     """Key and text of every post, reposts left out."""
     seen: set[int] = set()
@@ -294,11 +300,11 @@ def _distinct_texts(
         if key not in seen:
             seen.add(key)
             yield key, text
-        if progress and done % 256 == 0:
-            progress(*source.position())
+        if done % 256 == 0:
+            tell("counting terms", *source.position())
 
 
-def _rises(
+def _ratios(
     here: NDArray[np.int64], of: int, there: NDArray[np.int64], reference_of: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Ratio of two shares with the ends of its 95 % interval; infinite where `there` is 0."""

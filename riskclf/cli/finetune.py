@@ -1,0 +1,134 @@
+"""`riskclf finetune`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riskclf.cli import options
+from riskclf.cli.console import note, note_rejects, stoppable, visible
+from riskclf.tables import RejectsFile
+
+__all__ = ["finetune"]
+
+
+def finetune(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Labelled posts: a .csv, .tsv, .jsonl, .ndjson or .parquet file, or JSON Lines on "
+            "standard input (-). 16 posts with a new term are enough; half of them should use it "
+            "innocently.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for the new model and its report (finetuning.md, finetuning.json).",
+        ),
+    ],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR_OR_ID",
+            help="Model to start from: a riskclf model, or any BERT with MeCab and WordPiece "
+            "tokenization, such as tohoku-nlp/bert-base-japanese-v3. Default: the packaged model.",
+        ),
+    ] = None,
+    natural: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Ordinary posts of your own without labels, as a table or as a .txt file with one "
+            "post per line. The report says how many of them are flagged before and after.",
+        ),
+    ] = None,
+    risk_labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL,...",
+            help="Give the model the labels of DATA, and name those that are risks, or none. "
+            "Default: keep the labels of the base.",
+        ),
+    ] = None,
+    new_words: Annotated[
+        bool,
+        typer.Option(
+            "--new-words",
+            help="Add words to the vocabulary if the tokenizer splits them into many pieces and "
+            "five or more posts hold them. Kept only if it helps on held-out posts. Doubles the "
+            "time.",
+        ),
+    ] = False,
+    accept_regression: Annotated[
+        bool,
+        typer.Option(
+            "--accept-regression",
+            help="Accept the model even if it is worse on old posts. The report records this.",
+        ),
+    ] = False,
+    label_map: options.LabelMap = None,
+    text_column: options.TextColumn = "text",
+    label_column: options.LabelColumn = "label",
+    family_column: options.FamilyColumn = None,
+    seed: Annotated[
+        int, typer.Option(help="Random seed of the folds and of the order of the posts.")
+    ] = 0,
+) -> None:
+    """Train a model on new posts, and check that it still finds what it found before.
+
+    Cross-validation measures how good such a model is on posts that it has not seen. Then it is
+    trained on all posts and compared with the model before: on your new posts, on old posts of
+    ours, and on your ordinary posts (--natural). If it is worse, it is written but marked as not
+    accepted.
+
+    A run that was stopped can be continued: give the same command again. Until the new model is
+    complete, DIR keeps the model before.
+
+    Exit status: 0 accepted, 1 accepted but some rows were rejected (listed in DIR.rejects.csv), 2
+    usage error or other error, 3 not accepted, 130 stopped with Ctrl-C.
+    """
+    place = Path(output)
+    options.check_input("DATA", data)
+    options.check_input("the file of --natural", natural)
+    mapped = options.label_pairs(label_map)
+    risks = None
+    if risk_labels is not None:
+        risks = [] if risk_labels == "none" else risk_labels.split(",")
+    with stoppable() as hint:
+        from riskclf.finetuning import gate
+        from riskclf.finetuning.finetuning import finetune as teach
+        from riskclf.tables import Columns
+
+        hint.text = "stopped; run the same command again to continue"
+        result = teach(
+            data,
+            base,
+            output=place,
+            columns=Columns(text_column, label_column, family=family_column),
+            label_map=mapped,
+            natural=natural,
+            risk_labels=risks,
+            new_words=new_words,
+            accept_regression=accept_regression,
+            seed=seed,
+            progress=sys.stderr.isatty(),
+            log=note,
+        )
+        for line in gate.lines(result.report):
+            print(visible(line))
+        with RejectsFile(options.beside(place, ".rejects.csv")) as rejected:
+            for reject in result.rejects:
+                rejected.add(reject)
+            rejected.commit()
+        note_rejects(rejected)
+        note(f"model written to {place}, its report to {place / 'finetuning.md'}")
+    if not result.accepted:
+        raise typer.Exit(3)
+    if result.rejects:
+        raise typer.Exit(1)

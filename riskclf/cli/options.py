@@ -1,0 +1,178 @@
+"""Options that several commands share, how the model is loaded, and checks of the paths given.
+
+The checks run before any work: what would fail or destroy a file is refused at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from riskclf.errors import FormatError, InputError
+from riskclf.tables import format_of
+
+if TYPE_CHECKING:
+    from riskclf.classifier import RiskClassifier
+
+__all__ = [
+    "BatchSize",
+    "Device",
+    "FamilyColumn",
+    "LabelColumn",
+    "LabelMap",
+    "Model",
+    "TextColumn",
+    "beside",
+    "check_directory",
+    "check_input",
+    "check_outputs",
+    "label_pairs",
+    "load_classifier",
+]
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR_OR_ID",
+        help="Model directory or hub id. Default: the packaged model.",
+    ),
+]
+TextColumn = Annotated[str, typer.Option(help="Column that holds the posts.")]
+LabelColumn = Annotated[str, typer.Option(help="Column that holds the correct labels.")]
+FamilyColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="Column that names the family of each post: posts that belong together, such as "
+        "several about one scenario. Default: family, if there is such a column."
+    ),
+]
+LabelMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="YOURS=OURS",
+        help="Read label YOURS in DATA as label OURS of the model, or as unclear. May be repeated.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="Device to compute on: auto, cpu, cuda, cuda:1 and so on. auto uses a GPU if there "
+        "is one."
+    ),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Number of posts to compute at once.")]
+
+
+def load_classifier(
+    model: str | None, device: str, batch_size: int, decisions: Mapping[str, Any]
+) -> RiskClassifier:
+    """Load the model for a command.
+
+    Args:
+        model: a directory or a hub id; None is the packaged model.
+        device: see `RiskClassifier.load`.
+        batch_size: posts to compute at once.
+        decisions: further arguments of `RiskClassifier.load`, such as `prevalence`.
+
+    Raises:
+        RiskclfError: the model cannot be used.
+    """
+    # Imported here, because torch and transformers take seconds to import.
+    from riskclf.classifier import RiskClassifier
+
+    return RiskClassifier.load(model, device=device, batch_size=batch_size, **decisions)
+
+
+def label_pairs(items: Iterable[str] | None) -> dict[str, str]:
+    """The label map from the values of ``--label-map``.
+
+    Raises:
+        InputError: a value is not YOURS=OURS. The message does not repeat it.
+    """
+    pairs = {}
+    for item in items or ():
+        yours, equals, ours = item.rpartition("=")
+        if not (yours and equals and ours):
+            raise InputError(
+                "a value of --label-map is not YOURS=OURS; write it like --label-map mine=benign"
+            )
+        pairs[yours] = ours
+    return pairs
+
+
+def beside(place: Path, suffix: str) -> Path:
+    """The path of a file that belongs to `place`, such as ``o.csv.rejects.csv``."""
+    return place.with_name(place.name + suffix)
+
+
+def check_input(what: str, name: str | None) -> None:
+    """Refuse an input file that does not exist. None and ``-`` (standard input) pass.
+
+    Args:
+        what: how a message calls the file, such as "DATA".
+        name: the path as the user gave it.
+
+    Raises:
+        InputError: there is no such file. A name that has no known suffix may be a post in the
+            wrong place, so the message does not repeat it.
+    """
+    if name is None or name == "-":
+        return
+    try:
+        if Path(name).exists():
+            return
+    except (OSError, ValueError):  # too long for a file name, or with a NUL in it
+        pass
+    try:
+        format_of(name)
+    except FormatError:
+        raise InputError(
+            f"{what} is not an existing file (the name given has {len(name)} characters); check "
+            "the path"
+        ) from None
+    raise InputError(f"{name} does not exist; check the path")
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | None]) -> None:
+    """Refuse output files that cannot be written, or that would overwrite a file of the run.
+
+    Args:
+        outputs: how a message calls each file, and its path; None where it is not written.
+        inputs: the files that are read, as the user named them.
+
+    Raises:
+        InputError: a directory is missing, or a file would be overwritten.
+    """
+    taken = {
+        Path(name).resolve(): f"the input {name}" for name in inputs if name not in (None, "-")
+    }
+    for what, place in outputs.items():
+        if place is None:
+            continue
+        if not place.parent.is_dir():
+            raise InputError(f"{place}: the directory {place.parent} does not exist; make it first")
+        if place.is_dir():
+            raise InputError(f"{place} is a directory; name a file in it")
+        for path in (place, beside(place, ".partial"), beside(place, ".resume")):
+            if path.resolve() in taken:
+                raise InputError(
+                    f"{what} {place} would overwrite {taken[path.resolve()]}; choose another name"
+                )
+        taken[place.resolve()] = what
+
+
+def check_directory(place: Path, data: str) -> None:
+    """Refuse an output directory that cannot be written, or that holds the input.
+
+    Raises:
+        InputError: it is a file, its parent is missing, or `data` lies in it.
+    """
+    if place.exists() and not place.is_dir():
+        raise InputError(f"{place} is a file; name a directory")
+    if not place.parent.is_dir():
+        raise InputError(f"{place}: the directory {place.parent} does not exist; make it first")
+    if data != "-" and Path(data).resolve().parent == place.resolve():
+        raise InputError(f"{data} lies in the output directory {place}; choose another directory")

@@ -1,0 +1,172 @@
+"""`riskclf predict`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from riskclf.cli import options
+from riskclf.cli.console import (
+    Meter,
+    ShownPost,
+    note,
+    note_rejects,
+    print_posts,
+    print_summary,
+    stoppable,
+)
+from riskclf.cli.predicting import Labelled, TableJob, Tally, label_table
+from riskclf.errors import InputError
+from riskclf.tables.predictions import prediction_values
+
+__all__ = ["predict"]
+
+
+def predict(
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT...", help="Posts to label.")
+    ] = None,
+    input: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-",
+            help="Label the posts in a .csv, .tsv, .jsonl, .ndjson or .parquet file, or on "
+            "standard input (-).",
+        ),
+    ] = None,
+    text_column: options.TextColumn = "text",
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="Format of the input if its name does not say it: csv, tsv, jsonl, parquet, or "
+            "lines (one post per line). Default for standard input: jsonl.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-",
+            help="Write all columns of the input and the columns of the prediction: label, "
+            "decision, risk, score_LABEL for every label, and truncated. If the input already has "
+            "a column with one of these names, all of them get the prefix riskclf_. The suffix of "
+            "FILE sets the format. - writes to standard output, in the format of the input "
+            "(jsonl for parquet and lines). Cells are not changed: import a CSV into a "
+            "spreadsheet as text, so that no cell runs as a formula.",
+        ),
+    ] = None,
+    rejects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="List rows that cannot be read in this CSV file: row, column and reason, but no "
+            "text. Default: OUTPUT.rejects.csv; without an output file, standard error. If there "
+            "are none, an older file with that name is deleted.",
+        ),
+    ] = None,
+    model: options.Model = None,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of risky posts in your stream, such as 0.001. Risk and scores become "
+            "probabilities at this share. Labels and decisions do not change."
+        ),
+    ] = None,
+    operating_point: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Use these thresholds of the model; `riskclf info` lists them."
+        ),
+    ] = None,
+    flag: Annotated[
+        float | None,
+        typer.Option(help="Flag posts with risk >= this value. Requires --review."),
+    ] = None,
+    review: Annotated[
+        float | None,
+        typer.Option(
+            help="Mark posts with risk >= this value for review. Must be below --flag. Requires "
+            "--flag."
+        ),
+    ] = None,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 64,
+) -> None:
+    """Label posts.
+
+    Without --output, a table on the screen shows the posts. With --input it shows the 50 posts
+    with the highest risk.
+
+    A run from a file to a file can be stopped and continued: give the same command again. The
+    result is the same as without the stop. Until it ends, the run keeps its state in
+    OUTPUT.partial and OUTPUT.resume. If the input, the model or an option has changed, it starts
+    again from the first row. A run that reads standard input cannot be continued.
+
+    From a pipe, each post is labelled and written as soon as it arrives.
+
+    Exit status: 0 success, 1 finished but some rows were rejected, 2 usage error or other error,
+    130 stopped with Ctrl-C.
+    """
+    if bool(texts) == (input is not None):
+        raise InputError("give either posts as TEXT or a file with --input (see --help)")
+    if (flag is None) != (review is None):
+        raise InputError("give both --flag and --review, or neither")
+    decisions: dict[str, Any] = {
+        "prevalence": prevalence,
+        "operating_point": operating_point,
+        "thresholds": None if flag is None else {"flag": flag, "review": review},
+    }
+    if input is None:
+        if output or rejects or format:
+            raise InputError("--output, --rejects and --format need --input (see --help)")
+        with stoppable():
+            classifier = options.load_classifier(model, device, batch_size, decisions)
+            predictions = classifier.predict_many(texts or [])
+            risk_labels = classifier.info()["saved_as"]["risk_labels"]
+            shown = [
+                ShownPost(None, text, prediction_values(prediction, risk_labels))
+                for text, prediction in zip(texts or [], predictions, strict=True)
+            ]
+            print_posts(shown, classifier.labels)
+        return
+    settings = {"device": device, "batch size": batch_size, **decisions}
+    job = TableJob(input, text_column, format, output, rejects, settings)
+    with stoppable() as hint:
+        if job.can_continue:
+            hint.text = "stopped; run the same command again to continue"
+        elif input == "-":
+            hint.text = "stopped; what was read from standard input cannot be continued"
+        with Meter() as meter:
+            found = label_table(
+                job,
+                lambda: options.load_classifier(model, device, batch_size, decisions),
+                tell=note,
+                show=lambda done, total, tally: meter.show(*_progress(done, total, tally)),
+            )
+        _report(found, job)
+    if found.rejects.count:
+        raise typer.Exit(1)
+
+
+def _progress(done: int, total: int | None, tally: Tally) -> tuple[int, int | None, str]:
+    return tally.posts if total is None else done, total, f"{tally.posts:,} posts, {tally.rate}"
+
+
+def _report(found: Labelled, job: TableJob) -> None:
+    tally = found.tally
+    print_summary(tally.counts, found.labels)
+    parts = ["1 post" if tally.posts == 1 else f"{tally.posts:,} posts"]
+    if tally.recorded:
+        parts.append(f"{tally.recorded:,} of them from the run that was stopped")
+    if tally.rate:
+        parts.append(f"{tally.seconds:.1f} s, {tally.rate}")
+    note(", ".join(parts))
+    note_rejects(found.rejects)
+    if job.output_file:
+        note(f"written to {job.output_file}")
+    if job.output is None:
+        print_posts(found.riskiest, found.labels)
+        if tally.posts > len(found.riskiest):
+            more = tally.posts - len(found.riskiest)
+            print(f"… and {more:,} more with a lower risk: use --output")

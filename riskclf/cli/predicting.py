@@ -1,0 +1,277 @@
+"""Label the posts of a table: read, score, record, write. The work behind `riskclf predict`.
+
+Rows are scored in batches. From a file to a file the batches are always the same, and their results
+are recorded in a journal: a run that was stopped is continued by the same call, with the same
+bytes as if it had never been stopped. From a pipe, what has been read is scored before more is
+waited for, so that no row waits for the next one.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import riskclf
+from riskclf.cli.console import ShownPost
+from riskclf.cli.options import beside, check_input, check_outputs
+from riskclf.files import locked
+from riskclf.tables import (
+    Journal,
+    Reject,
+    RejectsFile,
+    Row,
+    TableReader,
+    create_table,
+    format_of,
+    open_table,
+)
+from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
+
+if TYPE_CHECKING:
+    from riskclf.classifier import RiskClassifier
+
+__all__ = ["Labelled", "TableJob", "Tally", "label_table"]
+
+_SHOWN_ROWS = 50
+
+# What is scored, recorded and written at a time. Part of what the result depends on (posts that are
+# computed together may differ in the last digit), so an unbroken and a continued run must agree.
+_BATCH_ROWS = 1024
+_BATCH_CHARACTERS = 1 << 22
+
+
+@dataclass(frozen=True)
+class TableJob:
+    """What to label, and where the result goes."""
+
+    input: str
+    """A file, or ``-`` for standard input."""
+    text_column: str = "text"
+    format: str | None = None
+    """Format of the input; None: its suffix says it."""
+    output: str | None = None
+    """A file, or ``-`` for standard output; None: keep the posts with the highest risk only."""
+    rejects: str | None = None
+    """File for the rows that cannot be used; None: a file beside `output`, if that is a file."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else the result depends on, such as the device. JSON values; a change of one of them
+    makes a stopped run start again."""
+
+    @property
+    def output_file(self) -> Path | None:
+        """The file to write; None for the screen and for standard output."""
+        return None if self.output in (None, "-") else Path(str(self.output))
+
+    @property
+    def rejects_file(self) -> Path | None:
+        """The file for the rejected rows; None to show them."""
+        if self.rejects is not None:
+            return Path(self.rejects)
+        return beside(self.output_file, ".rejects.csv") if self.output_file else None
+
+    @property
+    def can_continue(self) -> bool:
+        """A stopped run can be continued: it reads a file and writes a file."""
+        return self.output_file is not None and self.input != "-" and Path(self.input).is_file()
+
+
+@dataclass
+class Tally:
+    """Counts of a run. Results of an earlier run count as posts, but not for the rate."""
+
+    posts: int = 0
+    recorded: int = 0
+    """Posts whose results an earlier run had recorded."""
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Posts by label and decision."""
+    seconds: float = 0.0
+    """Time spent on the posts that this run scored."""
+    _since: float = field(default_factory=time.monotonic)
+
+    def add(self, results: Sequence[Sequence[Any]], recorded: bool) -> None:
+        """Count the results of a batch."""
+        now = time.monotonic()
+        self.posts += len(results)
+        if recorded:
+            self.recorded += len(results)
+        else:
+            self.seconds += now - self._since
+        self._since = now
+        self.counts.update((result[0], result[1]) for result in results)
+
+    @property
+    def rate(self) -> str:
+        """Posts per second, in words; empty before the first one."""
+        computed = self.posts - self.recorded
+        return f"{computed / self.seconds:,.0f} posts/s" if self.seconds and computed else ""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What `label_table` did."""
+
+    labels: tuple[str, ...]
+    """The model's labels."""
+    tally: Tally
+    riskiest: Sequence[ShownPost]
+    """The 50 posts with the highest risk, highest first; empty if there is an output."""
+    rejects: RejectsFile
+    """The rows that could not be used."""
+
+
+def label_table(
+    job: TableJob,
+    load: Callable[[], RiskClassifier],
+    *,
+    tell: Callable[[str], None] = lambda line: None,
+    show: Callable[[int, int | None, Tally], None] = lambda done, total, tally: None,
+) -> Labelled:
+    """Label the posts of one table.
+
+    The output, the journal and the rejects file are locked until the end. The output takes its
+    place when all rows are written.
+
+    Args:
+        job: what to label, and where the result goes.
+        load: gives the model; called when everything else is known to be usable.
+        tell: told in one line that a stopped run is continued, or why it is not.
+        show: told after each batch how far the reading is, where its end is (None: not known), and
+            the counts so far.
+
+    Raises:
+        InputError: the input or a column cannot be used, an output cannot be written, or another
+            run is writing it.
+        RiskclfError: the model cannot be used.
+    """
+    check_input("the input", job.input)
+    if job.output_file is not None:
+        format_of(job.output_file)
+    outputs = {"the output": job.output_file, "the rejects file": job.rejects_file}
+    check_outputs(outputs, [job.input])
+    with ExitStack() as stack:
+        for place in outputs.values():
+            if place is not None:
+                stack.enter_context(locked(place))
+        table = stack.enter_context(
+            open_table(job.input, format=job.format, text_columns=(job.text_column,))
+        )
+        return _Run(job, table, load(), tell, show, stack).finish()
+
+
+class _Run:
+    """A run over one table: rows are collected into batches, which are scored and written."""
+
+    def __init__(
+        self,
+        job: TableJob,
+        table: TableReader,
+        classifier: RiskClassifier,
+        tell: Callable[[str], None],
+        show: Callable[[int, int | None, Tally], None],
+        stack: ExitStack,
+    ) -> None:
+        self._job, self._table, self._classifier, self._show = job, table, classifier, show
+        self._added = free_columns(prediction_columns(classifier.labels), table.columns)
+        self._risk_labels = classifier.info()["saved_as"]["risk_labels"]
+        self._journal = _open_journal(job, table, classifier, tell)
+        if self._journal is not None:
+            stack.callback(self._journal.close)
+        self._writer = None
+        if job.output is not None:
+            piped = "jsonl" if table.format in ("parquet", "lines") else table.format
+            self._writer = create_table(
+                job.output,
+                columns=table.columns,
+                added=self._added,
+                schema=table.schema,
+                format=None if job.output_file else piped,
+            )
+            stack.enter_context(self._writer)
+        self._rejects = stack.enter_context(RejectsFile(job.rejects_file))
+        self._waiting: list[Row] = []
+        self._characters = 0
+        self._tally = Tally()
+        self._riskiest: list[ShownPost] = []
+
+    def finish(self) -> Labelled:
+        """Read, score and write all rows, and put the files in their places."""
+        for row in self._table:
+            if isinstance(row, Reject):
+                self._rejects.add(row)
+                continue
+            self._waiting.append(row)
+            self._characters += len(row.values[self._job.text_column])
+            if len(self._waiting) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
+                self.score_waiting()
+        self.score_waiting()
+        self._rejects.commit()
+        if self._writer:
+            self._writer.commit()
+        if self._journal:
+            self._journal.remove()
+        return Labelled(self._classifier.labels, self._tally, self._riskiest, self._rejects)
+
+    def score_waiting(self) -> None:
+        """Score, record and write the rows that were read and not scored yet."""
+        rows, self._waiting, self._characters = self._waiting, [], 0
+        if not rows:
+            return
+        posts = [row.values[self._job.text_column] for row in rows]
+        results = self._journal.next_batch(len(rows)) if self._journal else None
+        recorded = results is not None
+        if results is None:
+            predictions = self._classifier.predict_many(posts)
+            results = [prediction_values(x, self._risk_labels) for x in predictions]
+            if self._journal:
+                self._journal.append(results)
+        if self._writer:
+            self._writer.write(
+                {**row.values, **dict(zip(self._added, result, strict=True))}
+                for row, result in zip(rows, results, strict=True)
+            )
+        else:
+            new = map(ShownPost, (row.number for row in rows), posts, results)
+            self._riskiest = heapq.nsmallest(_SHOWN_ROWS, [*self._riskiest, *new], key=_rank)
+        self._tally.add(results, recorded)
+        self._show(self._table.position, self._table.size, self._tally)
+
+
+def _rank(post: ShownPost) -> tuple[float, int]:
+    return -post.result[2], post.number or 0
+
+
+def _open_journal(
+    job: TableJob,
+    table: TableReader,
+    classifier: RiskClassifier,
+    tell: Callable[[str], None],
+) -> Journal | None:
+    """Where the results of a run from a file to a file are kept until it is done."""
+    if not job.can_continue or job.output_file is None:
+        return None
+    status = Path(job.input).stat()
+    key = {
+        "input": str(Path(job.input).resolve()),
+        "size of the input": status.st_size,
+        "time of the input": status.st_mtime_ns,
+        "format": table.format,
+        "text column": job.text_column,
+        "model": classifier.fingerprint,
+        **job.settings,
+        "riskclf version": riskclf.__version__,
+    }
+    journal = Journal(beside(job.output_file, ".resume"), key)
+    if journal.is_continued:
+        tell("continuing the run that was stopped")
+    elif journal.changed:
+        tell(
+            "starting again from the first row; changed since the run that was stopped: "
+            f"{', '.join(journal.changed)}"
+        )
+    return journal

@@ -1,0 +1,138 @@
+"""`riskclf suggest`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riskclf.cli import options
+from riskclf.cli.console import note, note_rejects, print_terms, stoppable
+from riskclf.errors import InputError
+from riskclf.files import locked
+from riskclf.tables import RejectsFile, format_of
+
+__all__ = ["suggest"]
+
+
+def suggest(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Your posts: a .csv, .tsv, .jsonl, .ndjson or .parquet file, or JSON Lines on "
+            "standard input (-). No labels are needed.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Write the chosen posts: all columns of DATA, an empty column label to fill in "
+            "(unless DATA has one), the columns of the prediction with the prefix riskclf_, and "
+            "suggested_because. The suffix of FILE sets the format. Rows that cannot be read are "
+            "listed in FILE.rejects.csv.",
+        ),
+    ],
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of posts to choose.")] = 50,
+    model: options.Model = None,
+    labelled: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Posts that are labelled already. They and their near-duplicates are not chosen.",
+        ),
+    ] = None,
+    terms: Annotated[
+        bool,
+        typer.Option(
+            "--terms",
+            help="Also show emerging terms: up to 20 terms whose use increased significantly "
+            "against --reference, each in five or more posts. They are leads for a person, who "
+            "reads how they are used, not a list of coded words. Handles and links are left out.",
+        ),
+    ] = False,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Older posts to compare with. Required by --terms."),
+    ] = None,
+    terms_output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Also write the emerging terms to a table. Requires --terms."
+        ),
+    ] = None,
+    text_column: Annotated[
+        str, typer.Option(help="Column that holds the posts, in every file.")
+    ] = "text",
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 64,
+) -> None:
+    """Choose the posts that are most useful to label next.
+
+    It chooses among posts of a file that you hold. It does not rank authors.
+
+    Four in five are posts that the model is unsure about, all of them different. One in five is
+    drawn at random, to find what the model is wrongly sure about. Label them without looking at
+    the columns riskclf_*. Then give the file to `riskclf evaluate` or `riskclf finetune`. Posts
+    that the model is unsure about are harder than others: measure the random ones apart with
+    `riskclf evaluate --slice-column suggested_because`.
+
+    Exit status: 0 success, 1 finished but some rows were rejected, 2 usage error or other error,
+    130 stopped with Ctrl-C.
+    """
+    if terms != (reference is not None):
+        raise InputError("give both --terms and --reference, or neither")
+    if terms_output is not None and not terms:
+        raise InputError("--terms-output needs --terms (see --help)")
+    place = Path(output)
+    places = {
+        "the output": place,
+        "the rejects file": options.beside(place, ".rejects.csv"),
+        "the terms file": None if terms_output is None else Path(terms_output),
+    }
+    for written in (place, terms_output):
+        if written is not None:
+            format_of(written)
+    options.check_outputs(places, (data, labelled, reference))
+    for what, name in (
+        ("DATA", data),
+        ("the file of --labelled", labelled),
+        ("the file of --reference", reference),
+    ):
+        options.check_input(what, name)
+    with stoppable(), ExitStack() as stack:
+        for path in places.values():
+            if path is not None:
+                stack.enter_context(locked(path))
+        from riskclf.suggestion import suggest as choose
+
+        result = choose(
+            data,
+            model=options.load_classifier(model, device, batch_size, {}),
+            n=n,
+            text_column=text_column,
+            labelled=labelled,
+            terms=terms,
+            reference=reference,
+            progress=True,
+        )
+        with RejectsFile(places["the rejects file"]) as rejected:
+            for reject in result.rejects:
+                rejected.add(reject)
+            result.save(place)
+            if terms_output is not None:
+                result.save_terms(terms_output)
+            rejected.commit()
+        if terms:
+            print_terms(result.terms)
+        for line in result.notes:
+            note(line)
+        note_rejects(rejected)
+        for reason, count in result.reasons().items():
+            note(f"{count:,} {reason}")
+        note(f"{len(result.rows):,} posts written to {place}")
+    if result.rejects:
+        raise typer.Exit(1)

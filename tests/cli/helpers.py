@@ -1,0 +1,140 @@
+"""A classifier that needs no model, and what the tests of the command line share."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from riskclf import cli
+from riskclf.labels import Decision, Prediction
+
+LABELS = ("minor_solicitation", "adult_solicitation", "benign")
+ADDED = [
+    "label",
+    "decision",
+    "risk",
+    *(f"score_{label}" for label in LABELS),
+    "truncated",
+    "risk_labels",
+]
+ROOT = Path(__file__).parents[2]
+
+
+class Fake:
+    """Risk by the length of the post; it counts what it is given."""
+
+    labels = LABELS
+    fingerprint = "0123"
+
+    def __init__(self) -> None:
+        self.posts: list[str] = []
+        self.stop_after: int | None = None
+
+    def predict_many(self, posts: Iterable[str]) -> list[Prediction]:
+        posts = list(posts)
+        if self.stop_after is not None and len(self.posts) >= self.stop_after:
+            raise KeyboardInterrupt
+        self.posts += posts
+        # As with a real model, the last digits depend on what is computed together.
+        return [self.one(post, len(posts) / 1e5) for post in posts]
+
+    def one(self, post: str, shift: float) -> Prediction:
+        risk = min(len(post), 99) / 100 + shift
+        decision: Decision = "flag" if risk > 0.8 else "review" if risk > 0.5 else "clear"
+        scores = dict(zip(LABELS, (risk * 0.75, risk * 0.25, 1 - risk), strict=True))
+        label = max(scores, key=scores.__getitem__)
+        return Prediction(label, scores, risk, decision, len(post) > 200)
+
+    def info(self) -> dict[str, Any]:
+        return {
+            "model": "somewhere",
+            "versions": {"dictionary": "unidic_lite 1"},
+            "saved_as": {"risk_labels": list(LABELS[:2])},
+        }
+
+
+def run(*arguments: str | Path) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return rows
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+
+
+def stdin(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+
+
+def only_line(text: str) -> str:
+    assert text.count("\n") == 1, text
+    return text
+
+
+PROGRAM = """
+    import signal, sys, time
+    # A test run in the background ignores interrupts, and hands that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.path[:0] = [{root!r}]
+    from riskclf import cli
+    from riskclf.cli import options
+    from tests.cli.helpers import Fake
+    class Slow(Fake):
+        def predict_many(self, posts):
+            time.sleep({delay})
+            return super().predict_many(posts)
+    options.load_classifier = lambda *_: Slow()
+    sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def program(delay: float | None, *arguments: str | Path) -> list[str]:
+    """A command line of a process of its own, where each batch takes `delay` seconds."""
+    code = textwrap.dedent(PROGRAM).format(root=str(ROOT), delay=delay)
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+def start(delay: float, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+    """Start such a process."""
+    command = program(delay, *arguments)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", **options)
+
+
+def wait_for_two_batches(path: Path) -> None:
+    for _ in range(600):
+        if path.exists() and path.read_bytes().count(b"\n") >= 3:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no batch was recorded in 30 s")
+
+
+MODEL = ROOT / "riskclf" / "default_model" / "config.json"
+with_model = pytest.mark.skipif(not MODEL.exists(), reason="the packaged model is not built yet")
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from riskclf.cli.app import main; sys.exit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
