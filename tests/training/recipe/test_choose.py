@@ -86,7 +86,8 @@ def test_buried_posts_stand_behind_lines_of_a_japanese_held_out_corpus(tmp_path:
 def _candidate(name: str, *right: float, examples_right: bool = True, buried: int = 20) -> Any:
     """A model that gives the right label of benign posts of two families these probabilities."""
     dev: ScoredRows = evaluate(benign_rows(right, "aabb")).rows
-    return Candidate(name, None, dev, examples_right, buried)
+    no_model: Any = None
+    return Candidate(name, no_model, dev, examples_right, buried)
 
 
 def test_a_later_seed_is_packaged_only_if_it_is_better_by_more_than_chance() -> None:
