@@ -26,6 +26,7 @@ __all__ = [
     "Differences",
     "Estimate",
     "Expected",
+    "Figure",
     "Figures",
     "FirstPosts",
     "LabelFigures",

@@ -20,10 +20,10 @@ recall on the new posts is the aim, and its cost shows on ordinary posts.
 risky posts, so a model cannot lower it by finding more of them, or fewer.
 
 **Which test decides.** The interval (`riskclf.evaluation.intervals`), since it takes families and
-weights into account. The p-value of McNemar's exact test is a cross-check and is in every reason.
-The two differ where few posts changed: the percentile interval leaves out 0 from 4 posts lost and
-none won, the exact test from 6. Requiring both would miss more real losses; a user can overrule a
-wrong refusal, but does not see a wrong acceptance.
+weights into account. The p-value of McNemar's exact test, by families where there are any, is a
+cross-check and is in every reason. The two differ where few posts changed: the interval leaves out
+0 from 4 posts lost (of as many families) and none won, the exact test from 6. Requiring both would
+miss more real losses; a user can overrule a wrong refusal, but does not see a wrong acceptance.
 
 **What it costs.** The limit of 3 points ignores chance: with few risky posts, it sometimes refuses
 a model that is no worse. A reason says of how many families the lost posts are.
@@ -192,7 +192,7 @@ def _share_difference(
     """The difference of two shares, each of (rows that hit, rows that count)."""
     parts = [x for hits, of in (now, was) for x in (hits & of, of)]
     table = np.stack([intervals.table(part) for part in parts], axis=1)
-    return intervals.statistic(
+    return intervals.difference(
         table, lambda x: ratio(x[..., 0], x[..., 1]) - ratio(x[..., 2], x[..., 3])
     )
 
@@ -215,7 +215,7 @@ def _macro_f1(intervals: Intervals, after: ScoredRows, before: ScoredRows | None
     return Change(
         figure(before),
         figure(after),
-        intervals.statistic(table, lambda x: score(x[..., :cells]) - score(x[..., cells:])),
+        intervals.difference(table, lambda x: score(x[..., :cells]) - score(x[..., cells:])),
         _flips(after, now & ~was & hard, was & ~now & hard, hard),
     )
 
@@ -231,7 +231,7 @@ def _flips(rows: ScoredRows, won: Flags, lost: Flags, of: Flags) -> Flips:
         net=texts[1] - texts[0],
         won_families=families[0],
         lost_families=families[1],
-        p_value=mcnemar(won[of], lost[of]).p_value,
+        p_value=mcnemar(won[of], lost[of], None if family is None else family[of]).p_value,
     )
 
 

@@ -156,7 +156,7 @@ def test_ordinary_posts_of_the_user_have_their_own_part() -> None:
     report = report_of(change(risky=40), change(benign=200, lost=1))
     text = "\n".join(lines(report))
     assert "Your ordinary posts: " in text and "No ordinary posts" not in text
-    assert "0 of 200 -> 0.50 % (0.09–2.8), 1 of 200; +0.5 points, +0.0 to +2.0" in text
+    assert "0 of 200 -> 0.50 % (0.09–2.8), 1 of 200; +0.5 points, -0.5 to +1.5" in text
     assert "Accepted: these posts show no loss that counts." in text
 
 
