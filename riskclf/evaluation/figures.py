@@ -69,12 +69,12 @@ class Proportion(Figure):
     effective: float
     """How many independent rows would tell as much."""
     families: int | None = field(default=None, metadata=OPTIONAL)
-    """How many families the rows belong to; None where rows name no families."""
+    """Of the rows; None where these name no families."""
 
 
 @dataclass(frozen=True)
 class Counts(Figure):
-    """Numbers of rows."""
+    """Numbers of rows, and of families (None where rows name none)."""
 
     rows: int
     clear_cut: int
@@ -83,7 +83,6 @@ class Counts(Figure):
     benign: int
     unclear: int
     families: int | None
-    """None where rows name no families."""
     weighted: bool
 
 
@@ -205,17 +204,15 @@ class Curve(Figure):
 
 @dataclass(frozen=True)
 class Slice(Figure):
-    """A part of the rows; the first four are None where the model has no risk labels."""
+    """A part of the rows, at flag or review; the last four are None without risk labels."""
 
     counts: Counts
     accuracy: Proportion
     too_small: Sequence[str]
     """Names of the proportions whose interval is too wide to judge them."""
     recall: Proportion | None = field(default=None, metadata=OPTIONAL)
-    """At flag or review."""
     recall_flag: Proportion | None = field(default=None, metadata=OPTIONAL)
     false_positive_rate: Proportion | None = field(default=None, metadata=OPTIONAL)
-    """At flag or review."""
     false_positive_rate_flag: Proportion | None = field(default=None, metadata=OPTIONAL)
 
 
@@ -318,7 +315,6 @@ class PairedTests(Figure):
     risky: PairedTest
     benign: PairedTest
     label: PairedTest | None = field(default=None, metadata=OPTIONAL)
-    """None where the baseline does not give the same labels."""
 
 
 @dataclass(frozen=True)
@@ -329,7 +325,6 @@ class Differences(Figure):
     false_positive_rate: Estimate
     precision: Estimate
     macro_f1: Estimate | None = field(default=None, metadata=OPTIONAL)
-    """None where the baseline does not give the same labels."""
 
 
 @dataclass(frozen=True)
@@ -342,21 +337,23 @@ class PairedEstimate(Figure):
 
 @dataclass(frozen=True)
 class Comparison(Figure):
-    """A model and a baseline on the same rows."""
+    """A model and a baseline on the same rows.
+
+    What is made of labels is None where the baseline does not give the same labels. On `differ`
+    rows only one side raises an alarm.
+    """
 
     name: str
     how: str
-    """What counts as the baseline's alarm, in words."""
+    """What counts as its alarm, in words."""
     ours: AlarmFigures
     theirs: AlarmFigures
     difference: Differences
     mcnemar: PairedTests
     differ: int
-    """Rows where only one side raises an alarm."""
     macro_f1: PairedEstimate | None = field(default=None, metadata=OPTIONAL)
-    """None where the baseline does not give the same labels."""
     curve: Curve | None = field(default=None, metadata=OPTIONAL)
-    """The baseline's; None where it gives no risk."""
+    """Of the baseline; None where it gives no risk."""
 
 
 @dataclass(frozen=True)
