@@ -182,11 +182,10 @@ class Bin(Figure):
 
 @dataclass(frozen=True)
 class Calibration(Figure):
-    """How far the risk is from the truth; see `riskclf.evaluation.metrics.figures_of`."""
+    """Expected calibration error (ece) and Brier score; see `riskclf.evaluation.reliability`."""
 
     bins: Sequence[Bin]
     ece: float | None
-    """Expected calibration error."""
     ece_p_value: float | None
     """How often calibrated risks would give an error as large."""
     brier: float | None
@@ -209,7 +208,7 @@ class Slice(Figure):
     counts: Counts
     accuracy: Proportion
     too_small: Sequence[str]
-    """Names of the proportions whose interval is too wide to judge them."""
+    """Names of proportions with too wide an interval to judge."""
     recall: Proportion | None = field(default=None, metadata=OPTIONAL)
     recall_flag: Proportion | None = field(default=None, metadata=OPTIONAL)
     false_positive_rate: Proportion | None = field(default=None, metadata=OPTIONAL)
@@ -268,13 +267,12 @@ class Expected(Figure):
 
 @dataclass(frozen=True)
 class Threshold(Figure):
-    """The threshold that meets a constraint, and what it does on rows."""
+    """The threshold that meets a constraint (None where none does), and what it does on rows."""
 
     constraint: str
     """`capacity`, `precision` or `recall`."""
     asked: str
     threshold: float | None
-    """None where no threshold meets the constraint."""
     same_rows: bool
     """True where it is chosen and measured on the same rows (optimistic)."""
     chosen_on: Size
@@ -367,12 +365,11 @@ class ModelFigures(Figure):
 
 @dataclass(frozen=True)
 class DataFigures(Figure):
-    """What was read."""
+    """What was read, and how many rows could not be used."""
 
     name: str | None
     """File name without its directory; None where it is not a file."""
     rejected: int
-    """Rows that could not be used."""
     reasons: Mapping[str, int]
     """Numbers of rejected rows by reason, the most frequent first."""
 
