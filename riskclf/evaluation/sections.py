@@ -168,6 +168,12 @@ def _thresholds(figures: Figures) -> Section:
                 f"{asked}: chosen on {x.chosen_on.rows:,} posts ({x.chosen_on.risky:,} risky), "
                 f"measured on {x.measured_on.rows:,} others ({x.measured_on.risky:,} risky)."
             )
+        if expected is not None and expected.unclear_share:
+            lines.append(
+                f"{asked}: of the alarms, {as_counts(expected.unclear)} per {expected.unit} are "
+                f"unclear posts. The stream is assumed to hold {percent(expected.unclear_share)} % "
+                "of them: as many for each risky post as these rows have."
+            )
         if expected is not None and expected.prevalence_is_that_of_the_rows:
             lines.append(
                 f"Without --prevalence, the stream is assumed to have "

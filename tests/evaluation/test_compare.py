@@ -78,8 +78,8 @@ def test_the_posts_on_which_they_differ_are_listed_by_id(tmp_path: Path) -> None
 
 def test_several_comparisons_are_kept_apart(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("0.9\n")
-    rivals: list[Any] = [Worse(), f"keywords={tmp_path / 'words.txt'}"]
-    result = measure(rows_of(100), against=rivals)
+    others: list[Any] = [Worse(), f"keywords={tmp_path / 'words.txt'}"]
+    result = measure(rows_of(100), against=others)
     result.save(tmp_path / "report")
     assert [x["name"] for x in result.figures.to_dict()["comparisons"]] == [
         "another model",

@@ -10,6 +10,7 @@ import pytest
 
 from riskclf import Evaluation
 from riskclf.errors import EvaluationError, InputError
+from riskclf.evaluation.sections import sections_of
 from riskclf.evaluation.thresholds import Rate, halves
 from tests.evaluation.helpers import (
     BENIGN,
@@ -161,6 +162,12 @@ def test_a_capacity_is_kept_where_there_are_unclear_posts() -> None:
     )
     assert found.measured is not None and found.measured.unclear_alarms > 10
     assert found.chosen_on.unclear == unclear.sum()
+    lines = next(
+        x.lines for x in sections_of(result.figures) if x.title.startswith("Thresholds for")
+    )
+    assert any(
+        "per hour are unclear posts. The stream is assumed to hold 25.0 %" in x for x in lines
+    )
 
 
 def test_unclear_posts_are_as_rare_in_a_stream_as_its_risky_ones() -> None:
