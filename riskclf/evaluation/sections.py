@@ -83,7 +83,8 @@ def _in_short(figures: Figures) -> Section:
             f"(flag or review), and {as_share(flagged.false_positive_rate)} are flagged."
         )
     if flagged.precision.of:
-        lines.append(f"Of the flagged posts, {as_share(flagged.precision)} are risky.")
+        which = " that are not unclear" if counts.unclear else ""
+        lines.append(f"Of the flagged posts{which}, {as_share(flagged.precision)} are risky.")
     other = figures.other_risk_label
     if other is not None and other.of:
         lines.append(
