@@ -192,7 +192,7 @@ def _share_difference(
     """The difference of two shares, each of (rows that hit, rows that count)."""
     parts = [x for hits, of in (now, was) for x in (hits & of, of)]
     table = np.stack([intervals.table(part) for part in parts], axis=1)
-    return intervals.statistic(
+    return intervals.difference(
         table, lambda x: ratio(x[..., 0], x[..., 1]) - ratio(x[..., 2], x[..., 3])
     )
 
@@ -215,7 +215,7 @@ def _macro_f1(intervals: Intervals, after: ScoredRows, before: ScoredRows | None
     return Change(
         figure(before),
         figure(after),
-        intervals.statistic(table, lambda x: score(x[..., :cells]) - score(x[..., cells:])),
+        intervals.difference(table, lambda x: score(x[..., :cells]) - score(x[..., cells:])),
         _flips(after, now & ~was & hard, was & ~now & hard, hard),
     )
 

@@ -156,7 +156,7 @@ def test_the_interval_decides_and_the_exact_test_stands_beside_it() -> None:
     assert check.refused_by == ("interval",)
     assert check.change is not None and flips(check.change).p_value == 0.125
     (check, *_) = judge(change(risky=1000, lost=6), None, None).checks
-    assert check.change is not None and flips(check.change).p_value == 0.03125
+    assert check.change is not None and flips(check.change).p_value == pytest.approx(0.03125)
 
 
 @pytest.mark.parametrize("part", ["old", "natural"])
