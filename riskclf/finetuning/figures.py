@@ -42,7 +42,7 @@ class Flips(Figure):
     """None where rows name no families."""
     lost_families: int | None
     p_value: float
-    """Of McNemar's exact test."""
+    """Of McNemar's exact test, by families where these are given."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ RISKY = [n % 2 == 0 for n in range(POSTS)]
 
 
 def _job(texts: list[str], risk_labels: tuple[str, ...] = ("storm",)) -> Job:
-    targets = [(1.0, 0.0) if risky else (0.0, 1.0) for risky in RISKY]
+    targets: list[tuple[float, ...]] = [(1.0, 0.0) if risky else (0.0, 1.0) for risky in RISKY]
     numbers = np.arange(POSTS)
     return Job(
         base=Base(Path("base"), None),
