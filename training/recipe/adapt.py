@@ -15,11 +15,11 @@ the mean over the training lines. It learns it twice:
 - the mean of the student's own token vectors, of length 1, gives *t*: an auxiliary task that keeps
   every token informative.
 
-Teacher vectors are computed once into a cache without text. Training writes checkpoints and goes on
-from the last one after a kill, with the same result as an unbroken run: batches follow from the
-seed and the step, and dropout is off (the targets are exact, there is nothing to regularise
-against). The optimiser's state is a `torch.save` file; it is read back with ``weights_only=True``,
-which runs no pickled code. Logs hold figures, never text.
+Teacher vectors are computed once into a cache without text. Training writes checkpoints and resumes
+from the last one after a kill, with the same result as an unbroken run: batches depend on the seed
+and the step only, and dropout is off (the targets are exact, so there is nothing to regularise).
+The optimiser's state is a `torch.save` file; it is read back with ``weights_only=True``, which runs
+no pickled code. Logs hold figures, never text.
 
 Command::
 
@@ -161,7 +161,7 @@ def main(
     batch_size: Annotated[int, typer.Option(help="Lines per step.")] = 64,
     seed: Annotated[int, typer.Option(help="Choice and order of lines.")] = 0,
 ) -> None:
-    """Adapt a transplanted encoder to its teacher; run again after a kill to go on."""
+    """Adapt a transplanted encoder to its teacher; an interrupted run is resumed."""
     adapt(
         student,
         load_base(teacher),

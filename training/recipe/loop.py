@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train; a checkpoint goes on only under the settings it was written with."""
+    """How to train. A checkpoint is resumed only with the settings that it was written with."""
 
     sentences: int = 58_000
     """Training lines."""
@@ -58,7 +58,7 @@ def fit(
     progress: Progress = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Train `model` in place; go on from the last checkpoint in `work` if there is one.
+    """Train `model` in place; resume from the last checkpoint in `work` if there is one.
 
     Args:
         model: the student.
