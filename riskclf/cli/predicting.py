@@ -23,7 +23,6 @@ from riskclf.cli.options import beside, check_input, check_outputs
 from riskclf.files import locked
 from riskclf.tables import (
     Journal,
-    Reject,
     RejectsFile,
     Row,
     TableReader,
@@ -44,6 +43,8 @@ _SHOWN_ROWS = 50
 # computed together may differ in the last digit), so an unbroken and a continued run must agree.
 _BATCH_ROWS = 1024
 _BATCH_CHARACTERS = 1 << 22
+# Lines of a stream that tell the columns of an output file: nobody waits for its first row.
+_LOOK_AHEAD = 1000
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,12 @@ def label_table(
             if place is not None:
                 stack.enter_context(locked(place))
         table = stack.enter_context(
-            open_table(job.input, format=job.format, text_columns=(job.text_column,))
+            open_table(
+                job.input,
+                format=job.format,
+                text_columns=(job.text_column,),
+                look_ahead=1 if job.output_file is None else _LOOK_AHEAD,
+            )
         )
         return _Run(job, table, load(), tell, show, stack).finish()
 
@@ -201,15 +207,18 @@ class _Run:
 
     def finish(self) -> Labelled:
         """Read, score and write all rows, and put the files in their places."""
-        for row in self._table:
-            if isinstance(row, Reject):
+        live = self._job.output_file is None  # then somebody may be looking
+        for item in self._table:
+            row = self._writer.checked(item) if self._writer and isinstance(item, Row) else item
+            if isinstance(row, Row):
+                self._waiting.append(row)
+                self._characters += len(row.values[self._job.text_column])
+            else:
                 self._rejects.add(row)
-                continue
-            self._waiting.append(row)
-            self._characters += len(row.values[self._job.text_column])
-            if len(self._waiting) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
-                self.score_waiting()
-        self.score_waiting()
+            full = len(self._waiting) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS
+            if full or (live and self._table.is_waiting):
+                self._score_waiting()
+        self._score_waiting()
         self._rejects.commit()
         if self._writer:
             self._writer.commit()
@@ -217,7 +226,7 @@ class _Run:
             self._journal.remove()
         return Labelled(self._classifier.labels, self._tally, self._riskiest, self._rejects)
 
-    def score_waiting(self) -> None:
+    def _score_waiting(self) -> None:
         """Score, record and write the rows that were read and not scored yet."""
         rows, self._waiting, self._characters = self._waiting, [], 0
         if not rows:

@@ -127,9 +127,10 @@ class Intervals:
         group = self._groups()
         groups = int(group.max(initial=0)) + 1
         if code is None:
-            return np.bincount(group[rows], self._weight[rows], groups)
+            return np.bincount(group[rows], self._weight[rows], groups).astype(np.float64)
         where = group[rows] * size + code[rows]
-        return np.bincount(where, self._weight[rows], groups * size).reshape(-1, size)
+        sums = np.bincount(where, self._weight[rows], groups * size).astype(np.float64)
+        return sums.reshape(-1, size)
 
     def score(self, table: Floats, function: Callable[[Floats], Floats]) -> Estimate:
         """A figure between 0 and 1 that is a function of sums, with its interval.

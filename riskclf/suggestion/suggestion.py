@@ -19,7 +19,6 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -229,5 +228,5 @@ def _write(
             table.write(rows)
             table.commit()
         except BaseException:
-            Path(f"{os.fspath(path)}.partial").unlink(missing_ok=True)
+            table.discard()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import select
 import stat
 import sys
 from abc import ABC, abstractmethod
@@ -16,7 +17,8 @@ from typing import Any, Self
 from riskclf.errors import ColumnNotFound, FormatError, InputError
 from riskclf.tables.formats import NAMES, Format, format_of
 from riskclf.tables.rejects import Reject
-from riskclf.tables.wording import cause, kind_of, listed
+from riskclf.tables.texts import text_problem
+from riskclf.tables.wording import cause, listed
 
 __all__ = [
     "Row",
@@ -54,14 +56,21 @@ def open_table(
     *,
     format: str | None = None,
     text_columns: Sequence[str] = ("text",),
+    look_ahead: int = 1,
 ) -> TableReader:
     """Open a table for reading; ``"-"`` is standard input (JSON Lines unless `format` says else).
 
-    `text_columns` must exist, and must hold a str in every row; a row where one does not becomes a
-    `Reject`. Plain lines have one column, the first of `text_columns`.
+    A JSON Lines file is read through once here, so that its columns are known. Of a stream they are
+    those of its first records; later ones may have others (see `TableWriter.checked`). Standard
+    input is not closed with the table.
 
-    A JSON Lines file is read through once here, so that its columns are known. Of a stream only
-    the first 1,000 records are looked at, and a later record with another column is rejected.
+    Args:
+        source: a path, or ``"-"``.
+        format: see `format_of`.
+        text_columns: columns that must exist and must hold a str in every row; a row where one does
+            not becomes a `Reject`. Plain lines have one column, the first of these.
+        look_ahead: how many lines of a JSON Lines stream tell its columns. No row comes out before
+            that many have arrived; up to 1,000 are read to find the text columns.
 
     Raises:
         InputError: no such file, a directory, or a file that may not be read.
@@ -72,9 +81,9 @@ def open_table(
         chosen = format_of("-", format or "jsonl")
         if chosen == "parquet":
             raise FormatError("Parquet cannot be read from standard input; name a file")
-        buffer: Any = sys.stdin.buffer
-        stream = buffer if hasattr(buffer, "peek") else io.BufferedReader(buffer)
-        return _open_stream("standard input", stream, None, chosen, text_columns)
+        raw: io.RawIOBase = _Borrowed(sys.stdin.buffer)
+        stream: io.BufferedReader = io.BufferedReader(raw, _HEAD)
+        return _open_stream("standard input", stream, None, chosen, text_columns, look_ahead)
     name = os.fspath(source)
     try:
         if Path(source).is_dir():
@@ -87,7 +96,8 @@ def open_table(
     try:
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None  # None: a pipe
-        return _open_stream(name, file, size, format_of(source, format), text_columns)
+        chosen = format_of(source, format)
+        return _open_stream(name, file, size, chosen, text_columns, look_ahead)
     except BaseException:
         file.close()
         raise
@@ -99,6 +109,7 @@ def _open_stream(
     size: int | None,
     format: Format,
     text_columns: Sequence[str],
+    look_ahead: int,
 ) -> TableReader:
     # Here, because they build on this module, and Parquet alone needs Arrow.
     from riskclf.tables.jsonl import JsonLinesReader, LinesReader
@@ -113,7 +124,7 @@ def _open_stream(
         "parquet": ParquetReader,
         "lines": LinesReader,
     }
-    return kinds[format](name, stream, size, format, text_columns)
+    return kinds[format](name, stream, size, format, text_columns, look_ahead)
 
 
 def _check_head(name: str, format: Format, head: bytes) -> None:
@@ -151,6 +162,25 @@ def _is_text(line: bytes) -> bool:
         return False
 
 
+class _Borrowed(io.RawIOBase):
+    """Bytes of a stream that belongs to somebody else: closing this does not close it."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._read = getattr(source, "read1", source.read)  # what is there, without waiting for all
+
+    def fileno(self) -> int:
+        return int(self._source.fileno())
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+
 class TableReader(ABC):
     """A table that is open for reading: iterate over it once, then close it (or use `with`)."""
 
@@ -175,12 +205,14 @@ class TableReader(ABC):
         size: int | None,
         format: Format,
         text_columns: Sequence[str],
+        look_ahead: int,
     ) -> None:
         self.name = name
         self.size = size
         self.format = format
         self._stream = stream
         self._text_columns = tuple(text_columns)
+        self._look_ahead = look_ahead
         self._open()
 
     @abstractmethod
@@ -191,6 +223,21 @@ class TableReader(ABC):
     def position(self) -> int:
         """How far the reader is: bytes of a text file, records of a Parquet file."""
         return self._stream.tell() if self.size is not None else 0
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the rows come from a pipe, so that the next one may be long in coming."""
+        return self.size is None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing more of a stream has arrived: handle the rows that were read so far."""
+        if not self.is_stream:
+            return False
+        try:
+            return not select.select([self._stream], [], [], 0)[0]
+        except (OSError, ValueError):  # not a pipe of the operating system
+            return False
 
     @abstractmethod
     def __iter__(self) -> Iterator[Row | Reject]:
@@ -226,11 +273,6 @@ class TableReader(ABC):
 
     def _checked(self, number: int, values: dict[str, Any]) -> Row | Reject:
         for column in self._text_columns:
-            value = values.get(column)
-            if not isinstance(value, str):
-                if value is not None:
-                    reason = f"it is {kind_of(value)}, not text"
-                else:
-                    reason = "it is null" if column in values else "it is missing"
-                return Reject(number, column, reason)
+            if problem := text_problem(values.get(column)):
+                return Reject(number, column, problem)
         return Row(number, values)

@@ -36,7 +36,7 @@ from riskclf.errors import (
     UnsupportedTokenizer,
 )
 from riskclf.evaluation.evaluation import evaluate
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.manifest import Manifest
 from riskclf.tokens import Tokenizer
 
@@ -98,9 +98,9 @@ def examples(labels: Sequence[str]) -> list[Example]:
 
 
 def trained(base: Path, labels: Sequence[str], work: Path, epochs: int = 2) -> Any:
-    recipe = Recipe(epochs=epochs, batch_size=8, learning_rate=1e-3)
+    config = TrainingConfig(epochs=epochs, batch_size=8, learning_rate=1e-3)
     model = train_classifier(
-        base, examples(labels), labels=labels, checkpoints=work / "checkpoints", recipe=recipe
+        base, examples(labels), labels=labels, checkpoints=work / "checkpoints", config=config
     )
     # Where the processor has bfloat16, it would go on computing with it, unlike the saved model.
     return extract_model_from_parallel(model, keep_fp32_wrapper=False)

@@ -99,7 +99,7 @@ def test_bad_rows_are_rejected_with_their_reason(
     assert len(result.rows) == 3
     in_memory = suggest([*rows(made_up(3)), {"text": 3}, {}], model=classifier)
     assert [(x.number, x.reason) for x in in_memory.rejects] == [
-        (4, "it is not text"),
+        (4, "it is a number, not text"),
         (5, "it is missing"),
     ]
 
