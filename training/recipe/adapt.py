@@ -48,7 +48,7 @@ from training.recipe.base import Base, write
 from training.recipe.base_sources import load_base
 from training.recipe.distillation import Target, measure, teach
 from training.recipe.lines import MIX, choose_lines
-from training.recipe.loop import Settings, fit
+from training.recipe.student import Settings, fit
 
 __all__ = ["HELD_BACK", "adapt", "main"]
 
@@ -64,7 +64,6 @@ def adapt(
     settings: Settings,
     *,
     held_back: int = HELD_BACK,
-    checkpoint_seconds: float = 240.0,
     progress: Progress = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
@@ -81,7 +80,6 @@ def adapt(
         output: model directory to write; must not exist.
         settings: how many lines, and how to train.
         held_back: lines that are measured on and never learned from.
-        checkpoint_seconds: time between two checkpoints.
         progress: see `riskclf.progress`.
         log: told what was done, in figures.
 
@@ -119,9 +117,7 @@ def adapt(
         target,
         settings,
         work / "checkpoints",
-        checkpoint_seconds=checkpoint_seconds,
         progress=progress,
-        log=log,
     )
     after = measure(model, held_ids, held_vectors, target)
     log(f"after: {_written(after)}")
