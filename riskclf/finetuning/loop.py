@@ -34,8 +34,9 @@ __all__ = ["Rows", "computes_bfloat16", "run_training"]
 class Rows(Protocol):
     """What is trained on. Item ``epoch * len(rows) + row`` is a row in that epoch."""
 
-    lengths: Sequence[int]
-    """Tokens of each row: rows of like length are put into one batch."""
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Tokens of each row: rows of like length are put into one batch."""
 
     def __len__(self) -> int:
         """Rows in an epoch."""
