@@ -41,6 +41,8 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 
+_WRITTEN: set[Path] = set()
+
 
 def beside(path: str | os.PathLike[str], suffix: str) -> Path:
     """The path with a suffix added to its name: ``out.csv`` and ``.resume`` is out.csv.resume."""
@@ -114,6 +116,10 @@ class Replacement:
             raise _unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         with ExitStack() as stack:
             stack.enter_context(locked(path))
+            if self.staged in _WRITTEN:  # by this thread, which holds the lock already
+                raise InputError(f"{path} is being written already; finish that first")
+            _WRITTEN.add(self.staged)
+            stack.callback(_WRITTEN.remove, self.staged)
             try:
                 self.file = _new_file(self.staged, self._target)
             except (OSError, ValueError) as error:
