@@ -24,6 +24,7 @@ __all__ = [
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _MOST_AHEAD = 1000  # lines of a stream that are read to find the text columns
 _DEEPEST = 100  # levels; Python cannot write what is nested some 500 deep
+_TOO_DEEP = f"it is JSON that is nested more than {_DEEPEST} levels deep"
 
 
 class JsonLinesReader(TableReader):
@@ -82,13 +83,14 @@ def _parse_json(line: bytes) -> dict[str, Any] | str:
         return "it is not UTF-8"
     except json.JSONDecodeError as error:
         return f"it is not valid JSON at character {error.pos + 1}"
-    except (ValueError, RecursionError) as error:
-        # A repeated key, a number of more than 4,300 digits, or far too many brackets.
+    except RecursionError:
+        return _TOO_DEEP
+    except ValueError as error:  # a repeated key, or a number of more than 4,300 digits
         return str(error) if isinstance(error, _Repeated) else "it is JSON that cannot be read"
     if not isinstance(value, dict):
         return f"it is {kind_of(value)}, not a JSON object"
     if line.count(b"[") + line.count(b"{") > _DEEPEST and _depth(value) > _DEEPEST:
-        return f"it is JSON that is nested more than {_DEEPEST} levels deep"
+        return _TOO_DEEP
     if any(map(_HALF_PAIR.search, value)):
         return "it has a column whose name holds half of a surrogate pair"
     return value
