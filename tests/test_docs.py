@@ -57,12 +57,34 @@ def test_the_readme_reaches_a_result_early() -> None:
     assert next(i for i, line in enumerate(lines) if "riskclf predict --input" in line) < 25
 
 
-def test_every_file_that_the_readme_names_exists() -> None:
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_file_that_a_document_names_exists(document: str) -> None:
+    file = ROOT / document
+    text = file.read_text(encoding="utf-8")
+    named = [ROOT / x for x in re.findall(r"`((?:riskclf|training|tests)/[\w./]*)`", text)]
+    named += [file.parent / x for x in re.findall(r"\]\(([\w.][\w./]*)\)", text)]
+    assert len(named) > 5
+    assert [path for path in named if not path.exists()] == []
+
+
+def test_the_readme_names_every_module() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:riskclf|training|tests)/[\w./]*)`", readme)
-    named += re.findall(r"\]\((\w[\w./]*)\)", readme)
-    assert len(named) > 10
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    modules = (ROOT / "riskclf").rglob("*.py")
+    names = {str(x.relative_to(ROOT)) for x in modules if x.name != "__init__.py"}
+    assert sorted(name for name in names if f"`{name}`" not in readme) == []
+
+
+def test_every_command_that_contributing_names_is_one() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"python -m (training[\w.]*)", text))
+    for name in named:
+        file = ROOT / Path(*name.split("."))
+        main = file / "__main__.py" if file.is_dir() else file.with_suffix(".py")
+        assert 'if __name__ == "__main__":' in main.read_text(encoding="utf-8"), name
+    commands = {
+        str(x) for x in (ROOT / "training").rglob("*.py") if "run_command(" in x.read_text("utf-8")
+    }
+    assert len(named) == len(commands) - 1  # training/command.py defines it
 
 
 def test_the_changelog_knows_this_version() -> None:

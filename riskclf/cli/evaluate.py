@@ -151,6 +151,7 @@ def evaluate(
             against=against or [],
             device=device,
             batch_size=batch_size,
+            progress=True,
         )
         result.save(place, include_text=include_text)
         for line in summary(result.figures):

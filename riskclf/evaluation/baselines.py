@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riskclf.errors import EvaluationError, InputError
-from riskclf.evaluation.scored import Classifier, Progress, ScoredRows, read_rows
+from riskclf.evaluation.scored import Classifier, LabelledRows, ScoredRows, read_labelled
 from riskclf.labels import DECISIONS
+from riskclf.progress import Callback
 from riskclf.tables import Columns, open_table
 from riskclf.text import normalise
 
@@ -50,7 +51,7 @@ class Baseline:
     """Index into the rows' labels, where it gives the same labels."""
 
 
-FindBaseline = Callable[[ScoredRows, Progress | None], Baseline]
+FindBaseline = Callable[[ScoredRows, Callback], Baseline]
 """Applies a baseline to rows."""
 
 
@@ -86,15 +87,13 @@ def open_baseline(
     return partial(_other_model, Path(against).name, load(os.fspath(against)))
 
 
-def _other_model(
-    name: str, model: Classifier, rows: ScoredRows, progress: Progress | None
-) -> Baseline:
+def _other_model(name: str, model: Classifier, rows: ScoredRows, progress: Callback) -> Baseline:
     texts = _texts(rows)
     predictions = []
     for done, prediction in enumerate(model.stream(texts)):
         predictions.append(prediction)
-        if progress and done % 256 == 0:
-            progress(done, len(texts))
+        if done % 64 == 0:
+            progress(f"scoring posts with {name}", done, len(texts))
     predicted = None
     if set(model.labels) == set(rows.labels):
         predicted = np.array([rows.labels.index(x.label) for x in predictions], dtype=np.int64)
@@ -122,9 +121,7 @@ def _keywords(file: Path) -> list[str]:
     return keywords
 
 
-def _keyword_search(
-    name: str, keywords: Sequence[str], rows: ScoredRows, _: Progress | None
-) -> Baseline:
+def _keyword_search(name: str, keywords: Sequence[str], rows: ScoredRows, _: Callback) -> Baseline:
     pattern = re.compile("|".join(map(re.escape, keywords)))
     found = [pattern.search(prepared(text)) is not None for text in _texts(rows)]
     return Baseline(name, f"every post with one of {len(keywords):,} keywords", np.array(found))
@@ -135,16 +132,14 @@ def _tfidf_on(
     columns: Columns,
     label_map: Mapping[str, str],
     rows: ScoredRows,
-    _: Progress | None,
+    _: Callback,
 ) -> Baseline:
     texts = _texts(rows)
-    training, rejects, _model = read_rows(
+    training, rejects = read_labelled(
         file,
-        _Unscored(rows),
-        lambda: _Unscored(rows),
+        rows.labels,
         columns=replace(columns, id=None, slice=None, language=None, weight=None),
         label_map=label_map,
-        keep_text=True,
     )
     learnt = _texts(training)
     evaluated = {prepared(text) for text in texts}
@@ -191,24 +186,7 @@ def tfidf(strength: float) -> Any:
     )
 
 
-class _Unscored:
-    """Reads labelled posts without a model: the labels are those of the evaluated rows."""
-
-    def __init__(self, rows: ScoredRows) -> None:
-        self.labels = rows.labels
-        self._risk_labels = rows.risk_labels
-
-    def info(self) -> dict[str, Any]:
-        return {"saved_as": {"risk_labels": self._risk_labels}}
-
-    def stream(self, posts: Any) -> Any:
-        from riskclf.labels import Prediction
-
-        scores = dict.fromkeys(self.labels, 0.0)
-        return (Prediction(self.labels[0], scores, 0.0, "clear", False) for _ in posts)
-
-
-def _texts(rows: ScoredRows) -> list[str]:
+def _texts(rows: LabelledRows) -> list[str]:
     if rows.text is None:
         raise EvaluationError("a comparison needs the text of the posts; keep the text column")
     texts: list[str] = rows.text.tolist()

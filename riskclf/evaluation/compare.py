@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from riskclf.evaluation.figures import Comparison, Differences, PairedEstimate, PairedTests
+from riskclf.evaluation.figures import (
+    Comparison,
+    Differences,
+    Estimate,
+    PairedEstimate,
+    PairedTest,
+    PairedTests,
+)
 from riskclf.evaluation.intervals import mcnemar, ratio
-from riskclf.evaluation.metrics import alarm_figures, curve, intervals_of, macro_f1
+from riskclf.evaluation.metrics import alarm_figures, curve, intervals_of, label_figures, macro_f1
 from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from riskclf.evaluation.scored import ScoredRows
 
     Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
 
 __all__ = ["compare"]
 
@@ -40,37 +48,47 @@ def compare(rows: ScoredRows, baseline: Baseline) -> tuple[Comparison, NDArray[n
     ours = rows.decision >= DECISIONS.index("review")
     hard, risky = rows.clearly, rows.risky
     benign = hard & ~risky
-    table = np.stack(
-        [
-            intervals.table(part & alarm if alarm is not None else part)
-            for part in (risky, benign)
-            for alarm in (None, ours, baseline.alarm)
-        ],
-        axis=1,
-    )
     differ = np.flatnonzero(ours != baseline.alarm)
+    family = None if rows.family is None else rows.family.grouped()
+
+    def test(one: Flags, other: Flags, part: Flags) -> PairedTest:
+        return mcnemar(one[part], other[part], None if family is None else family[part])
+
+    def sums(*parts: Flags) -> Floats:
+        return np.stack([intervals.table(part) for part in parts], axis=1)
+
+    def difference_of_shares(whole: Flags) -> Estimate:
+        table = sums(whole, whole & ours, whole & baseline.alarm)
+        return intervals.difference(table, lambda x: ratio(x[..., 1] - x[..., 2], x[..., 0]))
+
+    def difference_of_precision() -> Estimate:
+        table = sums(*(part & alarm for alarm in (ours, baseline.alarm) for part in (risky, hard)))
+        return intervals.difference(
+            table, lambda x: ratio(x[..., 0], x[..., 1]) - ratio(x[..., 2], x[..., 3])
+        )
+
     f1s, f1_difference, labels = None, None, None
     if baseline.predicted is not None:
-        size = len(rows.labels)
-        gold = np.where(hard, rows.gold, 0) * size
+        size = len(rows.labels) ** 2
+        gold = np.where(hard, rows.gold, 0) * len(rows.labels)
         both = np.concatenate(
             [
-                intervals.table(hard, gold + predicted, size * size)
+                intervals.table(hard, gold + predicted, size)
                 for predicted in (rows.predicted, baseline.predicted)
             ],
             axis=1,
         )
-        score = macro_f1(size)
         f1s = PairedEstimate(
-            intervals.statistic(both[:, : size * size], score),
-            intervals.statistic(both[:, size * size :], score),
+            *(
+                label_figures(rows.labels, rows.gold, predicted, rows.weight, intervals).macro.f1
+                for predicted in (rows.predicted, baseline.predicted)
+            )
         )
-        f1_difference = intervals.statistic(
-            both, lambda x: score(x[..., : size * size]) - score(x[..., size * size :])
+        score = macro_f1(len(rows.labels))
+        f1_difference = intervals.difference(
+            both, lambda x: score(x[..., :size]) - score(x[..., size:])
         )
-        labels = mcnemar(
-            (rows.predicted == rows.gold)[hard], (baseline.predicted == rows.gold)[hard]
-        )
+        labels = test(rows.predicted == rows.gold, baseline.predicted == rows.gold, hard)
     theirs_curve = None
     if baseline.risk is not None:
         weight = None if rows.weight is None else rows.weight[hard]
@@ -81,16 +99,14 @@ def compare(rows: ScoredRows, baseline: Baseline) -> tuple[Comparison, NDArray[n
         ours=alarm_figures(rows, ours, intervals),
         theirs=alarm_figures(rows, baseline.alarm, intervals),
         difference=Differences(
-            recall=intervals.statistic(table, lambda x: _share(x, 1, 0) - _share(x, 2, 0)),
-            false_positive_rate=intervals.statistic(
-                table, lambda x: _share(x, 4, 3) - _share(x, 5, 3)
-            ),
-            precision=intervals.statistic(table, lambda x: _precision(x, 1) - _precision(x, 2)),
+            recall=difference_of_shares(risky),
+            false_positive_rate=difference_of_shares(benign),
+            precision=difference_of_precision(),
             macro_f1=f1_difference,
         ),
         mcnemar=PairedTests(
-            risky=mcnemar(ours[risky], baseline.alarm[risky]),
-            benign=mcnemar(ours[benign], baseline.alarm[benign]),
+            risky=test(ours, baseline.alarm, risky),
+            benign=test(ours, baseline.alarm, benign),
             label=labels,
         ),
         differ=len(differ),
@@ -98,12 +114,3 @@ def compare(rows: ScoredRows, baseline: Baseline) -> tuple[Comparison, NDArray[n
         curve=theirs_curve,
     )
     return comparison, differ
-
-
-def _share(sums: Floats, part: int, whole: int) -> Floats:
-    return ratio(sums[..., part], sums[..., whole])
-
-
-def _precision(sums: Floats, side: int) -> Floats:
-    """Of one side (1: ours, 2: theirs), from the sums of its risky and benign alarms."""
-    return ratio(sums[..., side], sums[..., side] + sums[..., side + 3])

@@ -4,7 +4,7 @@
 
     from riskclf import evaluate
 
-    result = evaluate(None, "labelled.csv", prevalence=0.001)  # None: the packaged model
+    result = evaluate("labelled.csv", prevalence=0.001)  # of the packaged model
     result.figures.operating_points["flag"].precision.value
     result.save("report")                                      # report.html, report.json, ...
 
@@ -36,17 +36,20 @@ from riskclf.evaluation.figures import (
     RowFigures,
     StreamFigures,
 )
-from riskclf.evaluation.intervals import MIN_FAMILIES
 from riskclf.evaluation.metrics import figures_of
-from riskclf.evaluation.scored import Classifier, Progress, ScoredRows, read_rows
+from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.evaluation.thresholds import Rate, Stream, check_share, choose_thresholds, first_posts
 from riskclf.labels import DECISIONS
+from riskclf.progress import Progress, following
 from riskclf.tables import Columns, Data, Reject, create_table, write_rejects
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Columns", "Evaluation", "evaluate"]
+
+_FEW_FAMILIES = 10
+"""Fewer say little about how families differ."""
 
 Model = str | os.PathLike[str] | Classifier
 
@@ -126,9 +129,9 @@ class Evaluation:
 
 
 def evaluate(
-    model: Model | None,
     data: Data,
     *,
+    model: Model | None = None,
     columns: Columns | None = None,
     label_map: Mapping[str, str] | None = None,
     prevalence: float | None = None,
@@ -140,18 +143,18 @@ def evaluate(
     against: Sequence[Model] = (),
     device: str = "auto",
     batch_size: int = 64,
-    progress: Progress | None = None,
+    progress: Progress = None,
 ) -> Evaluation:
     """How good a model is on labelled posts, how sure that is, and what it means on your stream.
 
     Args:
-        model: a `RiskClassifier`, a model directory or a hub id. None takes the scores that
-            `riskclf predict --output` has put into the data, and the packaged model if there are
-            none.
         data: a CSV, TSV, JSON Lines or Parquet file, a `datasets.Dataset`, or any rows as mappings.
             A row has a text (unless it has scores) and a label: one of the model's, `unclear`, or a
             soft target such as `{"minor_solicitation": 0.5, "benign": 0.5}`. Optional are id,
             slice, language, family (rows that belong together) and weight.
+        model: a `RiskClassifier`, a model directory or a hub id. None takes the scores that
+            `riskclf predict --output` has put into the data, and the packaged model if there are
+            none.
         columns: names of the columns, where they are not these.
         label_map: your label to the model's (or to `unclear`).
         prevalence: share of risky posts in your stream, such as 0.001.
@@ -159,11 +162,11 @@ def evaluate(
         capacity: how many posts your team can look at, such as "20/hour": chooses a threshold.
         min_precision: chooses the lowest threshold that reaches it, at `prevalence` if given.
         min_recall: chooses the highest threshold that reaches it.
-        same_rows: choose thresholds and measure them on the same rows; the figures then flatter.
-        against: other models, "keywords=FILE" or "tfidf=FILE", see `riskclf.evaluation.compare`.
+        same_rows: choose thresholds and measure them on the same rows (optimistic).
+        against: other models, "keywords=FILE" or "tfidf=FILE", see `riskclf.evaluation.baselines`.
         device: of the models that are loaded here, see `RiskClassifier.load`.
         batch_size: likewise.
-        progress: is told how far the reading is, and where its end is (None: not known).
+        progress: see `riskclf.progress`.
 
     Raises:
         ArtifactError: a model cannot be used.
@@ -187,15 +190,17 @@ def evaluate(
     columns = columns or Columns()
     label_map = dict(label_map or {})
     baselines = [open_baseline(other, columns, label_map, load) for other in against]
-    rows, rejects, used = read_rows(
-        data,
-        load(model) if isinstance(model, str | os.PathLike) else model,
-        lambda: load(None),
-        columns=columns,
-        label_map=label_map,
-        keep_text=bool(against),
-        progress=progress,
-    )
+    with following(progress) as tell:
+        rows, rejects, used = read_rows(
+            data,
+            load(model) if isinstance(model, str | os.PathLike) else model,
+            lambda: load(None),
+            columns=columns,
+            label_map=label_map,
+            keep_text=bool(against),
+            progress=tell,
+        )
+        compared = [apply(rows, tell) for apply in baselines]
     name = None
     if isinstance(data, str | os.PathLike) and os.fspath(data) != "-":
         name = Path(data).name
@@ -206,8 +211,8 @@ def evaluate(
         rows, stream, min_precision=min_precision, min_recall=min_recall, same_rows=same_rows
     )
     comparisons, differing = [], []
-    for apply in baselines:
-        comparison, where = compare(rows, apply(rows, progress))
+    for baseline in compared:
+        comparison, where = compare(rows, baseline)
         comparisons.append(comparison)
         differing.append(where)
     figures = Figures(
@@ -265,18 +270,16 @@ def _notes(rows: ScoredRows, figures: RowFigures, read: DataFigures, stream: Str
         )
     if counts.families is None:
         notes.append(
-            "No families are given: posts are taken for independent. If several tell the same "
-            "story, the intervals are too narrow."
+            "No families are given: posts are assumed independent. If several tell the same story, "
+            "the intervals are too narrow."
         )
-    elif counts.families < MIN_FAMILIES:
+    elif counts.families < _FEW_FAMILIES:
         notes.append(
-            f"There are {counts.families} families, too few (under {MIN_FAMILIES}) to draw them "
-            "as wholes: posts are taken for independent, and the intervals are too narrow."
+            f"There are only {counts.families} families: the intervals rest largely on an assumed "
+            "correlation within families, and are wide."
         )
     else:
-        notes.append(
-            f"Intervals draw whole families wherever {MIN_FAMILIES} of them count for a figure."
-        )
+        notes.append("Intervals allow for families: posts of one are right and wrong together.")
     if rows.family is not None and (lone := int((rows.family.codes < 0).sum())):
         notes.append(f"{lone:,} rows name no family; each counts as one of its own.")
     if rows.id is not None:

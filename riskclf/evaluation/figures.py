@@ -8,8 +8,10 @@ post.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
+
+from riskclf.evaluation.plain import FLAT, OPTIONAL, Figure
 
 __all__ = [
     "AlarmFigures",
@@ -24,7 +26,6 @@ __all__ = [
     "Differences",
     "Estimate",
     "Expected",
-    "Figure",
     "Figures",
     "FirstPosts",
     "LabelFigures",
@@ -44,43 +45,6 @@ __all__ = [
     "UnclearShares",
 ]
 
-_OPTIONAL = {"optional": True}
-"""Of a field that is left out of the JSON where it is None or empty."""
-
-_FLAT = {"flat": True}
-"""Of a field whose own fields stand in the JSON in its place."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What all figures share."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The figure as plain JSON values: dicts, lists, str, int, float, bool and None."""
-        result: dict[str, Any] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.metadata.get("optional") and (value is None or value == {}):
-                continue
-            if item.metadata.get("flat"):
-                result |= value.to_dict()
-            else:
-                result[item.metadata.get("key", item.name)] = _plain(value)
-        return result
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Figure):
-        return value.to_dict()
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(inner) for inner in value]
-    return value
-
-
-# Parts -------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Estimate(Figure):
@@ -93,19 +57,17 @@ class Estimate(Figure):
 
 @dataclass(frozen=True)
 class Proportion(Figure):
-    """A share of rows with its interval, and the counts behind it."""
+    """A share of rows with its interval; `hits` and `of` are numbers of rows."""
 
     hits: int
-    """Number of rows."""
     of: int
-    """Number of rows."""
     value: float | None
     """The share, weighted where rows have weights; None without rows."""
     low: float
     high: float
     effective: float
     """How many independent rows would tell as much."""
-    families: int | None = field(default=None, metadata=_OPTIONAL)
+    families: int | None = field(default=None, metadata=OPTIONAL)
     """How many families the rows belong to; None where rows name no families."""
 
 
@@ -133,7 +95,6 @@ class LabelFigures(Figure):
     f1: Estimate
     """0 for a label that is never right, as in scikit-learn."""
     support: int
-    """Rows whose right label it is."""
 
 
 @dataclass(frozen=True)
@@ -173,23 +134,21 @@ class AlarmFigures(Figure):
     recall: Proportion
     """Of the risky posts, those with an alarm."""
     recall_of: Mapping[str, Proportion]
-    """The same for each risk label."""
     false_positive_rate: Proportion
     """Of the benign posts, those with an alarm."""
     workload: Proportion
     """Of all posts, unclear ones included, those with an alarm."""
     unclear_alarms: int
     """How many alarms are unclear posts."""
-    precision_at_prevalence: Estimate | None = field(default=None, metadata=_OPTIONAL)
+    precision_at_prevalence: Estimate | None = field(default=None, metadata=OPTIONAL)
     """Precision at the stream's prevalence; None where that is not given."""
 
 
 @dataclass(frozen=True)
 class Areas(Figure):
-    """Areas under curves; None where the rows hold one class only."""
+    """Average precision and area under the ROC curve; None where there is one class only."""
 
     pr: float | None
-    """Precision-recall curve, as average precision."""
     roc: float | None
 
 
@@ -217,7 +176,7 @@ class Bin(Figure):
     end: float = field(metadata={"key": "to"})
     risk: float
     """Mean risk of the rows."""
-    share: Proportion = field(metadata=_FLAT)
+    share: Proportion = field(metadata=FLAT)
     """Risky rows."""
 
 
@@ -231,7 +190,6 @@ class Calibration(Figure):
     ece_p_value: float | None
     """How often calibrated risks would give an error as large."""
     brier: float | None
-    """Brier score."""
 
 
 @dataclass(frozen=True)
@@ -252,12 +210,12 @@ class Slice(Figure):
     accuracy: Proportion
     too_small: Sequence[str]
     """Names of the proportions whose interval is too wide to judge them."""
-    recall: Proportion | None = field(default=None, metadata=_OPTIONAL)
+    recall: Proportion | None = field(default=None, metadata=OPTIONAL)
     """At flag or review."""
-    recall_flag: Proportion | None = field(default=None, metadata=_OPTIONAL)
-    false_positive_rate: Proportion | None = field(default=None, metadata=_OPTIONAL)
+    recall_flag: Proportion | None = field(default=None, metadata=OPTIONAL)
+    false_positive_rate: Proportion | None = field(default=None, metadata=OPTIONAL)
     """At flag or review."""
-    false_positive_rate_flag: Proportion | None = field(default=None, metadata=_OPTIONAL)
+    false_positive_rate_flag: Proportion | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,18 +229,15 @@ class RowFigures(Labelling):
     counts: Counts
     areas: Mapping[str, Areas]
     """By label, and `risk`."""
-    operating_points: Mapping[str, AlarmFigures] = field(default_factory=dict, metadata=_OPTIONAL)
+    operating_points: Mapping[str, AlarmFigures] = field(default_factory=dict, metadata=OPTIONAL)
     """By alarm: `flag`, `flag_or_review`."""
-    other_risk_label: Proportion | None = field(default=None, metadata=_OPTIONAL)
+    other_risk_label: Proportion | None = field(default=None, metadata=OPTIONAL)
     """Of the risky posts that got a risk label, those that got the wrong one."""
-    unclear: Unclear | None = field(default=None, metadata=_OPTIONAL)
+    unclear: Unclear | None = field(default=None, metadata=OPTIONAL)
     calibration: Calibration
     curve: Curve
-    slices: Mapping[str, Slice] = field(default_factory=dict, metadata=_OPTIONAL)
-    languages: Mapping[str, Slice] = field(default_factory=dict, metadata=_OPTIONAL)
-
-
-# The stream --------------------------------------------------------------------------------------
+    slices: Mapping[str, Slice] = field(default_factory=dict, metadata=OPTIONAL)
+    languages: Mapping[str, Slice] = field(default_factory=dict, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True)
@@ -292,20 +247,23 @@ class Size(Figure):
     rows: int
     risky: int
     benign: int
+    unclear: int
 
 
 @dataclass(frozen=True)
 class Expected(Figure):
-    """What a threshold brings in a unit of time."""
+    """Numbers of posts in a unit of time: alarms, and risky posts found and missed."""
 
     unit: str
-    """Such as `hour`."""
     alarms: Estimate
+    """Unclear posts included."""
+    unclear: Estimate
+    """Alarms that are unclear posts."""
     found: Estimate
-    """Risky posts."""
     missed: Estimate
-    """Risky posts."""
     prevalence: float
+    unclear_share: float
+    """Assumed share of unclear posts in the stream; see `riskclf.evaluation.thresholds`."""
     prevalence_is_that_of_the_rows: bool
     """True where the stream's prevalence is not given."""
 
@@ -317,34 +275,28 @@ class Threshold(Figure):
     constraint: str
     """`capacity`, `precision` or `recall`."""
     asked: str
-    """The constraint as it was given."""
     threshold: float | None
     """None where no threshold meets the constraint."""
     same_rows: bool
     """True where it is chosen and measured on the same rows (optimistic)."""
     chosen_on: Size
     measured_on: Size
-    measured: AlarmFigures | None = field(default=None, metadata=_OPTIONAL)
-    expected: Expected | None = field(default=None, metadata=_OPTIONAL | _FLAT)
+    measured: AlarmFigures | None = field(default=None, metadata=OPTIONAL)
+    expected: Expected | None = field(default=None, metadata=OPTIONAL | FLAT)
     """None without a volume."""
 
 
 @dataclass(frozen=True)
 class FirstPosts(Figure):
-    """What the riskiest posts of a stream hold."""
+    """What the `first` riskiest of a stream of `of` posts hold."""
 
     first: int
-    """So many are looked at."""
     of: int
-    """Posts of the stream."""
     threshold: float
     risky: Estimate
     """How many of the first are risky."""
     resolved: bool
     """False where there are too few benign rows to tell; see `first_posts`."""
-
-
-# Two models --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -364,7 +316,7 @@ class PairedTests(Figure):
 
     risky: PairedTest
     benign: PairedTest
-    label: PairedTest | None = field(default=None, metadata=_OPTIONAL)
+    label: PairedTest | None = field(default=None, metadata=OPTIONAL)
     """None where the baseline does not give the same labels."""
 
 
@@ -375,7 +327,7 @@ class Differences(Figure):
     recall: Estimate
     false_positive_rate: Estimate
     precision: Estimate
-    macro_f1: Estimate | None = field(default=None, metadata=_OPTIONAL)
+    macro_f1: Estimate | None = field(default=None, metadata=OPTIONAL)
     """None where the baseline does not give the same labels."""
 
 
@@ -392,7 +344,6 @@ class Comparison(Figure):
     """A model and a baseline on the same rows."""
 
     name: str
-    """Of the baseline."""
     how: str
     """What counts as the baseline's alarm, in words."""
     ours: AlarmFigures
@@ -401,22 +352,19 @@ class Comparison(Figure):
     mcnemar: PairedTests
     differ: int
     """Rows where only one side raises an alarm."""
-    macro_f1: PairedEstimate | None = field(default=None, metadata=_OPTIONAL)
+    macro_f1: PairedEstimate | None = field(default=None, metadata=OPTIONAL)
     """None where the baseline does not give the same labels."""
-    curve: Curve | None = field(default=None, metadata=_OPTIONAL)
+    curve: Curve | None = field(default=None, metadata=OPTIONAL)
     """The baseline's; None where it gives no risk."""
-
-
-# All of it ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ModelFigures(Figure):
     """Which model was measured, as far as it says so."""
 
-    fingerprint: str | None = field(default=None, metadata=_OPTIONAL)
-    thresholds: Mapping[str, float] | None = field(default=None, metadata=_OPTIONAL)
-    versions: Mapping[str, Any] | None = field(default=None, metadata=_OPTIONAL)
+    fingerprint: str | None = field(default=None, metadata=OPTIONAL)
+    thresholds: Mapping[str, float] | None = field(default=None, metadata=OPTIONAL)
+    versions: Mapping[str, Any] | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True)

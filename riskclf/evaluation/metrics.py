@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.metrics import (
     average_precision_score,
-    brier_score_loss,
     confusion_matrix,
     roc_auc_score,
     roc_curve,
@@ -21,8 +20,6 @@ from sklearn.metrics import (
 from riskclf.evaluation.figures import (
     AlarmFigures,
     Areas,
-    Bin,
-    Calibration,
     Confusion,
     Counts,
     Curve,
@@ -37,6 +34,7 @@ from riskclf.evaluation.figures import (
     UnclearShares,
 )
 from riskclf.evaluation.intervals import Intervals, precision_at, ratio
+from riskclf.evaluation.reliability import calibration_of
 from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
@@ -66,8 +64,6 @@ TOO_WIDE = 0.3
 ALARMS = {"flag": 2, "flag_or_review": 1}
 """The two operating points, with the lowest decision (see `DECISIONS`) that counts as an alarm."""
 
-_BINS = 10
-_CALIBRATION_DRAWS = 1000
 _CURVE_POINTS = 400
 _MAX_SLICES = 200
 _NO_NAME, _OTHER_NAMES = "(none)", "(all others)"
@@ -102,7 +98,7 @@ def figures_of(rows: ScoredRows, prevalence: float | None = None) -> RowFigures:
         },
         other_risk_label=other_risk_label(rows, intervals) if has_risks else None,
         unclear=_unclear(rows, intervals) if has_risks else None,
-        calibration=_calibration(rows, intervals),
+        calibration=calibration_of(rows, intervals),
         curve=curve(rows.risky[rows.clearly], rows.risk[rows.clearly], _weight(rows)),
         slices=_slices(rows, rows.slice),
         languages=_slices(rows, rows.language),
@@ -148,10 +144,10 @@ def label_figures(
         )
 
     def mean(function: Callable[[Floats], Floats], name: str) -> Estimate:
-        found = intervals.statistic(table, _mean_of(function, size))
+        found = intervals.score(table, _mean_of(function, size))
         if found.value is None or found.low != found.high:
             return found
-        # All right or all wrong: no draw differs, so the labels' own intervals must serve.
+        # All right or all wrong: the labels' own intervals must serve.
         own = [getattr(figures, name) for figures in per_label.values()]
         ends = (float(np.mean([getattr(x, end) for x in own])) for end in ("low", "high"))
         return Estimate(found.value, *ends)
@@ -282,52 +278,6 @@ def _unclear(rows: ScoredRows, intervals: Intervals) -> Unclear:
         for code, name in sorted(enumerate(rows.kind.names), key=lambda pair: pair[1])
     }
     return Unclear(shares(~rows.clearly), kinds)
-
-
-def _calibration(rows: ScoredRows, intervals: Intervals) -> Calibration:
-    """Reliability of the risk in ten bins of equal width (DeGroot and Fienberg 1983).
-
-    `ece` is the expected calibration error (Naeini et al. 2015): the mean distance between risk and
-    share of risky posts over the bins, weighted by their rows. It is never 0 in small samples:
-    `ece_p_value` says how often calibrated risks give as large a one (consistency resampling,
-    Broecker and Smith 2007; 1,000 draws; within a bin rows count as equally risky).
-    """
-    hard, risky = rows.clearly, rows.risky
-    if not rows.risk_labels or not hard.any():
-        return Calibration((), None, None, None)
-    bin_of = np.minimum((rows.risk * _BINS).astype(int), _BINS - 1)
-    weight = np.ones(len(rows)) if rows.weight is None else rows.weight
-    bins: list[Bin] = []
-    masses: list[float] = []
-    error = 0.0
-    for index in range(_BINS):
-        inside = hard & (bin_of == index)
-        if not inside.any():
-            continue
-        mean = float(np.average(rows.risk[inside], weights=weight[inside]))
-        share = intervals.proportion(risky, inside)
-        assert share.value is not None  # a bin has rows
-        bins.append(Bin(index / _BINS, (index + 1) / _BINS, mean, share))
-        masses.append(float(weight[inside].sum()))
-        error += masses[-1] * abs(mean - share.value)
-    brier = brier_score_loss(
-        risky[hard], np.clip(rows.risk[hard], 0, 1), sample_weight=weight[hard], pos_label=1
-    )
-    ece = error / float(weight[hard].sum())
-    return Calibration(bins, ece, _calibrated_share(bins, masses, ece), float(brier))
-
-
-def _calibrated_share(bins: list[Bin], masses: list[float], ece: float) -> float:
-    """The share of draws from calibrated risks whose calibration error is `ece` or larger."""
-    rng = np.random.default_rng(0)
-    errors = np.zeros(_CALIBRATION_DRAWS)
-    for found, mass in zip(bins, masses, strict=True):
-        # As many independent rows as the bin's rows, with their weights and families, are worth.
-        count = max(1, round(found.share.effective))
-        drawn = rng.binomial(count, np.clip(found.risk, 0, 1), size=_CALIBRATION_DRAWS) / count
-        errors += mass * np.abs(drawn - found.risk)
-    as_large = int((errors / sum(masses) >= ece - 1e-12).sum())
-    return (1 + as_large) / (1 + _CALIBRATION_DRAWS)
 
 
 def _slices(rows: ScoredRows, column: Coded | None) -> dict[str, Slice]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from riskclf.evaluation.slices import slices, weak_spots
 from riskclf.evaluation.wording import (
     Section,
     Table,
@@ -18,7 +19,7 @@ from riskclf.evaluation.wording import (
 )
 
 if TYPE_CHECKING:
-    from riskclf.evaluation.figures import AlarmFigures, Comparison, Figures, Proportion, Slice
+    from riskclf.evaluation.figures import AlarmFigures, Comparison, Figures
 
 __all__ = ["sections_of", "summary", "title_of"]
 
@@ -42,10 +43,10 @@ def sections_of(figures: Figures) -> list[Section]:
         _stream(figures),
         _thresholds(figures),
         *(_comparison(x, n, figures) for n, x in enumerate(figures.comparisons, start=1)),
-        _weak_spots(figures),
+        weak_spots(figures),
         _labels(figures),
         _operating_points(figures),
-        *_slices(figures),
+        *slices(figures),
         _unclear(figures),
         _calibration(figures),
         _rows(figures),
@@ -215,13 +216,13 @@ def _comparison(x: Comparison, number: int, figures: Figures) -> Section:
         [
             f"The model's alarms are what it flags or marks for review; those of {x.name}: "
             f"{x.how}. They differ on {x.differ:,} posts: differences-{number}.csv.",
-            "A difference is significant if its interval leaves out 0. The paired test takes posts "
-            "for independent; the intervals draw families where there are enough.",
+            "A difference is significant if its interval leaves out 0. Intervals and the paired "
+            "test respect families, where these are given.",
         ],
         [
             Table("Side by side", ("", "model", x.name, "difference, points"), rows),
             Table(
-                "Paired test (McNemar)",
+                "Paired test (McNemar; by families where these are given)",
                 ("", "model only", f"{x.name} only", "p-value of no difference"),
                 [
                     (words, f"{y.only_ours:,}", f"{y.only_theirs:,}", f"{y.p_value:.3g}")
@@ -230,49 +231,6 @@ def _comparison(x: Comparison, number: int, figures: Figures) -> Section:
             ),
         ],
     )
-
-
-def _weak_spots(figures: Figures) -> Section:
-    """Parts whose interval lies wholly on the wrong side of the figure for all posts."""
-    weak: list[str] = []
-    small: list[str] = []
-    parts = [(f"slice {name}", name, x) for name, x in figures.slices.items()]
-    parts += [(f"language {name}", name, x) for name, x in figures.languages.items()]
-    for words, name, found in parts:
-        if worse := [f"{words}: {line}" for line in _worse(found, figures)]:
-            weak += worse  # few posts, perhaps, but enough to see that it is worse
-        elif _too_few(found):
-            small.append(name)
-    lines = list(weak)
-    if weak:
-        lines.append("By chance alone, about one part in forty looks worse than it is.")
-    if parts and not weak:
-        lines.append("No slice or language is clearly worse than the rest.")
-    if small:
-        lines.append(f"Too few posts to judge: {', '.join(dict.fromkeys(small))}.")
-    return Section("Where it fails", lines)
-
-
-def _worse(found: Slice, figures: Figures) -> Iterable[str]:
-    if found.recall is None or found.false_positive_rate is None:
-        if found.accuracy.of and found.accuracy.high < (figures.accuracy.value or 0):
-            yield f"only {as_share(found.accuracy)} of the posts get the right label."
-        return
-    everywhere = figures.operating_points["flag_or_review"]
-    if found.recall.of and found.recall.high < (everywhere.recall.value or 0):
-        yield f"only {as_share(found.recall)} of the risky posts are found."
-    rate = everywhere.false_positive_rate.value
-    if found.false_positive_rate.of and rate is not None and found.false_positive_rate.low > rate:
-        yield f"{as_share(found.false_positive_rate)} of the benign posts are false positives."
-
-
-def _too_few(found: Slice) -> bool:
-    """Is every figure that `_worse` looks at too uncertain?"""
-    shares = {"recall": found.recall, "false_positive_rate": found.false_positive_rate}
-    if found.recall is None:
-        shares = {"accuracy": found.accuracy}
-    known = {name for name, share in shares.items() if share is not None and share.of}
-    return bool(known) and known <= set(found.too_small)
 
 
 def _labels(figures: Figures) -> Section:
@@ -333,39 +291,6 @@ def _operating_points(figures: Figures) -> Section:
     return Section(title, lines, [Table("Operating points", head, rows)])
 
 
-def _slices(figures: Figures) -> Iterable[Section]:
-    has_plot = False
-    for title, parts in (("By slice", figures.slices), ("By language", figures.languages)):
-        if not parts:
-            continue
-        rows: list[tuple[str, ...]]
-        if not figures.operating_points:
-            rows = [(name, _judged(x, "accuracy", x.accuracy)) for name, x in parts.items()]
-            yield Section(title, [], [Table("Labels", ("", "accuracy of the label"), rows)])
-            continue
-        rows = [
-            (
-                name,
-                f"{x.counts.risky:,}",
-                f"{x.counts.benign:,}",
-                _judged(x, "recall", x.recall),
-                _judged(x, "false_positive_rate", x.false_positive_rate),
-                _judged(x, "accuracy", x.accuracy),
-            )
-            for name, x in parts.items()
-        ]
-        head = ("", "risky", "benign", "recall", "false positive rate", "accuracy of the label")
-        plots = {"slices": "Recall of each part, with intervals"} if not has_plot else {}
-        has_plot = True
-        yield Section(title, [], [Table("At flag or review", head, rows)], plots)
-
-
-def _judged(part: Slice, name: str, share: Proportion | None) -> str:
-    if share is None:
-        return ""
-    return as_share(share) + ("; too few to judge" if name in part.too_small and share.of else "")
-
-
 def _unclear(figures: Figures) -> Section:
     title, found = "Unclear posts", figures.unclear
     if found is None or not found.all.flag.of:
@@ -418,9 +343,9 @@ def _reading() -> Section:
             "Precision: the share of the alarms that are risky posts. Recall: the share of the "
             "risky posts that are found. False positive rate: the share of the benign posts that "
             "raise an alarm. F1 is high only if precision and recall both are.",
-            "Intervals: Wilson (1927) for independent posts; with 40 or more families, whole "
-            "families are drawn anew 1,000 times, and the wider of the two counts. Precision at a "
-            "base rate: both rates drawn from their Jeffreys posteriors (Mossman and Berger 2001).",
+            "Intervals: Wilson (1927); with families, for as many independent posts as these posts "
+            "are worth (Korn and Graubard 1998). Precision at a base rate: both rates drawn from "
+            "their Jeffreys posteriors (Mossman and Berger 2001).",
             "Intervals say nothing about posts that look unlike these. Clear does not mean safe, "
             "and a label judges a text, not a person.",
         ],

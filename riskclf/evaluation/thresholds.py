@@ -1,13 +1,18 @@
-"""Thresholds on purpose: one that fills a team's hours, or that reaches a precision or a recall.
+"""Chooses thresholds: one that fills a team's hours, or that reaches a precision or a recall.
 
 A threshold is chosen on one part of the rows and measured on the other. The parts are halves that
 share no family (without families: no text), because a threshold that was chosen on the rows that
 judge it looks better than it is.
 
-What a stream brings follows from three numbers: its volume, its base rate of risky posts, and the
-two rates that the rows tell, recall and false positive rate::
+What a stream brings follows from its volume, from the shares of risky, benign and unclear posts in
+it, and from the rates at which the rows of each kind raise an alarm::
 
-    alarms = volume * (base rate * recall + (1 - base rate) * false positive rate)
+    alarms = volume * (risky * recall + benign * false positive rate + unclear * their rate)
+
+Unclear posts have no right answer, but a person reads them, so they count. Their share of a stream
+is hardly ever known. They are assumed to be as frequent among risky posts as in the rows: where
+these have 4 unclear posts for 10 risky ones and the prevalence is 0.001, the share is 0.0004.
+Without a prevalence, the stream is assumed to be made of the rows' own shares.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from riskclf.evaluation.figures import (
     Estimate,
     Expected,
     FirstPosts,
+    Proportion,
     Size,
     Threshold,
 )
@@ -118,7 +124,7 @@ def choose_thresholds(
     """The threshold for each constraint, and what it does on rows that it was not chosen on.
 
     Args:
-        rows: scored rows; unclear ones take no part.
+        rows: scored rows; unclear ones count as alarms only.
         stream: its capacity is a constraint.
         min_precision: of the alarms, at the stream's base rate where that is given.
         min_recall: of the risky posts.
@@ -142,9 +148,10 @@ def choose_thresholds(
         constraints.append(("recall", f"{least:g}", lambda levels: levels.recall >= least))
     if not constraints:
         return []
-    hard = rows.only(rows.clearly)
-    chosen_on, measured_on = (hard, hard) if same_rows else halves(hard)
-    levels = _Levels.of(chosen_on, stream.prevalence)
+    mix = _Mix.of(rows, stream.prevalence)
+    chosen_on, measured_on = (rows, rows) if same_rows else halves(rows)
+    levels = _Levels.of(chosen_on, mix, stream.prevalence)
+    intervals = intervals_of(measured_on)
     results = []
     for name, asked, reaches in constraints:
         # A recall is first reached by a high threshold; the others are still kept by a low one.
@@ -153,10 +160,9 @@ def choose_thresholds(
         measured, expected = None, None
         if place is not None:
             alarm = measured_on.risk >= levels.threshold[place]
-            measured = alarm_figures(
-                measured_on, alarm, intervals_of(measured_on), stream.prevalence
-            )
-            expected = _expected(measured, stream, levels.prevalence)
+            measured = alarm_figures(measured_on, alarm, intervals, stream.prevalence)
+            unclear = intervals.proportion(alarm, ~measured_on.clearly)
+            expected = _expected(measured, unclear, stream, mix)
         results.append(
             Threshold(
                 constraint=name,
@@ -192,11 +198,11 @@ def halves(rows: ScoredRows) -> tuple[ScoredRows, ScoredRows]:
     side[dealt] = np.arange(len(order)) % 2 == 0
     parts = rows.only(side[unit]), rows.only(~side[unit])
     for part in parts:
-        if not part.risky.any() or part.risky.all():
+        if not part.risky.any() or not (part.clearly & ~part.risky).any():
             raise EvaluationError(
                 "there are too few risky or benign posts (or families of them) to choose a "
-                "threshold on one half and to measure it on the other: give more, or ask for "
-                "--same-rows (same_rows=True), whose figures flatter"
+                "threshold on one half and to measure it on the other: give more, or choose and "
+                "measure on the same rows (optimistic) with --same-rows (same_rows=True)"
             )
     return parts
 
@@ -204,7 +210,8 @@ def halves(rows: ScoredRows) -> tuple[ScoredRows, ScoredRows]:
 def first_posts(rows: ScoredRows, stream: Stream) -> list[FirstPosts]:
     """What the 20 riskiest posts of a stream hold, at its base rate.
 
-    Of a volume (or of 1,000, 10,000 and 100,000 posts, where none is given).
+    Of a volume (or of 1,000, 10,000 and 100,000 posts, where none is given). Unclear posts take no
+    part.
 
     Returns:
         `resolved` is False where fewer posts would pass than the benign rows can tell; then the
@@ -213,9 +220,9 @@ def first_posts(rows: ScoredRows, stream: Stream) -> list[FirstPosts]:
     hard = rows.only(rows.clearly)
     if stream.prevalence is None or not hard.risky.any() or hard.risky.all():
         return []
-    levels = _Levels.of(hard, stream.prevalence)
+    levels = _Levels.of(hard, _Mix.of(hard, stream.prevalence), stream.prevalence)
     intervals = intervals_of(hard)
-    sizes = _STREAMS if stream.volume is None else (round(stream.volume.count),)
+    sizes = _STREAMS if stream.volume is None else (max(1, round(stream.volume.count)),)
     results = []
     for size in sizes:
         first = min(FIRST, size)
@@ -242,57 +249,105 @@ def first_posts(rows: ScoredRows, stream: Stream) -> list[FirstPosts]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Mix:
+    """Shares of the posts of a stream."""
+
+    risky: float
+    benign: float
+    unclear: float
+
+    @classmethod
+    def of(cls, rows: ScoredRows, prevalence: float | None) -> _Mix:
+        """The shares at this prevalence (None: those of the rows), see the module's documentation.
+
+        Raises:
+            EvaluationError: there are no risky or no benign rows.
+        """
+        weight = np.ones(len(rows)) if rows.weight is None else rows.weight
+        risky = float(weight[rows.risky].sum())
+        benign = float(weight[rows.clearly & ~rows.risky].sum())
+        if not risky or not benign:
+            raise EvaluationError(
+                "thresholds need both risky and benign posts; only one of the two is there"
+            )
+        unclear = float(weight[~rows.clearly].sum())
+        if prevalence is None:
+            total = risky + benign + unclear
+            return cls(risky / total, benign / total, unclear / total)
+        unclear_share = min(1 - prevalence, prevalence * unclear / risky)
+        return cls(prevalence, 1 - prevalence - unclear_share, unclear_share)
+
+
+@dataclass(frozen=True, slots=True)
 class _Levels:
-    """Every possible threshold, falling, and what it does at a base rate; shape (thresholds,)."""
+    """Every possible threshold, falling, and what it does on a stream; shape (thresholds,)."""
 
     threshold: Floats
     recall: Floats
     alarms: Floats
-    """Share of the stream."""
+    """Share of the stream, unclear posts included."""
     precision: Floats
-    prevalence: float
+    """Of the alarms that are not unclear posts."""
 
     @classmethod
-    def of(cls, rows: ScoredRows, prevalence: float | None) -> _Levels:
-        if not rows.risky.any() or rows.risky.all():
-            raise EvaluationError(
-                "thresholds need both risky and benign posts; only one of the two is there"
+    def of(cls, rows: ScoredRows, mix: _Mix, prevalence: float | None) -> _Levels:
+        hard, unclear = rows.only(rows.clearly), rows.only(~rows.clearly)
+        false_rate, recall, threshold = (
+            x[1:]
+            for x in roc_curve(
+                hard.risky, hard.risk, sample_weight=hard.weight, drop_intermediate=False
             )
-        false_rate, recall, threshold = roc_curve(
-            rows.risky, rows.risk, sample_weight=rows.weight, drop_intermediate=False
         )
-        share = prevalence
-        if share is None:
-            share = float(np.average(rows.risky, weights=rows.weight))
-        alarms = share * recall[1:] + (1 - share) * false_rate[1:]
-        return cls(threshold[1:], recall[1:], alarms, share * recall[1:] / alarms, share)
+        alarms = mix.risky * recall + mix.benign * false_rate
+        alarms += mix.unclear * _share_from(unclear, threshold)
+        share = mix.risky / (mix.risky + mix.benign) if prevalence is None else prevalence
+        precision = share * recall / (share * recall + (1 - share) * false_rate)
+        return cls(threshold, recall, alarms, precision)
+
+
+def _share_from(rows: ScoredRows, threshold: Floats) -> Floats:
+    """The share of the rows with at least this risk, 0 without rows; shape (thresholds,)."""
+    if not len(rows):
+        return np.zeros(len(threshold))
+    order = np.argsort(rows.risk)
+    weight = np.ones(len(rows)) if rows.weight is None else rows.weight
+    below = np.concatenate([[0.0], np.cumsum(weight[order])])
+    share: Floats = 1 - below[np.searchsorted(rows.risk[order], threshold)] / below[-1]
+    return share
 
 
 def _size(rows: ScoredRows) -> Size:
-    return Size(len(rows), int(rows.risky.sum()), int((~rows.risky).sum()))
+    risky, clear = int(rows.risky.sum()), int(rows.clearly.sum())
+    return Size(len(rows), risky, clear - risky, len(rows) - clear)
 
 
-def _expected(figures: AlarmFigures, stream: Stream, prevalence: float) -> Expected | None:
-    """Alarms, risky posts found and missed in a unit of time; none without a volume."""
+def _expected(
+    figures: AlarmFigures, unclear: Proportion, stream: Stream, mix: _Mix
+) -> Expected | None:
+    """What alarms hold in a unit of time; None without a volume."""
     if stream.volume is None:
         return None
-    risky = stream.volume.count * prevalence
-    benign = stream.volume.count - risky
-    recall, false_rate = figures.recall, figures.false_positive_rate
-    assert recall.value is not None and false_rate.value is not None  # both kinds are there
+    recall = _times(figures.recall, stream.volume.count * mix.risky)
+    raised = _times(figures.false_positive_rate, stream.volume.count * mix.benign)
+    doubtful = _times(unclear, stream.volume.count * mix.unclear)
+    every = stream.volume.count * mix.risky
+    parts = (recall, raised, doubtful)
     return Expected(
         unit=stream.volume.unit,
-        # Both ends at once are rarer than one in twenty: the range of the alarms is on the safe
+        # All ends at once are rarer than one in twenty: the range of the alarms is on the safe
         # side.
-        alarms=Estimate(
-            risky * recall.value + benign * false_rate.value,
-            risky * recall.low + benign * false_rate.low,
-            risky * recall.high + benign * false_rate.high,
-        ),
-        found=Estimate(risky * recall.value, risky * recall.low, risky * recall.high),
-        missed=Estimate(
-            risky * (1 - recall.value), risky * (1 - recall.high), risky * (1 - recall.low)
-        ),
-        prevalence=prevalence,
+        alarms=Estimate(*(sum(ends) for ends in zip(*parts, strict=True))),
+        unclear=Estimate(*doubtful),
+        found=Estimate(*recall),
+        missed=Estimate(every - recall[0], every - recall[2], every - recall[1]),
+        prevalence=mix.risky,
+        unclear_share=mix.unclear,
         prevalence_is_that_of_the_rows=stream.prevalence is None,
     )
+
+
+def _times(share: Proportion, posts: float) -> tuple[float, float, float]:
+    """Value, low and high of a share of so many posts; all 0 of none."""
+    if not posts:
+        return 0.0, 0.0, 0.0
+    return (share.value or 0.0) * posts, share.low * posts, share.high * posts

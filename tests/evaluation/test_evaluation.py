@@ -63,7 +63,7 @@ def rows_of(count: int, seed: int = 0, **shares: float) -> list[dict[str, Any]]:
 
 
 def measure(data: Any, **options: Any) -> Evaluation:
-    return evaluate(Fake(), data, **options)
+    return evaluate(data, model=Fake(), **options)
 
 
 def arrays(rows: list[dict[str, Any]]) -> tuple[list[str], list[str], Any]:
@@ -215,17 +215,19 @@ def test_calibrated_risks_are_seldom_called_wrong_and_bent_ones_mostly() -> None
     assert np.mean(np.array(values[2.0]) < 0.05) > 0.9
 
 
-def test_families_of_which_there_are_enough_are_drawn_and_few_are_said_to_be_few() -> None:
+def test_families_widen_the_intervals_and_few_are_said_to_be_few() -> None:
     rows = rows_of(400)
-    many = measure([row | {"family": number // 8} for number, row in enumerate(rows)])
-    assert many.figures.to_dict()["counts"]["families"] == 50
-    assert any("draw whole families" in note for note in many.figures.to_dict()["notes"])
-    few = measure([row | {"family": number % 39} for number, row in enumerate(rows)])
-    assert any("39 families, too few" in note for note in few.figures.to_dict()["notes"])
-    assert few.figures.to_dict()["accuracy"] | {"families": 0} == {
-        **measure(rows).figures.to_dict()["accuracy"],
-        "families": 0,
-    }
+    alone = measure(rows).figures.accuracy
+    many = measure([row | {"family": number // 8} for number, row in enumerate(rows)]).figures
+    assert many.counts.families == 50
+    assert many.accuracy.families == 50
+    assert any("Intervals allow for families" in note for note in many.notes)
+    few = measure([row | {"family": number % 9} for number, row in enumerate(rows)]).figures
+    assert any("There are only 9 families" in note for note in few.notes)
+    for found in (many.accuracy, few.accuracy):
+        assert found.value == alone.value and found.effective <= alone.effective
+        assert found.low <= alone.low < alone.high <= found.high
+    assert few.accuracy.effective < 200
 
 
 def test_a_row_without_a_family_counts_as_one_of_its_own() -> None:
@@ -489,7 +491,7 @@ def test_our_own_posts_are_read_as_they_are(tmp_path: Path) -> None:
         def stream(self, posts: Iterable[str]) -> Iterator[Prediction]:
             return super().stream("0.1 0.1 0.8" for _ in posts)
 
-    result = evaluate(Quiet(), path, columns=Columns(language="lang"))
+    result = evaluate(path, model=Quiet(), columns=Columns(language="lang"))
     counts = result.figures.to_dict()["counts"]
     assert (counts["rows"], len(result.rejects)) == (len(dev), 0)
     assert counts["unclear"] == sum(len(post.target) > 1 for post in dev.values())
@@ -502,13 +504,13 @@ def test_a_real_model_is_scored_through_its_stream(
     classifier: RiskClassifier, sentences: tuple[str, ...]
 ) -> None:
     rows = [{"text": text, "label": BENIGN} for text in sentences]
-    found = evaluate(classifier, rows)
+    found = evaluate(rows, model=classifier)
     expected = classifier.predict_many(sentences)
     assert found.rows.risk.tolist() == [x.risk for x in expected]
     assert [DECISIONS[x] for x in found.rows.decision] == [x.decision for x in expected]
     assert [LABELS[x] for x in found.rows.predicted] == [x.label for x in expected]
     assert found.figures.to_dict()["model"]["fingerprint"] == classifier.fingerprint
-    by_path = evaluate(classifier.info()["model"], rows, device="cpu", batch_size=8)
+    by_path = evaluate(rows, model=classifier.info()["model"], device="cpu", batch_size=8)
     assert by_path.figures.to_dict() == found.figures.to_dict()
 
 
@@ -524,13 +526,13 @@ def test_progress_is_that_of_the_predictions_and_reaches_the_end(
     path = written(scored(rows) if is_scored else rows, tmp_path / "posts.jsonl")
     told: list[tuple[int, int | None]] = []
     model = None if is_scored else ReadingAhead()
-    evaluate(model, path, progress=lambda done, total: told.append((done, total)))
+    evaluate(path, model=model, progress=lambda _, done, total: told.append((done, total)))
     size = path.stat().st_size
     assert told[0][0] < size / 10
     assert told == sorted(told) and len({done for done, _ in told}) > 3
     assert told[-1] == (size, size)
     told.clear()
-    evaluate(Fake(), rows, progress=lambda done, total: told.append((done, total)))
+    evaluate(rows, model=Fake(), progress=lambda _, done, total: told.append((done, total)))
     assert told[0] == (1, 600) and told[-1] == (600, 600)
 
 
@@ -588,7 +590,7 @@ def test_scored_rows_need_neither_model_nor_text() -> None:
     recorded = scored(rows)
     for row in recorded:
         del row["text"]
-    found, expected = evaluate(None, recorded).figures.to_dict(), measure(rows).figures.to_dict()
+    found, expected = evaluate(recorded).figures.to_dict(), measure(rows).figures.to_dict()
     assert found.pop("model") is None
     expected.pop("model")
     assert found == expected
@@ -601,19 +603,16 @@ def test_the_last_of_two_predictions_counts_and_a_named_model_scores_anew() -> N
         old | new for old, new in zip(scored(turned), scored(rows, "riskclf_riskclf_"), strict=True)
     ]
     expected = measure(rows).figures.to_dict()["confusion"]
-    assert evaluate(None, twice).figures.to_dict()["confusion"] == expected
+    assert evaluate(twice).figures.to_dict()["confusion"] == expected
     assert measure(scored(turned)).figures.to_dict()["confusion"] != expected
-    assert (
-        evaluate(None, scored(turned)).figures.to_dict()
-        == evaluate(None, scored(turned)).figures.to_dict()
-    )
+    assert evaluate(scored(turned)).figures.to_dict() == evaluate(scored(turned)).figures.to_dict()
 
 
 def test_the_prediction_is_never_taken_for_the_right_label() -> None:
     rows = scored([{"text": row["text"], "gold": row["label"]} for row in rows_of(20)], prefix="")
     with pytest.raises(InputError, match="the column 'label' is the model's prediction"):
-        evaluate(None, rows)
-    found = evaluate(None, rows, columns=Columns(label="gold"))
+        evaluate(rows)
+    found = evaluate(rows, columns=Columns(label="gold"))
     assert found.figures.to_dict()["counts"]["rows"] == 20
 
 
@@ -625,14 +624,14 @@ def test_the_prediction_is_never_taken_for_the_right_label() -> None:
 def test_a_damaged_score_costs_its_row(column: str, value: Any) -> None:
     rows = scored(rows_of(20))
     rows[4][column] = value
-    found = evaluate(None, rows)
+    found = evaluate(rows)
     assert [(x.number, x.column) for x in found.rejects] == [(5, column)]
     assert found.figures.to_dict()["counts"]["rows"] == 19
 
 
 def test_a_risk_label_that_is_never_given_is_still_a_risk() -> None:
     rows = [{"text": f"{0.1 * n} 0.0 {1 - 0.1 * n}", "label": ADULT} for n in range(10)]
-    assert evaluate(None, scored(rows)).figures.to_dict()["counts"]["risky"] == 10
+    assert evaluate(scored(rows)).figures.to_dict()["counts"]["risky"] == 10
 
 
 def test_scored_rows_must_say_which_labels_are_risks() -> None:
@@ -640,13 +639,13 @@ def test_scored_rows_must_say_which_labels_are_risks() -> None:
     for row in rows:
         del row["riskclf_risk_labels"]
     with pytest.raises(InputError, match=r"no column 'riskclf_risk_labels'.*score the posts again"):
-        evaluate(None, rows)
+        evaluate(rows)
 
 
 def test_a_risk_that_is_no_sum_of_scores_is_refused() -> None:
     rows = [row | {"riskclf_risk": 0.123} for row in scored(rows_of(20))]
     with pytest.raises(EvaluationError, match="not the sum of the scores"):
-        evaluate(None, rows)
+        evaluate(rows)
 
 
 # The user's stream ------------------------------------------------------------------------------
@@ -801,7 +800,7 @@ def test_rows_in_another_encoding_cast_doubt_on_the_rest(tmp_path: Path) -> None
 def test_empty_posts_are_counted_and_said() -> None:
     rows = list(scored(rows_of(24)))
     rows[0]["text"], rows[1]["text"] = "", "  "
-    result = evaluate(None, rows)
+    result = evaluate(rows)
     assert result.figures.to_dict()["counts"]["rows"] == 24
     assert any(note.startswith("2 posts are empty") for note in result.figures.to_dict()["notes"])
 
@@ -825,10 +824,10 @@ def test_memory_and_time_grow_in_proportion_and_fit_a_million_rows(tmp_path: Pat
         "import sys, time\n"
         "from tests.evaluation.test_evaluation import peak_memory\n"
         "from riskclf import evaluate\n"
-        "evaluate(None, sys.argv[1])\n"  # so that nothing is imported on the clock
+        "evaluate(sys.argv[1])\n"  # so that nothing is imported on the clock
         "base = peak_memory()\n"
         "start = time.process_time()\n"
-        "evaluate(None, sys.argv[2], prevalence=0.001)\n"
+        "evaluate(sys.argv[2], prevalence=0.001)\n"
         "seconds = time.process_time() - start\n"
         "print(base, peak_memory(), seconds)"
     )

@@ -75,3 +75,26 @@ def test_a_wrong_argument_of_a_training_command_is_refused_without_a_traceback(
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
+
+
+def test_a_usage_error_is_one_line_too() -> None:
+    for given, what in ((["--write", "nothing"], "no split 'nothing'"), (["--x"], "--x")):
+        done = subprocess.run(
+            [sys.executable, "-m", "training.posts.data", *given],
+            cwd=ROOT,
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert done.returncode == 2 and not done.stdout
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("error: ") and what in line
+
+
+def test_ctrl_c_ends_a_command_with_130() -> None:
+    code = (
+        "from training.command import run_command\n"
+        "def main() -> None:\n    raise KeyboardInterrupt\n"
+        "run_command(main)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
+    assert done.returncode == 130 and b"Traceback" not in done.stderr

@@ -12,7 +12,7 @@ import pytest
 
 from riskclf import RiskClassifier, artifact
 from riskclf.errors import ArtifactMismatch
-from riskclf.finetuning.trainer import Recipe
+from riskclf.finetuning import TrainingConfig
 from tests.models import torch_model
 from training.posts.data import load_posts
 from training.recipe.train import trained_on
@@ -43,7 +43,7 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
         output.mkdir()
 
     def build(
-        base: Path, sources: Any, output: Path, work: Path, given: Recipe, **options: Any
+        base: Path, sources: Any, output: Path, work: Path, given: TrainingConfig, **options: Any
     ) -> str:
         assert base.is_dir() and options["posts"] and options["natural"] == [["a line"]]
         student = output.name in ("6-layers", "6-layers-seed-1", "6-layers-seed-2")

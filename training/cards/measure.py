@@ -52,7 +52,7 @@ def measure_split(
 ) -> tuple[Evaluation, dict[str, Any]]:
     """Figures on posts whose families were not trained on, and the evaluation behind them."""
     chosen = [post for post in posts if post.split in splits]
-    result = evaluate(classifier, list(evaluation_rows(chosen)))
+    result = evaluate(list(evaluation_rows(chosen)), model=classifier)
     rows, found = result.rows, result.figures.to_dict()
     kept = ("counts", "labels", "macro", "operating_points", "other_risk_label", "unclear")
     figures = {name: found[name] for name in kept}
@@ -78,7 +78,7 @@ def measure_test(
     moved = measure_split(classifier, posts, "transfer")[1]
     chosen = [post for post in posts if post.split == "test"]
     labels = predictions(posts, "test")["TF-IDF"]
-    theirs = evaluate(None, list(labelled_rows(chosen, labels))).rows
+    theirs = evaluate(list(labelled_rows(chosen, labels))).rows
     baseline = Baseline("", "", theirs.decision > 0, predicted=theirs.predicted)
     compared = compare(test.rows, baseline)[0].to_dict()
     return {
@@ -106,7 +106,9 @@ def measure_calibrators(loaded: Artifact, posts: Sequence[Post]) -> list[dict[st
         results = []
         for biased in (False, True):
             fitted = calibrate(model, loaded.tokenizer, fitting, biased=biased)
-            results.append(evaluate(RiskClassifier(replace(loaded, manifest=fitted)), measured))
+            results.append(
+                evaluate(measured, model=RiskClassifier(replace(loaded, manifest=fitted)))
+            )
         alone, both = results
         difference, error = behind(both.rows, alone.rows)
         found.append(
@@ -145,7 +147,7 @@ def measure_natural(
     scored, figures = {}, {}
     for source in corpora.of("heldout"):
         lines = ({"text": line, "label": str(Label.BENIGN)} for line in source.lines())
-        result = evaluate(classifier, lines)
+        result = evaluate(lines, model=classifier)
         name, rows = source.path.name, result.rows
         scored[name] = rows
         figures[name] = {

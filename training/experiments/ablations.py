@@ -71,7 +71,7 @@ def _natural(corpora: Corpora) -> dict[str, list[str]]:
 
 
 def _measured(rows: Sequence[Mapping[str, Any]], model: RiskClassifier | None) -> Any:
-    result = evaluate(model, rows)
+    result = evaluate(rows, model=model)
     figures = result.figures.to_dict()
     points = figures["operating_points"]
     return result.rows, {
@@ -117,7 +117,7 @@ def main(
         results[key]["natural"] = {}
         for file, texts in natural.items():
             ordinary = [{"text": text, "label": str(Label.BENIGN)} for text in texts]
-            points = evaluate(classifier, ordinary).figures.operating_points
+            points = evaluate(ordinary, model=classifier).figures.operating_points
             results[key]["natural"][file] = {
                 name: point.false_positive_rate.to_dict() for name, point in points.items()
             }

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from riskclf.errors import InputError
 from riskclf.evaluation.intervals import wilson
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.progress import Progress
 from riskclf.tables import Row, open_table
 from riskclf.tokens import Tokenizer
@@ -36,7 +36,7 @@ __all__ = ["COLUMNS", "RESULTS", "choose_rate", "count_right", "main", "outside_
 RESULTS = Path(__file__).parent / "outside.json"
 COLUMNS = ("encoder", "learning rate", "accuracy (95 % interval), right")
 
-_RECIPE = Recipe(epochs=4)
+_CONFIG = TrainingConfig(epochs=4)
 _RATES = (5e-5, 1e-4, 2e-4)
 _SEED = 20261123
 
@@ -60,7 +60,7 @@ def choose_rate(
     base: Path,
     train: list[tuple[str, int]],
     *,
-    recipe: Recipe = _RECIPE,
+    config: TrainingConfig = _CONFIG,
     rates: Sequence[float] = _RATES,
     checkpoints: Path,
     progress: Progress = None,
@@ -73,7 +73,7 @@ def choose_rate(
             base,
             rows[size:],
             rows[:size],
-            recipe=replace(recipe, learning_rate=rate),
+            config=replace(config, learning_rate=rate),
             checkpoints=checkpoints,
             progress=progress,
         )
@@ -87,7 +87,7 @@ def count_right(
     train: list[tuple[str, int]],
     validation: list[tuple[str, int]],
     *,
-    recipe: Recipe,
+    config: TrainingConfig,
     checkpoints: Path,
     progress: Progress = None,
 ) -> int:
@@ -98,7 +98,7 @@ def count_right(
         examples,
         labels=("0", "1"),
         checkpoints=checkpoints,
-        recipe=recipe,
+        config=config,
         progress=progress,
     )
     texts = [text for text, _ in validation]
@@ -134,12 +134,12 @@ def main(
         for directory in base:
             checkpoints = work or Path(scratch)
             rate = choose_rate(directory, parts["train"], checkpoints=checkpoints, progress=True)
-            recipe = replace(_RECIPE, learning_rate=rate)
+            config = replace(_CONFIG, learning_rate=rate)
             right = count_right(
                 directory,
                 parts["train"],
                 parts["val"],
-                recipe=recipe,
+                config=config,
                 checkpoints=checkpoints,
                 progress=True,
             )

@@ -1,4 +1,4 @@
-"""Posts with the predictions of a method that is no riskclf model, as `riskclf.evaluate` reads them.
+"""Posts with the predictions of a method that is no riskclf model, in the columns of ours.
 
 The columns are those that `riskclf predict --output` writes (`riskclf.tables.predictions`). Such a
 method has no thresholds: what it labels as a risk counts as flagged.

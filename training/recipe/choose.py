@@ -75,7 +75,7 @@ def measured(
     dev = list(evaluation_rows(post for post in posts if post.split == "dev"))
     shares = measure_buried(model, posts, corpora)[BURIED_BY]
     buried = shares["found"]["hits"] - shares["alone"]["hits"]
-    return Candidate(name, model, evaluate(model, dev).rows, labels_examples(model), buried)
+    return Candidate(name, model, evaluate(dev, model=model).rows, labels_examples(model), buried)
 
 
 def choose(candidates: Iterable[Candidate]) -> Candidate:
@@ -150,7 +150,7 @@ def measure_buried(
             rows.append({"text": f"{before} {post.text}", "label": post.kind})
             if before:
                 rows.append({"text": before, "label": str(Label.BENIGN)})
-        point = evaluate(classifier, rows).figures.operating_points["flag_or_review"]
+        point = evaluate(rows, model=classifier).figures.operating_points["flag_or_review"]
         result[str(length)] = {
             "found": point.recall.to_dict(),
             "alone": point.false_positive_rate.to_dict(),

@@ -16,8 +16,8 @@ from typing import Any
 
 import typer
 
+from riskclf.finetuning import Example
 from riskclf.finetuning.replay import OurPost
-from riskclf.finetuning.trainer import Example
 from training.command import run_command
 from training.posts.data import Post, load_posts
 from training.recipe.calibrate import LABELS, RISK_LABELS, target_of
@@ -58,7 +58,7 @@ def our_posts(posts: Sequence[Post]) -> Iterator[dict[str, Any]]:
     """The lines of the file."""
     old = [post for post in posts if post.split == "dev"]
     sample = replay_set(posts, RISKY, BENIGN)
-    for part, chosen in (("rehearsal", sample), ("old", old)):
+    for part, chosen in (("replay", sample), ("old", old)):
         for post in chosen:
             yield {
                 "text": post.text,

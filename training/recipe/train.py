@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from riskclf import artifact
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.progress import Progress
 from riskclf.tokens import Tokenizer
 from training.posts.augment import Surroundings, vary
@@ -100,7 +100,7 @@ def train(
     posts: Sequence[Post],
     natural: Sequence[Sequence[str]],
     checkpoints: Path,
-    recipe: Recipe,
+    config: TrainingConfig,
     *,
     augmented: bool = True,
     surrounded: float = SURROUNDED,
@@ -126,7 +126,7 @@ def train(
             for examples in (ours, natural_examples)
         )
     examples = ours * _REPEATS * len(natural) + natural_examples
-    recipe = replace(recipe, epochs=recipe.epochs / len(natural))
+    config = replace(config, epochs=config.epochs / len(natural))
     surroundings = Surroundings(lines)
 
     def transform(texts: list[str], seed: int) -> list[str]:
@@ -143,7 +143,7 @@ def train(
         examples,
         labels=LABELS,
         checkpoints=checkpoints,
-        recipe=recipe,
+        config=config,
         dev=as_examples(post for post in posts if post.split == "dev"),
         transform=transform if augmented else None,
         progress=progress,
@@ -160,7 +160,7 @@ def build(
     sources: Corpora,
     output: Path,
     work: Path,
-    recipe: Recipe,
+    config: TrainingConfig,
     *,
     posts: Sequence[Post],
     natural: Sequence[Sequence[str]],
@@ -176,7 +176,7 @@ def build(
         sources: the corpora.
         output: the artifact to write.
         work: directory for checkpoints.
-        recipe: how to train.
+        config: how to train.
         posts: ours.
         natural: draws of benign lines of the corpora.
         augmented: False trains on the texts as they are.
@@ -192,7 +192,7 @@ def build(
         posts,
         natural,
         work,
-        recipe,
+        config,
         augmented=augmented,
         surrounded=surrounded,
         teachers=teachers,
@@ -223,7 +223,7 @@ def build(
             if source.path.name in NATURAL_MIX
         },
         "recipe": {
-            **asdict(recipe),
+            **asdict(config),
             "repeats_of_our_posts": _REPEATS,
             "draws_of_natural_lines": len(natural),
             "surrounded": surrounded,

@@ -9,7 +9,7 @@ from typing import Any
 
 from riskclf import RiskClassifier
 from riskclf.errors import ArtifactMismatch
-from riskclf.finetuning.trainer import Recipe
+from riskclf.finetuning import TrainingConfig
 from riskclf.progress import Progress
 from training.posts.corpora import Corpora
 from training.posts.data import Post
@@ -18,7 +18,7 @@ from training.recipe.train import SURROUNDED, build, natural_lines, trained_on
 
 __all__ = ["TEACHERS", "VARIANTS", "Variant", "make", "seeds"]
 
-_RECIPES = {12: Recipe(learning_rate=3e-5)}
+_CONFIGS = {12: TrainingConfig(learning_rate=3e-5)}
 """At the usual rate, twelve layers collapse to one label within the first epoch."""
 
 
@@ -146,7 +146,7 @@ def make(
         sources,
         model,
         work / "fine-tuning",
-        replace(_RECIPES.get(variant.layers, Recipe()), seed=variant.seed),
+        replace(_CONFIGS.get(variant.layers, TrainingConfig()), seed=variant.seed),
         posts=posts,
         natural=natural_lines(sources, variant.draws),
         augmented=variant.augmented,

@@ -142,7 +142,7 @@ def test_the_test_split_is_measured_apart_and_beside_tfidf() -> None:
     # Dev plays the test split, which no test looks at, and calibration Korean and Chinese.
     played = [replace(post, split="test") for post in posts if post.split == "dev"]
     moved = [replace(post, split="transfer") for post in posts if post.split == "calibration"]
-    rows = evaluate(_Fake(), [{"text": "fine", "label": "benign"}] * 50).rows
+    rows = evaluate([{"text": "fine", "label": "benign"}] * 50, model=_Fake()).rows
     natural = {"heldout_ja_x.txt": rows}
     found = measure_test(_Fake(), [*known, *played, *moved], natural)  # type: ignore[arg-type]
     assert found["split"]["counts"]["rows"] == len(played)
@@ -191,7 +191,7 @@ def test_precision_falls_with_the_base_rate() -> None:
     )
     lines = [{"text": f"line {n}", "label": "benign"} for n in range(999)]
     lines.append({"text": "adult_solicitation line", "label": "benign"})
-    natural = {"file": evaluate(_Fake(), lines).rows}
+    natural = {"file": evaluate(lines, model=_Fake()).rows}
     flags = [x for x in base_rates(found, natural) if x["alarm"] == "flag"]
     assert [x["prevalence"] for x in flags] == [0.01, 0.001, 0.0001]
     # One false alarm in a thousand lines, every risky post found.

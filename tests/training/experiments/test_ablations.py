@@ -21,7 +21,7 @@ def test_a_baseline_is_measured_as_a_model_is() -> None:
     dev = [post for post in posts if post.split == "dev"]
     keywords = Keywords(50).fit([x.text for x in hard], [x.kind for x in hard])
     labels = keywords.predict([post.text for post in dev])
-    found = evaluate(None, labelled_rows(dev, labels)).figures.to_dict()
+    found = evaluate(labelled_rows(dev, labels)).figures.to_dict()
     pairs = [
         (post.kind, label) for post, label in zip(dev, labels, strict=True) if len(post.target) == 1
     ]

@@ -20,7 +20,7 @@ from riskclf.artifact import Base
 from riskclf.errors import FormatError, MissingExtra
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.scored import read_rows
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from training.experiments.slang import choice, experiment, measuring, methods
 from training.experiments.slang.choice import Variant
 from training.experiments.slang.draws import drawn, is_cue_free
@@ -78,7 +78,9 @@ class _Bench:
         monkeypatch.setattr(experiment, "setfit_probabilities", self._setfit)
         for module in (choice, experiment, methods):
             monkeypatch.setattr(
-                module, "recipe_for", lambda *_, new_head, seed: Recipe(1, 1e-3, 8, seed)
+                module,
+                "training_config_for",
+                lambda *_, new_head, seed: TrainingConfig(1, 1e-3, 8, seed),
             )
 
         def counted(base: Path, examples: Sequence[Example], **options: Any) -> Any:

@@ -30,7 +30,7 @@ def test_the_loss_is_that_of_the_posts_with_one_label_and_its_error_that_of_fami
         """Posts of two families, of which a model gives the right label these probabilities."""
         rows = benign_rows(right, "abab")
         soft = {**rows[0], "label": '{"benign": 0.5, "adult_solicitation": 0.5}'}
-        return evaluate(None, [*rows, soft]).rows
+        return evaluate([*rows, soft]).rows
 
     one, other = scored(0.5, 0.5, 0.5, 0.5), scored(0.25, 0.5, 0.25, 0.5)
     assert losses(one).tolist() == pytest.approx([math.log(2)] * 4)
@@ -85,8 +85,9 @@ def test_buried_posts_stand_behind_lines_of_a_japanese_held_out_corpus(tmp_path:
 
 def _candidate(name: str, *right: float, examples_right: bool = True, buried: int = 20) -> Any:
     """A model that gives the right label of benign posts of two families these probabilities."""
-    dev: ScoredRows = evaluate(None, benign_rows(right, "aabb")).rows
-    return Candidate(name, None, dev, examples_right, buried)
+    dev: ScoredRows = evaluate(benign_rows(right, "aabb")).rows
+    no_model: Any = None
+    return Candidate(name, no_model, dev, examples_right, buried)
 
 
 def test_a_later_seed_is_packaged_only_if_it_is_better_by_more_than_chance() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from riskclf.artifact import Base
 from riskclf.engines.pytorch import open_classifier
-from riskclf.finetuning.finetuning import base_answers, recipe_for, training_mix
-from riskclf.finetuning.trainer import Example
+from riskclf.finetuning import Example, training_config_for
+from riskclf.finetuning.replay import base_answers, training_mix
 from riskclf.finetuning.vocabulary import extend, shattered_words
 from riskclf.progress import Progress
 from riskclf.tables.duplicates import near_duplicate_groups
@@ -111,8 +111,8 @@ def choose(
         old = [] if variant.sample is None else as_examples(replay_set(posts, *variant.sample))
         if variant.answers:
             old = base_answers(base, [example.text for example in old])
-        recipe = recipe_for(len(new), len(old), new_head=False, seed=seed)
-        settings = (asdict(variant), recipe)
+        config = training_config_for(len(new), len(old), new_head=False, seed=seed)
+        settings = (asdict(variant), config)
         key = run_key(model_key, settings, training_mix(new, old), bench.posts)
         if book.has(variant.name, key):
             continue

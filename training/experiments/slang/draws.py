@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from riskclf.finetuning import Example
 from riskclf.finetuning.replay import load_our_posts
-from riskclf.finetuning.trainer import Example
 from riskclf.text import normalise
 from training.posts.data import Post
 from training.recipe.calibrate import LABELS
@@ -71,7 +71,7 @@ def _turn(sides: Sequence[Sequence[Post]], turn: int) -> list[Post]:
 
 def packaged_replay_set() -> list[Example]:
     """The replay set that `riskclf.finetune` mixes into the new posts, with its labels."""
-    return as_examples(post for post in load_our_posts() if post.part == "rehearsal")
+    return as_examples(post for post in load_our_posts() if post.part == "replay")
 
 
 def hard(examples: Sequence[Example]) -> tuple[list[str], list[int]]:

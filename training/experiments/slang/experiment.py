@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from riskclf.artifact import Base
-from riskclf.finetuning.finetuning import base_answers, recipe_for, training_mix
+from riskclf.finetuning import training_config_for
+from riskclf.finetuning.replay import base_answers, training_mix
 from riskclf.progress import Progress
 from training.experiments.slang.draws import drawn, is_cue_free, packaged_replay_set
 from training.experiments.slang.measuring import Bench, scored
@@ -85,7 +86,7 @@ def experiment(
         new = as_examples(drawn(learn, size, seed))
         learnt = training_mix(new, old.get(method, sample))
         settings: Mapping[str, Any] = {
-            "ours": recipe_for(len(new), len(sample), new_head=False, seed=seed),
+            "ours": training_config_for(len(new), len(sample), new_head=False, seed=seed),
             "setfit": (seed,),
         }
         key = run_key(model_key, (method, settings.get(method)), learnt, bench.posts)

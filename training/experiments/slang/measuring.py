@@ -137,13 +137,11 @@ def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> d
 def _changes(before: ScoredRows, after: ScoredRows) -> dict[str, Any]:
     """Paired differences, after minus before, see `riskclf.finetuning.gate.paired`."""
     found = gate.paired(before, after)
-    parts = {
-        "found": ("flag_or_review", "recall"),
-        "flag": ("flag", "false_positive_rate"),
-        "raised": ("flag_or_review", "false_positive_rate"),
+    flag, either = found.alarms["flag"], found.alarms["flag_or_review"]
+    changes = {
+        "found": either.recall,
+        "flag": flag.false_positive_rate,
+        "raised": either.false_positive_rate,
+        "macro_f1": found.macro_f1,
     }
-    result = {
-        name: found["alarms"][alarm][figure]["difference"]
-        for name, (alarm, figure) in parts.items()
-    }
-    return result | {"macro_f1": found["macro_f1"]["difference"]}
+    return {name: x.difference and x.difference.to_dict() for name, x in changes.items()}

@@ -27,8 +27,8 @@ from riskclf.artifact import Base
 from riskclf.engines.pytorch import open_classifier, padded
 from riskclf.errors import MissingExtra
 from riskclf.evaluation.baselines import tfidf
-from riskclf.finetuning.finetuning import recipe_for, training_mix
-from riskclf.finetuning.trainer import Example, train_classifier
+from riskclf.finetuning import Example, train_classifier, training_config_for
+from riskclf.finetuning.replay import training_mix
 from riskclf.manifest import Manifest
 from riskclf.progress import Progress
 from training.experiments.slang.draws import hard
@@ -60,7 +60,7 @@ def fine_tuned(
             training_mix(new, replayed),
             labels=base.manifest.labels,
             checkpoints=scratch,
-            recipe=recipe_for(len(new), len(replayed), new_head=False, seed=seed),
+            config=training_config_for(len(new), len(replayed), new_head=False, seed=seed),
             progress=progress,
         )
         return model, (time.monotonic() - start) / 60

@@ -14,7 +14,7 @@ import numpy as np
 from riskclf.errors import FormatError
 from riskclf.evaluation.intervals import wilson
 from riskclf.files import write_text
-from riskclf.finetuning.trainer import Example
+from riskclf.finetuning import Example
 from training.posts.data import Post
 
 __all__ = [
