@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import riskclf
 from riskclf.cli.console import ShownPost
-from riskclf.cli.options import beside, check_input, check_outputs
-from riskclf.files import locked
+from riskclf.cli.options import check_input, check_outputs
+from riskclf.files import beside, locked
 from riskclf.tables import (
     Journal,
     RejectsFile,
