@@ -467,7 +467,7 @@ def test_a_data_set_with_class_labels_is_read_by_their_names() -> None:
     assert (
         measure(data).figures.to_dict()["confusion"] == measure(rows).figures.to_dict()["confusion"]
     )
-    with pytest.raises(InputError, match="DatasetDict, not rows: choose one of test"):
+    with pytest.raises(InputError, match="DatasetDict, not rows: choose one of 'test'"):
         measure(datasets.DatasetDict(test=data))
 
 
@@ -539,7 +539,7 @@ def test_progress_is_that_of_the_predictions_and_reaches_the_end(
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        (Columns(label="gold"), "no column 'gold'; its columns are id, text, label"),
+        (Columns(label="gold"), "no column 'gold'; its columns are 'id', 'text', 'label'"),
         (Columns(text="body"), "no column 'body'"),
         (Columns(language="lang"), "no column 'lang'"),
         (Columns(weight="w"), "no column 'w'"),

@@ -348,7 +348,7 @@ def test_no_message_shows_a_name_that_may_be_a_post(
         Source([row], ExitStack()).require(["text"])
     assert "明日" not in str(caught.value)
     with pytest.raises(InputError, match="not rows") as caught:
-        Source(row, ExitStack())
+        Source(row, ExitStack())  # type: ignore[arg-type]
     assert "明日" not in str(caught.value)
 
 
