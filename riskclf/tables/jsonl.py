@@ -10,7 +10,7 @@ from typing import Any
 
 from riskclf.errors import FormatError
 from riskclf.tables.cells import json_text
-from riskclf.tables.reading import BOM, Row, TableReader
+from riskclf.tables.reading import BOM, LOOK_AHEAD, Row, TableReader
 from riskclf.tables.rejects import Reject
 from riskclf.tables.wording import kind_of
 from riskclf.tables.writing import TableWriter
@@ -22,7 +22,6 @@ __all__ = [
 ]
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-_MOST_AHEAD = 1000  # lines of a stream that are read to find the text columns
 _DEEPEST = 100  # levels; Python cannot write what is nested some 500 deep
 _TOO_DEEP = f"it is JSON that is nested more than {_DEEPEST} levels deep"
 
@@ -42,7 +41,7 @@ class JsonLinesReader(TableReader):
             columns = (columns or {}) | dict.fromkeys(record)
             # The next record of a stream may be long in coming.
             seen, known = len(self._head), columns.keys() >= set(self._text_columns)
-            if seen >= (self._look_ahead if known else _MOST_AHEAD):
+            if seen >= (self._look_ahead if known else LOOK_AHEAD):
                 break
         if columns is None:
             raise FormatError(

@@ -430,6 +430,14 @@ def test_a_stream_can_be_looked_at_further_ahead(monkeypatch: pytest.MonkeyPatch
             assert len(list(table)) == 3
 
 
+def test_of_labelled_posts_from_a_pipe_a_later_record_may_bring_the_family(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stdin(monkeypatch, b'{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "family": 1}\n')
+    with ExitStack() as stack:
+        assert Source("-", stack).columns == ("text", "label", "family")
+
+
 # Values that Python or a format cannot hold -------------------------------------------------------
 
 
