@@ -111,6 +111,7 @@ class Replacement:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         self._target = target_of(path)
+        self._committed = False
         self.staged = beside(self._target, ".partial")
         if not self._target.parent.is_dir():  # filelock would make it
             raise _unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
@@ -133,18 +134,24 @@ class Replacement:
             self.staged.replace(self._target)
         except OSError as error:
             raise _unwritable(self._path, error) from None
+        self._committed = True
         self._lock.close()
 
     def discard(self) -> None:
-        """Remove what was written."""
-        self.file.close()
-        self.staged.unlink(missing_ok=True)
+        """Remove what was written, unless it was committed."""
+        self._close_file()
+        if not self._committed:
+            self.staged.unlink(missing_ok=True)
         self._lock.close()
 
     def close(self) -> None:
         """Let go of the file; what was not committed stays in `staged`."""
-        self.file.close()
+        self._close_file()
         self._lock.close()
+
+    def _close_file(self) -> None:
+        with contextlib.suppress(OSError):  # of a full disk, which was reported when it was written
+            self.file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,11 @@ import csv
 import datetime
 import decimal
 import json
+import os
+import re
+import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import riskclf
 from riskclf.errors import FormatError, InputError
 from riskclf.tables import Row, create_table, open_table
 from tests.tables.helpers import FORMATS, NASTY, read, texts, write
@@ -170,3 +176,86 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         create_table(tmp_path / "t.xlsx", columns=("text",))
     with pytest.raises(FormatError, match="Parquet cannot be written to standard output"):
         create_table("-", columns=("text",), format="parquet")
+
+
+def test_a_link_is_written_through_and_the_mode_of_the_older_file_is_kept(tmp_path: Path) -> None:
+    target, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    target.touch(mode=0o600)
+    link.symlink_to(target)
+    precious = tmp_path / "precious.txt"
+    precious.write_text("kept", encoding="utf-8")
+    (tmp_path / "real.csv.partial").symlink_to(precious)
+    with create_table(link, columns=("text",)) as table:
+        table.write([{"text": "雨"}])
+        table.commit()
+    assert link.is_symlink()
+    assert target.read_text(encoding="utf-8") == "text\n雨\n"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert precious.read_text(encoding="utf-8") == "kept"
+
+
+def test_what_was_not_committed_stays_beside_the_output_unless_it_is_discarded(
+    tmp_path: Path,
+) -> None:
+    with create_table(tmp_path / "t.csv", columns=("text",)) as table:
+        table.write([{"text": "雨"}])
+    assert texts_of(tmp_path) == {"t.csv.partial": "text\n雨\n"}
+    with create_table(tmp_path / "t.csv", columns=("text",)) as table:
+        table.write([{"text": "雪"}])
+        table.discard()
+    assert texts_of(tmp_path) == {}
+
+
+def texts_of(directory: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in directory.iterdir()}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_is_one_error_that_names_the_output(tmp_path: Path, format: str) -> None:
+    code = f"""
+import os, resource
+from riskclf.errors import InputError
+from riskclf.tables import create_table
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with create_table("t.{format}", columns=("text",)) as table:
+        for _ in range(200):
+            table.write([{{"text": os.urandom(1000).hex()}}])
+        table.commit()
+except InputError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(riskclf.__file__).parent.parent)},
+        check=False,
+    )
+    assert done.stderr == ""
+    assert re.fullmatch(rf"t\.{format} cannot be written: .*File too large.*\n", done.stdout)
+
+
+def test_a_column_name_that_parquet_cannot_hold_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"t\.parquet: Parquet cannot hold a column whose name"):
+        create_table(tmp_path / "t.parquet", columns=("text", "\ud800"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parquet_value_of_another_type_is_an_error_that_names_the_output(tmp_path: Path) -> None:
+    schema = pa.schema([("text", pa.string()), ("n", pa.int64())])
+    with create_table(tmp_path / "t.parquet", columns=("text", "n"), schema=schema) as table:
+        with pytest.raises(FormatError, match=r"t\.parquet: a value does not fit"):
+            table.write([{"text": "a", "n": "b"}])
+        table.discard()
+
+
+def test_values_in_memory_that_are_nested_too_deep_are_one_clear_error(tmp_path: Path) -> None:
+    deep: object = float("nan")
+    for _ in range(100_000):
+        deep = [deep]
+    with create_table(tmp_path / "t.csv", columns=("text", "n")) as table:
+        with pytest.raises(FormatError, match="nested too deep"):
+            table.write([{"text": "a", "n": deep}])
+        table.discard()
