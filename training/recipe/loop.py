@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertModel
 
 from riskclf.errors import ArtifactMismatch
+from riskclf.files import replacing_directory
 from riskclf.progress import Progress, following
 from training.recipe.distillation import PAD_ID, Target, Vectors, forward
 from training.recipe.lines import seeded
@@ -156,18 +157,14 @@ def _save(
     work: Path, model: BertModel, optimiser: torch.optim.Optimizer, fingerprint: str, step: int
 ) -> None:
     """Write a checkpoint beside the last one, rename it into place, then drop the older."""
-    work.mkdir(parents=True, exist_ok=True)
     final = work / f"step-{step:08d}"
-    partial = work / f"partial-{final.name}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, partial / "model.safetensors")
-    torch.save(optimiser.state_dict(), partial / "optimiser.pt")
     state = {"step": step, "fingerprint": fingerprint}
-    (partial / "state.json").write_text(json.dumps(state), encoding="utf-8")
-    partial.rename(final)
-    for older in work.glob("*step-*"):
+    with replacing_directory(final) as staged:
+        save_file(weights, staged / "model.safetensors")
+        torch.save(optimiser.state_dict(), staged / "optimiser.pt")
+        (staged / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    for older in work.glob("*step-*"):  # a save that was killed left a hidden one
         if older != final:
             shutil.rmtree(older)
 
