@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import riskclf
 from riskclf.cli.console import ShownPost
-from riskclf.cli.options import beside, check_input, check_outputs
-from riskclf.files import locked
+from riskclf.cli.options import check_input, check_outputs
+from riskclf.files import beside, locked
 from riskclf.tables import (
     Journal,
     RejectsFile,
@@ -31,6 +31,7 @@ from riskclf.tables import (
     open_table,
 )
 from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
+from riskclf.tables.reading import LOOK_AHEAD
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -43,8 +44,6 @@ _SHOWN_ROWS = 50
 # computed together may differ in the last digit), so an unbroken and a continued run must agree.
 _BATCH_ROWS = 1024
 _BATCH_CHARACTERS = 1 << 22
-# Lines of a stream that tell the columns of an output file: nobody waits for its first row.
-_LOOK_AHEAD = 1000
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ def label_table(
                 job.input,
                 format=job.format,
                 text_columns=(job.text_column,),
-                look_ahead=1 if job.output_file is None else _LOOK_AHEAD,
+                look_ahead=1 if job.output_file is None else LOOK_AHEAD,
             )
         )
         return _Run(job, table, load(), tell, show, stack).finish()

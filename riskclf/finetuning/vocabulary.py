@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riskclf.engines.pytorch import open_classifier, quietly
+from riskclf.files import replacing_directory
 from riskclf.text import normalise
 from riskclf.tokens import Token, Tokenizer, mecab_options
 
@@ -107,17 +108,14 @@ def extend(base: Path, words: Sequence[str], target: Path) -> Path:
     model.resize_token_embeddings(size + len(words), mean_resizing=False)
     with torch.no_grad():
         model.get_input_embeddings().weight[size:] = new
-    partial = target.with_name(target.name + ".partial")
-    for directory in (partial, target):
-        shutil.rmtree(directory, ignore_errors=True)
-    with quietly():
-        model.save_pretrained(partial)
-    shutil.copyfile(base / "tokenizer_config.json", partial / "tokenizer_config.json")
     entries = (base / "vocab.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
     # The line of an entry is its id: where the matrix has more rows than entries, fill up.
     entries += [f"[unused-{number}]" for number in range(len(entries), size)]
-    (partial / "vocab.txt").write_text("\n".join([*entries, *words]) + "\n", encoding="utf-8")
-    partial.rename(target)
+    with replacing_directory(target) as staged:
+        with quietly():
+            model.save_pretrained(staged)
+        shutil.copyfile(base / "tokenizer_config.json", staged / "tokenizer_config.json")
+        (staged / "vocab.txt").write_text("\n".join([*entries, *words]) + "\n", encoding="utf-8")
     return target
 
 
