@@ -158,10 +158,22 @@ def label_table(
         for place in outputs.values():
             if place is not None:
                 stack.enter_context(locked(place))
+        run: _Run | None = None
+
+        def before_wait() -> None:
+            if run is not None:
+                run.score_waiting()
+
         table = stack.enter_context(
-            open_table(job.input, format=job.format, text_columns=(job.text_column,))
+            open_table(
+                job.input,
+                format=job.format,
+                text_columns=(job.text_column,),
+                before_wait=before_wait if job.output == "-" else None,
+            )
         )
-        return _Run(job, table, load(), tell, show, stack).finish()
+        run = _Run(job, table, load(), tell, show, stack)
+        return run.finish()
 
 
 class _Run:
@@ -202,6 +214,8 @@ class _Run:
     def finish(self) -> Labelled:
         """Read, score and write all rows, and put the files in their places."""
         for row in self._table:
+            if isinstance(row, Row):
+                row = self._checked(row)
             if isinstance(row, Reject):
                 self._rejects.add(row)
                 continue
@@ -216,6 +230,15 @@ class _Run:
         if self._journal:
             self._journal.remove()
         return Labelled(self._classifier.labels, self._tally, self._riskiest, self._rejects)
+
+    def _checked(self, row: Row) -> Row | Reject:
+        """Refuse a row whose own column our prediction would overwrite."""
+        taken = next((name for name in self._added if name in row.values), None)
+        if taken is None:
+            return row
+        # Only in a stream, whose later rows may have other columns than the first.
+        reason = f"it has a column '{taken}', which the first row does not have"
+        return Reject(row.number, None, reason)
 
     def score_waiting(self) -> None:
         """Score, record and write the rows that were read and not scored yet."""

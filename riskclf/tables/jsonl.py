@@ -28,16 +28,16 @@ class JsonLinesReader(TableReader):
 
     def _open(self) -> None:
         self._head: list[bytes] = []
-        if self.size is None:
-            self._head = list(islice(self._stream, _STREAM_HEAD))
         columns: dict[str, None] | None = None
         problem = ""
-        for number, line in _numbered(self._head or self._stream):
+        for number, line in _numbered(self._stream if self.size is not None else self._first()):
             record = _parse_json(line)
             if isinstance(record, str):
                 problem = problem or f": line {number}: {record}"
             else:
                 columns = (columns or {}) | dict.fromkeys(record)
+                if self._live and columns.keys() >= set(self._text_columns):
+                    break
         if columns is None:
             raise FormatError(
                 f"{self.name} is not JSON Lines (one JSON object a line){problem}; "
@@ -47,13 +47,19 @@ class JsonLinesReader(TableReader):
             self._stream.seek(0)
         self._set_columns(list(columns))
 
+    def _first(self) -> Iterator[bytes]:
+        """The first lines of a stream; they are kept, to be read as rows later."""
+        for line in islice(self._stream, _STREAM_HEAD):
+            self._head.append(line)
+            yield line
+
     def __iter__(self) -> Iterator[Row | Reject]:
         known = set(self.columns)
         for number, line in _numbered(chain(self._head, self._stream)):
             record = _parse_json(line)
             if isinstance(record, str):
                 yield Reject(number, None, record)
-            elif not record.keys() <= known:
+            elif not self._live and not record.keys() <= known:
                 # Only in a stream, or in a file that is being written to.
                 reason = (
                     "it has a column that the first records do not have; "

@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -54,6 +54,7 @@ def open_table(
     *,
     format: str | None = None,
     text_columns: Sequence[str] = ("text",),
+    before_wait: Callable[[], None] | None = None,
 ) -> TableReader:
     """Open a table for reading; ``"-"`` is standard input (JSON Lines unless `format` says else).
 
@@ -62,6 +63,14 @@ def open_table(
 
     A JSON Lines file is read through once here, so that its columns are known. Of a stream only
     the first 1,000 records are looked at, and a later record with another column is rejected.
+
+    Args:
+        source: a path, or ``"-"``. Standard input stays open when the table is closed.
+        format: see `format_of`.
+        text_columns: the columns that must hold text.
+        before_wait: called before each read from a stream, which may wait for input. Then nothing
+            is read ahead: a JSON Lines stream has the columns of its first usable record, and later
+            records may have others.
 
     Raises:
         InputError: no such file, a directory, or a file that may not be read.
@@ -72,9 +81,8 @@ def open_table(
         chosen = format_of("-", format or "jsonl")
         if chosen == "parquet":
             raise FormatError("Parquet cannot be read from standard input; name a file")
-        buffer: Any = sys.stdin.buffer
-        stream = buffer if hasattr(buffer, "peek") else io.BufferedReader(buffer)
-        return _open_stream("standard input", stream, None, chosen, text_columns)
+        stream = io.BufferedReader(_Piped(sys.stdin.buffer, before_wait), _HEAD)
+        return _open_stream("standard input", stream, None, chosen, text_columns, before_wait)
     name = os.fspath(source)
     try:
         if Path(source).is_dir():
@@ -87,7 +95,10 @@ def open_table(
     try:
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None  # None: a pipe
-        return _open_stream(name, file, size, format_of(source, format), text_columns)
+        chosen = format_of(source, format)
+        if size is None and before_wait is not None:
+            file = io.BufferedReader(_Piped(file, before_wait, closes=True), _HEAD)
+        return _open_stream(name, file, size, chosen, text_columns, before_wait)
     except BaseException:
         file.close()
         raise
@@ -99,6 +110,7 @@ def _open_stream(
     size: int | None,
     format: Format,
     text_columns: Sequence[str],
+    before_wait: Callable[[], None] | None,
 ) -> TableReader:
     # Here, because they build on this module, and Parquet alone needs Arrow.
     from riskclf.tables.jsonl import JsonLinesReader, LinesReader
@@ -113,7 +125,32 @@ def _open_stream(
         "parquet": ParquetReader,
         "lines": LinesReader,
     }
-    return kinds[format](name, stream, size, format, text_columns)
+    live = size is None and before_wait is not None
+    return kinds[format](name, stream, size, format, text_columns, live)
+
+
+class _Piped(io.RawIOBase):
+    """A stream that says when it may wait for input."""
+
+    def __init__(
+        self, source: Any, before_wait: Callable[[], None] | None, *, closes: bool = False
+    ) -> None:
+        self._source, self._before_wait, self._closes = source, before_wait, closes
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._before_wait is not None:
+            self._before_wait()
+        content = self._source.read1(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        if self._closes:
+            self._source.close()
+        super().close()
 
 
 def _check_head(name: str, format: Format, head: bytes) -> None:
@@ -175,12 +212,14 @@ class TableReader(ABC):
         size: int | None,
         format: Format,
         text_columns: Sequence[str],
+        live: bool,
     ) -> None:
         self.name = name
         self.size = size
         self.format = format
         self._stream = stream
         self._text_columns = tuple(text_columns)
+        self._live = live
         self._open()
 
     @abstractmethod

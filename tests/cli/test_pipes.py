@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from tests.cli.helpers import program, run, stdin
+from tests.cli.helpers import only_line, program, run, stdin
 
 FIRST = {
     "jsonl": '{"id": 1, "text": "天気"}\n',
@@ -112,3 +113,32 @@ def test_all_rows_of_a_stream_tell_the_columns_of_a_csv(
 ) -> None:
     stdin(monkeypatch, '{"text":"天気"}\n{"text":"雨","n":1}\n')
     assert run("predict", "--input", "-", "--output", f"{tmp_path}/o.csv") == 0
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_ctrl_c_while_it_waits_ends_it_in_one_line(format: str) -> None:
+    with pipes(format) as both:
+        both.write(FIRST[format])
+        while "天気" not in both.line():
+            pass
+        both.process.send_signal(signal.SIGINT)
+        _, errors = both.process.communicate(timeout=_SECONDS)
+        assert both.process.returncode == 130
+        assert only_line(errors.decode()).startswith("stopped; what was read from standard input")
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_a_reader_that_leaves_ends_it_quietly(format: str) -> None:
+    command = program(0, "predict", "--input", "-", "--format", format, "--output", "-")
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(FIRST[format].encode())
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.stdout.close()
+        _, errors = process.communicate(SECOND[format].encode(), timeout=_SECONDS)
+        assert errors == b""
+        assert process.returncode == 141
