@@ -1,8 +1,8 @@
 """A model on disk: a plain Hugging Face directory and `riskclf.json` beside it.
 
-`riskclf.json` says which labels are risks, how logits become decisions, which normaliser and which
-dictionary the model was trained with, what its files hash to, and what it computed for a few probe
-sentences when it was saved. All of it is checked at every load.
+`riskclf.json` (`riskclf.manifest`) says which labels are risks, how outputs become decisions, which
+normaliser and which dictionary the model was trained with, what its files hash to, and what it
+computed for a few probe sentences when it was saved. All of it is checked at every load.
 
 Fine-tuning starts from such a model, or from any BERT with that tokenizer (`locate_base`). Weights
 are read from safetensors only, and no code that lies beside a model is ever run.
@@ -13,39 +13,45 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib import resources
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from riskclf.decide import OperatingPoint
-from riskclf.encoder import TorchEncoder, quietly
+from riskclf import hub
+from riskclf.encoder import Engine, load_engine
 from riskclf.errors import (
     ArtifactCorrupt,
     ArtifactMismatch,
     ArtifactNotFound,
-    OperatingPointError,
     RiskclfError,
+)
+from riskclf.files import replacing_directory
+from riskclf.manifest import (
+    MANIFEST_FILE,
+    MODEL_FILES,
+    Manifest,
+    is_plain_name,
+    manifest_json,
+    parse_manifest,
+    read_manifest_json,
 )
 from riskclf.text import NORMALISER_VERSION
 from riskclf.tokens import Tokenizer, dictionary_version
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
 __all__ = [
     "PROBE_SENTENCES",
     "Artifact",
     "Base",
-    "Card",
     "check_place",
     "copy",
     "load",
@@ -53,23 +59,8 @@ __all__ = [
     "save",
 ]
 
-_FORMAT = 2
-_CARD_FILE = "riskclf.json"
-_MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
-
-_SMALL_FILES = ("config.json", "tokenizer_config.json", "vocab.txt")
-_INDEX_FILE = "model.safetensors.index.json"
-
-# What is fetched from a hub, of a model of ours (with its reports) and of a plain BERT: never a
-# file that holds code or a pickle.
-_OUR_FILES = (*_MODEL_FILES, _CARD_FILE, "finetuning.*", "report.*")
-_PLAIN_FILES = (*_MODEL_FILES, _INDEX_FILE, "model-*.safetensors")
-
-_PICKLED = "pytorch_model*.bin"
-_OTHER_WEIGHTS = (_PICKLED, "tf_model*.h5", "flax_model*.msgpack")
-
-# The hub's own bot proposes, as a pull request, weights in safetensors to those who have others.
-_CONVERTER = "SFconvertbot"
+# Weights that a library might read beside the model's own: refused unless riskclf.json lists them.
+_WEIGHTS = ("*.safetensors", "adapter_*", "model.safetensors.index.json")
 
 # Logits of one model differ in the sixth digit between processors and batch shapes.
 _PROBE_TOLERANCE = 0.01
@@ -84,33 +75,8 @@ PROBE_SENTENCES = (
 )
 """Harmless sentences that cover the scripts; their logits are stored with a model."""
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-
 # Nothing but the head, and the layer before it, may be new in a model that is to be fine-tuned.
 _NEW_WEIGHTS = ("classifier.", "bert.pooler.")
-
-
-@dataclass(frozen=True)
-class Card:
-    """What `riskclf.json` says beside the files themselves."""
-
-    labels: tuple[str, ...]
-    """In the order of the logits."""
-    risk_labels: tuple[str, ...]
-    """Those of them whose probabilities add up to the risk. None of them for a model of topics, of
-    which no post is a risk; if all of them, the risk of every post is 1."""
-    operating_points: Mapping[str, OperatingPoint]
-    """By name; the first is used unless another is asked for. Empty without risk labels."""
-    temperature: float
-    prevalence: float
-    """Share of risky posts among those that temperature and thresholds were chosen on: the base
-    rate that the probabilities belong to. Between 0 and 1; exactly 0 without risk labels."""
-    bias: float = 0.0
-    """Added to the log-odds of the risk after the temperature; 0 without risk labels."""
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    """Base, data, recipe, licence: whatever tells where the model comes from. JSON values."""
-    accepted: bool = True
-    """False for a fine-tuned model that has lost what the model before it found."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +84,10 @@ class Artifact:
     """A loaded model: what `RiskClassifier` is made of."""
 
     directory: Path
-    card: Card
+    manifest: Manifest
     tokenizer: Tokenizer
-    encoder: TorchEncoder
-    manifest: Mapping[str, Any]
+    engine: Engine
+    raw: Mapping[str, Any]
     """`riskclf.json` as it is on disk."""
 
 
@@ -130,7 +96,7 @@ class Base:
     """What fine-tuning starts from."""
 
     directory: Path
-    card: Card | None
+    manifest: Manifest | None
     """None for a plain BERT, which riskclf has not saved."""
 
 
@@ -139,28 +105,29 @@ def load(path_or_id: str | os.PathLike[str] | None, *, device: str, batch_size: 
 
     Args:
         path_or_id: a directory, a hub id such as `someone/model`, or None for the packaged model.
-        device: as for `TorchEncoder`.
-        batch_size: as for `TorchEncoder`.
+        device: as for `riskclf.encoder.load_engine`.
+        batch_size: likewise.
 
     Raises:
         ArtifactNotFound: there is no model.
-        ArtifactCorrupt: a file is missing, altered or unreadable.
+        ArtifactCorrupt: a file is missing, altered or unreadable, a value is not a number, or
+            weights that riskclf.json does not list lie beside the model.
         ArtifactMismatch: the model does not give the logits it was saved with.
         TokenizerError: its tokenizer cannot be used.
     """
-    directory = _locate(path_or_id, _OUR_FILES)
-    manifest = _read_manifest(directory)
-    card = _read_card(manifest, directory)
-    _verify_files(directory, manifest["files"])
+    directory = hub.locate(path_or_id, hub.OUR_FILES)
+    raw = read_manifest_json(directory)
+    manifest = parse_manifest(raw, directory)
+    _verify_files(directory, raw["files"])
     tokenizer = Tokenizer.load(directory)
-    model = _read_model(directory, new=())
-    if tuple(name for _, name in sorted(model.config.id2label.items())) != card.labels:
+    if _labels_in(directory) != manifest.labels:
         raise ArtifactCorrupt(
-            f"{directory}: config.json and {_CARD_FILE} name different labels; save the model again"
+            f"{directory}: config.json and {MANIFEST_FILE} name different labels; save the model "
+            "again"
         )
-    encoder = TorchEncoder(model, pad_id=tokenizer.pad_id, device=device, batch_size=batch_size)
-    _verify_probes(directory, manifest, tokenizer, encoder)
-    return Artifact(directory, card, tokenizer, encoder, manifest)
+    engine = load_engine(directory, pad_id=tokenizer.pad_id, device=device, batch_size=batch_size)
+    _verify_probes(directory, raw, tokenizer, engine)
+    return Artifact(directory, manifest, tokenizer, engine, raw)
 
 
 def locate_base(path_or_id: str | os.PathLike[str] | None) -> Base:
@@ -183,21 +150,21 @@ def locate_base(path_or_id: str | os.PathLike[str] | None) -> Base:
         TokenizerError: its tokenizer cannot be used.
     """
     # What is small comes first: a model of another kind may have weights of many gigabytes.
-    directory = _locate(path_or_id, (*_SMALL_FILES, _CARD_FILE))
-    if (directory / _CARD_FILE).is_file():
+    directory = hub.locate(path_or_id, (*hub.SMALL_FILES, MANIFEST_FILE))
+    if (directory / MANIFEST_FILE).is_file():
         loaded = load(path_or_id, device="cpu", batch_size=len(PROBE_SENTENCES))
-        return Base(loaded.directory, loaded.card)
+        return Base(loaded.directory, loaded.manifest)
     _check_kind(directory)
     Tokenizer.load(directory)
     if path_or_id is None or Path(path_or_id).is_dir():
-        if not _has_weights(directory):
-            raise _no_safetensors(str(directory), (file.name for file in directory.iterdir()))
+        if not hub.has_weights(directory):
+            raise hub.no_safetensors(str(directory), (file.name for file in directory.iterdir()))
     else:
         repository = str(path_or_id)
-        directory = _fetch(repository, _PLAIN_FILES)
-        if not _has_weights(directory):
-            directory = _fetch_converted(repository)
-    _read_model(directory, new=_NEW_WEIGHTS)
+        directory = hub.fetch(repository, hub.PLAIN_FILES)
+        if not hub.has_weights(directory):
+            directory = hub.fetch_converted(repository)
+    _check_encoder(directory)
     return Base(directory, None)
 
 
@@ -209,7 +176,7 @@ def check_place(directory: str | os.PathLike[str]) -> None:
     """
     target = Path(directory)
     if target.exists() and not (
-        target.is_dir() and ((target / _CARD_FILE).is_file() or not any(target.iterdir()))
+        target.is_dir() and ((target / MANIFEST_FILE).is_file() or not any(target.iterdir()))
     ):
         raise RiskclfError(f"{target} exists and is not a riskclf model: choose another directory")
 
@@ -219,23 +186,23 @@ def save(
     *,
     model: PreTrainedModel,
     tokenizer_directory: str | os.PathLike[str],
-    card: Card,
+    manifest: Manifest,
     half_precision: bool = False,
-    extra_files: Mapping[str, str] = {},
+    reports: Mapping[str, str] = {},
 ) -> None:
     """Write a model directory that `load` and transformers can open.
 
-    It is written beside and renamed. An error or Ctrl-C leaves the old directory or the new one; a
-    kill between the two renames leaves the old one in a hidden directory beside it.
+    It is written beside its place and renamed. An error or Ctrl-C leaves the old directory or the
+    new one; a kill between the two renames leaves the old one in a hidden directory beside it.
 
     Args:
         directory: where to; an artifact that is there is replaced, anything else is refused.
-        model: the classifier; its `id2label` must name `card.labels` in order.
+        model: the classifier; its `id2label` must name the manifest's labels in order.
         tokenizer_directory: holds the vocab.txt and tokenizer_config.json it was trained with.
-        card: labels, thresholds, provenance.
+        manifest: labels, thresholds, provenance.
         half_precision: store the weights as float16; they are still computed with as float32.
-        extra_files: names of further files, such as a report, with their text. They are hashed and
-            copied with the model; but it can be used without them.
+        reports: names of further text files, with their text. They are hashed and copied with the
+            model; but it can be used without them.
 
     Raises:
         ArtifactCorrupt: the result, read back, is not usable; nothing is written.
@@ -244,16 +211,16 @@ def save(
     """
     import torch
 
-    for name in extra_files:
-        if not _is_plain_name(name) or name in (*_MODEL_FILES, _CARD_FILE):
-            raise ValueError(f"{name!r} cannot be the name of an extra file")
+    for name in reports:
+        if not is_plain_name(name) or name in (*MODEL_FILES, MANIFEST_FILE):
+            raise ValueError(f"{name!r} cannot be the name of a report")
     # It is of the right kind: below we write so for all who read the directory.
     Tokenizer.load(Path(tokenizer_directory))
-
-    with _staged(Path(directory)) as staged:
+    check_place(directory)
+    with replacing_directory(directory) as staged:
         dtype = torch.float16 if half_precision else torch.float32
         state = {name: x.to(dtype) for name, x in model.state_dict().items()}
-        with quietly():
+        with _pytorch().quietly():
             model.save_pretrained(staged, state_dict=state)
         # safetensors makes files for their owner only, which an installed package must not be.
         (staged / "model.safetensors").chmod(0o644)
@@ -263,7 +230,7 @@ def save(
             shutil.copyfile(Path(tokenizer_directory) / name, staged / name)
         # Older models say it in config.json, where transformers no longer writes it.
         _change_json(staged / "tokenizer_config.json", tokenizer_class="BertJapaneseTokenizer")
-        for name, text in extra_files.items():
+        for name, text in reports.items():
             (staged / name).write_bytes(text.encode("utf-8", "backslashreplace"))
         tokenizer = Tokenizer.load(staged)
         # So that transformers, too, reads "[SEP]" in a post as text, and knows where to cut.
@@ -273,159 +240,42 @@ def save(
             model_max_length=tokenizer.max_tokens,
         )
         # Read back, so that the probes hold what the stored (perhaps rounded) weights compute.
-        encoder = TorchEncoder(
-            _read_model(staged, new=()),
-            pad_id=tokenizer.pad_id,
-            device="cpu",
-            batch_size=len(PROBE_SENTENCES),
+        engine = load_engine(
+            staged, pad_id=tokenizer.pad_id, device="cpu", batch_size=len(PROBE_SENTENCES)
         )
-        manifest = {
-            "format": _FORMAT,
-            **{key: value for key, value in asdict(card).items() if key != "provenance"},
-            "normaliser": NORMALISER_VERSION,
-            "dictionary": {
+        logits = _probe_logits(PROBE_SENTENCES, tokenizer, engine)
+        values = manifest_json(
+            manifest,
+            normaliser=NORMALISER_VERSION,
+            dictionary={
                 "name": tokenizer.dictionary,
                 "version": dictionary_version(tokenizer.dictionary),
             },
-            "probes": [
+            probes=[
                 {"text": text, "logits": [round(float(x), 5) for x in row]}
-                for text, row in zip(
-                    PROBE_SENTENCES, _probe_logits(PROBE_SENTENCES, tokenizer, encoder), strict=True
-                )
+                for text, row in zip(PROBE_SENTENCES, logits, strict=True)
             ],
-            "files": {name: _sha256(staged / name) for name in (*_MODEL_FILES, *extra_files)},
-            "provenance": card.provenance,
-        }
-        manifest["digest"] = _digest(manifest)
-        (staged / _CARD_FILE).write_text(
-            json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+            files={name: _sha256(staged / name) for name in (*MODEL_FILES, *reports)},
+            roles=dict.fromkeys(reports, "report"),
+        )
+        (staged / MANIFEST_FILE).write_text(
+            json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
         load(staged, device="cpu", batch_size=len(PROBE_SENTENCES))
 
 
 def copy(loaded: Artifact, directory: str | os.PathLike[str]) -> None:
     """Write a loaded model to another directory, in the way of `save`."""
-    with _staged(Path(directory)) as staged:
-        for name in (*loaded.manifest["files"], _CARD_FILE):
-            if name in (*_MODEL_FILES, _CARD_FILE) or (loaded.directory / name).is_file():
+    check_place(directory)
+    with replacing_directory(directory) as staged:
+        for name in (*loaded.raw["files"], MANIFEST_FILE):
+            if name in (*MODEL_FILES, MANIFEST_FILE) or (loaded.directory / name).is_file():
                 shutil.copyfile(loaded.directory / name, staged / name)
 
 
-@contextmanager
-def _staged(target: Path) -> Iterator[Path]:
-    """An empty directory that takes the place of `target` when the block ends without an error."""
-    check_place(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
-        staged = Path(scratch) / "new"
-        staged.mkdir()
-        yield staged
-        old = Path(scratch) / "old"
-        if target.exists():
-            target.rename(old)
-        try:
-            staged.rename(target)
-        except BaseException:
-            if old.exists():
-                old.rename(target)
-            raise
-
-
-def _locate(path_or_id: str | os.PathLike[str] | None, wanted: Sequence[str]) -> Path:
-    """The directory of a model; of a hub's, the files whose names fit one of `wanted` are had."""
-    if path_or_id is None:
-        return Path(str(resources.files("riskclf"))) / "default_model"
-    directory = Path(path_or_id)
-    if str(path_or_id) and directory.is_dir():
-        return directory
-    if not isinstance(path_or_id, str) or not _HUB_ID.fullmatch(path_or_id) or directory.exists():
-        raise ArtifactNotFound(
-            f"there is no model directory {str(path_or_id)!r}: give the directory of a "
-            "model, a hub id such as name/model, or nothing for the packaged model"
-        )
-    return _fetch(path_or_id, wanted)
-
-
-def _fetch(repository: str, wanted: Sequence[str], revision: str | None = None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=[*wanted]))
-    except Exception as error:  # the client raises some twenty kinds, network errors included
-        raise ArtifactNotFound(
-            f"{repository!r} is no directory here and could not be had from the hub "
-            f"({type(error).__name__}): check the name and the network"
-        ) from error
-
-
-def _fetch_converted(repository: str) -> Path:
-    """The same model with the weights that the hub's bot converted to safetensors.
-
-    Whoever may open a pull request may give it any title, so it counts who made it; and as the
-    model may have changed since, it counts that the bot's branch still holds the files of today.
-    """
-    from huggingface_hub import HfApi
-
-    api = HfApi()
-
-    def blobs(revision: str | None = None) -> dict[str, str]:
-        files = api.list_repo_tree(repository, revision=revision)
-        return {file.path: getattr(file, "blob_id", "") for file in files}
-
-    def originals(files: Mapping[str, str]) -> dict[str, str]:
-        return {name: x for name, x in files.items() if _fits(name, (_PICKLED, *_SMALL_FILES))}
-
-    try:
-        today = blobs()
-        if any(_fits(name, (_PICKLED,)) for name in today):
-            for pull in api.get_repo_discussions(
-                repository, author=_CONVERTER, discussion_type="pull_request"
-            ):
-                if pull.author != _CONVERTER or pull.status != "open" or not pull.git_reference:
-                    continue
-                # The commit, not the branch: what is compared is what is fetched.
-                commit = api.model_info(repository, revision=pull.git_reference).sha
-                if commit and originals(blobs(commit)) == originals(today):
-                    directory = _fetch(repository, _PLAIN_FILES, commit)
-                    if _has_weights(directory):
-                        return directory
-    except ArtifactNotFound:
-        raise
-    except Exception as error:  # see _fetch
-        raise ArtifactNotFound(
-            f"{repository!r} came without model.safetensors, and the hub could not be asked for a "
-            f"conversion ({type(error).__name__}): check the network, or give a directory that has "
-            "it"
-        ) from error
-    raise _no_safetensors(repository, today)
-
-
-def _no_safetensors(name: str, files: Iterable[str]) -> ArtifactNotFound:
-    others = sorted(file for file in files if _fits(file, _OTHER_WEIGHTS))
-    if not others:
-        return ArtifactNotFound(
-            f"{name} holds no weights: a model directory has config.json, model.safetensors, "
-            "tokenizer_config.json and vocab.txt; copy the model again"
-        )
-    return ArtifactNotFound(
-        f"{name} has its weights as {others[0]} and not as model.safetensors; riskclf reads no "
-        "other format, since reading it may run code: convert it where you trust it, with "
-        "AutoModel.from_pretrained(...).save_pretrained(DIRECTORY) of transformers, put "
-        "tokenizer_config.json and vocab.txt beside it, and give that directory"
-    )
-
-
-def _fits(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _is_plain_name(name: str) -> bool:
-    """Of a file in the directory itself, on every system."""
-    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
-
-
-def _has_weights(directory: Path) -> bool:
-    return any((directory / name).is_file() for name in ("model.safetensors", _INDEX_FILE))
+def _pytorch() -> Any:
+    """By name: the spine does not depend on an engine, but what is trained is PyTorch's."""
+    return import_module("riskclf.engines.pytorch")
 
 
 def _check_kind(directory: Path) -> None:
@@ -433,10 +283,10 @@ def _check_kind(directory: Path) -> None:
     file = directory / "config.json"
     if not file.is_file():
         raise ArtifactNotFound(
-            f"{directory} is not a model, it has neither {_CARD_FILE} nor "
-            "config.json: give the directory that riskclf saved, or that of a BERT"
+            f"{directory} is not a model, it has neither {MANIFEST_FILE} nor config.json: give the "
+            "directory that riskclf saved, or that of a BERT"
         )
-    kind = _read_config(directory).get("model_type")
+    kind = _pytorch().read_config(directory).get("model_type")
     if kind != "bert":
         raise ArtifactCorrupt(
             f"{file} is of model_type {kind!r}: riskclf fine-tunes BERT only; choose a model of "
@@ -444,169 +294,62 @@ def _check_kind(directory: Path) -> None:
         )
 
 
-def _read_config(directory: Path) -> dict[str, Any]:
-    file = directory / "config.json"
+def _check_encoder(directory: Path) -> None:
+    """Refuse a plain BERT that lacks weights of its encoder, or has some that are no numbers."""
+    pytorch = _pytorch()
+    model, missing = pytorch.open_classifier(directory, ignore_mismatched_sizes=True)
+    if any(not name.startswith(_NEW_WEIGHTS) for name in missing):
+        raise ArtifactCorrupt(
+            f"{directory / 'model.safetensors'} lacks weights of the encoder: it is not a trained "
+            "model, or it is damaged"
+        )
+    pytorch.check_finite(model, directory)
+
+
+def _labels_in(directory: Path) -> tuple[str, ...]:
+    """The labels of config.json, in the order of the logits."""
+    names = _pytorch().read_config(directory).get("id2label")
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return tuple(names[str(index)] for index in range(len(names)))
+    except (KeyError, TypeError):
         raise ArtifactCorrupt(
-            f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
+            f"{directory / 'config.json'}: id2label does not name the labels; save the model again"
         ) from None
-    if not isinstance(config, dict):
-        raise ArtifactCorrupt(f"{file} is not a JSON object: copy or save the model again")
-    return config
-
-
-def _check_safetensors_only(directory: Path) -> None:
-    """Refuse a directory that leads transformers to weights of another format."""
-    index = directory / _INDEX_FILE
-    names = []
-    if index.is_file() and not (directory / "model.safetensors").is_file():
-        try:
-            names = [*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()]
-        except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-            raise ArtifactCorrupt(
-                f"{index} cannot be read ({type(error).__name__}): copy the model again"
-            ) from None
-    if "transformers_weights" in _read_config(directory) or not all(
-        isinstance(name, str) and _is_plain_name(name) and name.endswith(".safetensors")
-        for name in names
-    ):
-        raise ArtifactCorrupt(
-            f"{directory} names weights outside model.safetensors and its parts: riskclf reads no "
-            "others; save the model again"
-        )
-
-
-def _read_manifest(directory: Path) -> dict[str, Any]:
-    file = directory / _CARD_FILE
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArtifactNotFound(
-            f"{directory} is not a riskclf model, it has no {_CARD_FILE}: give the directory that "
-            "riskclf saved"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ArtifactCorrupt(
-            f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
-        ) from None
-    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-        raise ArtifactCorrupt(
-            f"{file} is not of format {_FORMAT}: it comes from another version of riskclf; install "
-            "that version or save the model again"
-        )
-    if manifest.get("digest") != _digest(manifest):
-        raise ArtifactCorrupt(
-            f"{file} is not the file that was saved, its digest differs: copy the model again"
-        )
-    return manifest
-
-
-def _read_card(manifest: Mapping[str, Any], directory: Path) -> Card:
-    try:
-        card = Card(
-            labels=tuple(manifest["labels"]),
-            risk_labels=tuple(manifest["risk_labels"]),
-            operating_points={
-                str(name): OperatingPoint(**point)
-                for name, point in manifest["operating_points"].items()
-            },
-            temperature=float(manifest["temperature"]),
-            prevalence=float(manifest["prevalence"]),
-            bias=float(manifest.get("bias", 0.0)),
-            provenance=dict(manifest["provenance"]),
-            accepted=manifest.get("accepted", True),
-        )
-        if card.risk_labels:
-            decides = len(card.operating_points) > 0 and 0 < card.prevalence < 1
-        else:
-            decides = len(card.operating_points) == 0 and card.prevalence == card.bias == 0
-        complete = (
-            set(card.risk_labels) <= set(card.labels)
-            and card.temperature > 0
-            and np.isfinite(card.bias)
-            and decides
-            and isinstance(card.accepted, bool)
-            and isinstance(manifest["files"], dict)
-            and set(_MODEL_FILES) <= set(manifest["files"])
-            and all(map(_is_plain_name, manifest["files"]))
-            and isinstance(manifest["normaliser"], str)
-            and isinstance(manifest["dictionary"]["version"], str)
-            and all(isinstance(probe["text"], str) for probe in manifest["probes"])
-            and np.array([probe["logits"] for probe in manifest["probes"]], dtype=float).shape
-            == (len(manifest["probes"]), len(card.labels))
-        )
-    except (AttributeError, KeyError, TypeError, ValueError, OperatingPointError) as error:
-        raise ArtifactCorrupt(
-            f"{directory / _CARD_FILE} cannot be used ({type(error).__name__}: {error}): copy or "
-            "save the model again"
-        ) from None
-    if not complete:
-        raise ArtifactCorrupt(
-            f"{directory / _CARD_FILE} is incomplete or contradicts itself: save the model again"
-        )
-    return card
 
 
 def _verify_files(directory: Path, hashes: Mapping[str, str]) -> None:
     for name in hashes:
         file = directory / name
         if not file.is_file():
-            if name not in _MODEL_FILES:
+            if name not in MODEL_FILES:
                 continue  # a report: the model computes the same without it
             raise ArtifactCorrupt(f"{file} is missing: copy the whole model directory again")
         if _sha256(file) != hashes[name]:
             raise ArtifactCorrupt(
                 f"{file} is not the file that was saved, its SHA-256 differs: copy the model again"
             )
-
-
-def _read_model(directory: Path, *, new: tuple[str, ...]) -> Any:
-    """The classifier; weights whose names begin like one of `new` may be lacking."""
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    _check_safetensors_only(directory)
-    try:
-        with quietly():
-            model, loading = AutoModelForSequenceClassification.from_pretrained(
-                directory,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
+    for file in sorted(directory.iterdir()):
+        if file.name not in hashes and any(fnmatchcase(file.name, x) for x in _WEIGHTS):
+            raise ArtifactCorrupt(
+                f"{file} holds weights that {MANIFEST_FILE} does not list: remove it, or copy the "
+                "model again"
             )
-    except Exception as error:
-        # transformers and safetensors raise a dozen unrelated types for an unusable directory.
-        raise ArtifactCorrupt(
-            f"{directory} does not load as a sequence classifier ({type(error).__name__}): copy or "
-            "save the model again"
-        ) from error
-    # transformers fills missing weights with random numbers and only logs it.
-    missing = [name for name in loading["missing_keys"] if not name.startswith(new)]
-    if missing or loading["mismatched_keys"]:
-        raise ArtifactCorrupt(
-            f"{directory / 'model.safetensors'} lacks weights of the "
-            f"{'encoder' if new else 'classifier'}: it is not a trained model, or it is damaged"
-        )
-    return model
 
 
-def _probe_logits(texts: Sequence[str], tokenizer: Tokenizer, encoder: TorchEncoder) -> Any:
-    return encoder.logits([tokenizer.encode(text).head for text in texts])
+def _probe_logits(
+    texts: Sequence[str], tokenizer: Tokenizer, engine: Engine
+) -> NDArray[np.float32]:
+    return engine.compute([tokenizer.encode(text).head.ids for text in texts]).logits
 
 
 def _verify_probes(
-    directory: Path, manifest: Mapping[str, Any], tokenizer: Tokenizer, encoder: TorchEncoder
+    directory: Path, raw: Mapping[str, Any], tokenizer: Tokenizer, engine: Engine
 ) -> None:
-    stored = np.array([probe["logits"] for probe in manifest["probes"]])
-    texts = [probe["text"] for probe in manifest["probes"]]
-    found = _probe_logits(texts, tokenizer, encoder)
+    stored = np.array([probe["logits"] for probe in raw["probes"]])
+    found = _probe_logits([probe["text"] for probe in raw["probes"]], tokenizer, engine)
     if np.abs(stored - found).max() <= _PROBE_TOLERANCE:
         return
-    saved = (manifest["normaliser"], manifest["dictionary"]["version"])
+    saved = (raw["normaliser"], raw["dictionary"]["version"])
     here = (NORMALISER_VERSION, dictionary_version(tokenizer.dictionary))
     raise ArtifactMismatch(
         f"{directory} does not compute what it was saved with: it was saved with normaliser "
@@ -618,12 +361,6 @@ def _verify_probes(
 def _change_json(file: Path, **changes: Any) -> None:
     values = {**json.loads(file.read_text(encoding="utf-8")), **changes}
     file.write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def _digest(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of all of `riskclf.json` but the digest itself."""
-    content = {name: x for name, x in manifest.items() if name != "digest"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def _sha256(file: Path) -> str:

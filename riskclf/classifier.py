@@ -9,11 +9,9 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
-import numpy as np
-
 from riskclf import __version__, artifact
 from riskclf.artifact import Artifact
-from riskclf.decide import OperatingPoint, decide, prior_shift, probabilities
+from riskclf.decide import OperatingPoint, predictions_from_outputs, prior_shift, windows_read
 from riskclf.errors import NotText, OperatingPointError, RegressionWarning
 from riskclf.labels import Prediction
 from riskclf.text import NORMALISER_VERSION
@@ -43,13 +41,11 @@ class RiskClassifier:
                 risk labels has none and takes none.
             shift: added to the log-odds of the risk, see `riskclf.decide.prior_shift`.
         """
-        card = loaded.card
-        self._artifact = loaded
+        self._artifact, self._shift = loaded, shift
         self._point = None
-        if card.risk_labels:
-            self._point = point or _named_point(card.operating_points, None).shifted(shift)
-        is_risk = np.array([label in card.risk_labels for label in card.labels], dtype=np.float64)
-        self._bias, self._shift = card.bias * is_risk, shift * is_risk
+        if loaded.manifest.risk_labels:
+            points = loaded.manifest.operating_points
+            self._point = point or _named_point(points, None).shifted(shift)
 
     @classmethod
     def load(
@@ -89,9 +85,9 @@ class RiskClassifier:
             RegressionWarning: the model was fine-tuned and not accepted.
         """
         loaded = artifact.load(path_or_id, device=device, batch_size=batch_size)
-        if not loaded.card.accepted:
+        if not loaded.manifest.accepted:
             warnings.warn(_not_accepted(loaded), RegressionWarning, stacklevel=2)
-        if not loaded.card.risk_labels:
+        if not loaded.manifest.risk_labels:
             if (prevalence, operating_point, thresholds) != (None, None, None):
                 raise OperatingPointError(
                     f"{loaded.directory} has no risk labels: it takes no prevalence, no operating "
@@ -100,9 +96,9 @@ class RiskClassifier:
             return cls(loaded)
         shift = 0.0
         if prevalence is not None:
-            shift = prior_shift(loaded.card.prevalence, prevalence)
+            shift = prior_shift(loaded.manifest.prevalence, prevalence)
         if thresholds is None:
-            point = _named_point(loaded.card.operating_points, operating_point).shifted(shift)
+            point = _named_point(loaded.manifest.operating_points, operating_point).shifted(shift)
         elif operating_point is not None:
             raise OperatingPointError("give an operating point or thresholds, not both")
         elif set(thresholds) != {"flag", "review"}:
@@ -155,24 +151,24 @@ class RiskClassifier:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, in the order of the model's logits."""
-        return self._artifact.card.labels
+        return self._artifact.manifest.labels
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 that stands for the whole model: its files, thresholds, normaliser and so on."""
-        return str(self._artifact.manifest["digest"])
+        return str(self._artifact.raw["digest"])
 
     def info(self) -> dict[str, Any]:
         """What this model is, as JSON values: where from, which versions, which hashes."""
         loaded = self._artifact
-        manifest = {name: x for name, x in loaded.manifest.items() if name != "probes"}
+        saved_as = {name: x for name, x in loaded.raw.items() if name != "probes"}
         return {
             "model": str(loaded.directory),
             "fingerprint": self.fingerprint,
-            "device": str(loaded.encoder.device),
+            "device": loaded.engine.where,
             "thresholds": None if self._point is None else asdict(self._point),
             "max_tokens": loaded.tokenizer.max_tokens,
-            "parameters": loaded.encoder.model.num_parameters(),
+            "parameters": loaded.engine.parameters,
             "versions": {
                 "riskclf": __version__,
                 "normaliser": NORMALISER_VERSION,
@@ -180,14 +176,14 @@ class RiskClassifier:
                 f"{dictionary_version(loaded.tokenizer.dictionary)}",
                 **{name: metadata.version(name) for name in ("torch", "transformers", "fugashi")},
             },
-            "saved_as": manifest,
+            "saved_as": saved_as,
         }
 
     def _stream(self, posts: Iterator[str]) -> Iterator[Prediction]:
-        size = self._artifact.encoder.batch_size * _BATCHES_PER_CHUNK
+        size = self._artifact.engine.batch_size * _BATCHES_PER_CHUNK
         chunk: list[str] = []
         characters = 0
-        for number, post in enumerate(posts):
+        for number, post in enumerate(posts, start=1):
             if not isinstance(post, str):
                 raise NotText(f"post number {number} is not a str but {type(post).__name__}")
             chunk.append(post)
@@ -199,45 +195,18 @@ class RiskClassifier:
             yield from self._predict(chunk)
 
     def _predict(self, posts: list[str]) -> list[Prediction]:
-        """The main path: text -> ids -> logits -> probabilities -> decision."""
-        card = self._artifact.card
+        """The main path: text -> windows of ids -> outputs -> predictions."""
+        manifest = self._artifact.manifest
         encodings = self._artifact.tokenizer.encode_batch(posts)
-        # Of a long post the riskiest window counts: nothing hides in the middle of it. What a whole
-        # text is about, without risk labels, is read from its head.
-        windows = [x.windows if card.risk_labels else (x.head,) for x in encodings]
-        logits = self._artifact.encoder.logits([ids for read in windows for ids in read])
-        scored = iter(probabilities(logits, card.temperature, self._bias + self._shift).tolist())
-        # Not the most probable one after the shift: where risky posts are rare that is always the
-        # benign one, and the label is to say which of the two warnings fits.
-        unshifted = probabilities(logits, card.temperature, self._bias)
-        likeliest = iter(unshifted.argmax(axis=1).tolist())
-        predictions = []
-        for encoding, read in zip(encodings, windows, strict=True):
-            readings = [
-                (dict(zip(card.labels, next(scored), strict=True)), card.labels[next(likeliest)])
-                for _ in read
-            ]
-            risk, scores, label = max(
-                (
-                    (sum((scores[x] for x in card.risk_labels), 0.0), scores, x)
-                    for scores, x in readings
-                ),
-                key=lambda found: found[0],
-            )
-            predictions.append(
-                Prediction(
-                    label=label,
-                    scores=scores,
-                    risk=risk,
-                    decision=decide(risk, encoding.unknown_share, self._point),
-                    truncated=encoding.windows_cut if card.risk_labels else encoding.head_cut,
-                )
-            )
-        return predictions
+        windows = [x.ids for read in windows_read(encodings, manifest) for x in read]
+        outputs = self._artifact.engine.compute(windows)
+        return predictions_from_outputs(
+            encodings, outputs, manifest, self._point, shift=self._shift
+        )
 
 
 def _not_accepted(loaded: Artifact) -> str:
-    reports = [name for name in loaded.manifest["files"] if name.endswith(".md")]
+    reports = [name for name in loaded.raw["files"] if name.endswith(".md")]
     here = [str(loaded.directory / name) for name in reports if (loaded.directory / name).is_file()]
     where = f"read {here[0]}" if here else "its report is not beside it, ask whoever made it"
     return (

@@ -1,30 +1,38 @@
-"""Logits to calibrated probabilities, and probabilities to a decision."""
+"""Outputs to predictions: calibrated probabilities, the window that counts, the decision.
+
+`predictions_from_outputs` is the only way from a model's outputs to predictions. Whoever has
+outputs (the classifier, cross-validation, calibration) calls it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, log_softmax, logit, softmax
+from scipy.special import expit, logit, softmax
 
-from riskclf.errors import InputError, OperatingPointError
+from riskclf.errors import ArtifactCorrupt, InputError, OperatingPointError
+from riskclf.labels import Decision, Prediction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from riskclf.labels import Decision
+    from riskclf.encoder import Outputs
+    from riskclf.manifest import Manifest
+    from riskclf.tokens import Encoding, Window
 
 __all__ = [
     "UNREADABLE_SHARE",
     "OperatingPoint",
-    "choose_operating_point",
     "decide",
-    "fit_temperature",
-    "fit_temperature_and_bias",
+    "predictions_from_outputs",
     "prior_shift",
     "probabilities",
+    "served_rows",
+    "windows_read",
 ]
 
 UNREADABLE_SHARE = 0.5
@@ -110,89 +118,86 @@ def decide(risk: float, unknown_share: float, point: OperatingPoint | None) -> D
     return "clear"
 
 
-def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.float64]) -> float:
-    """The temperature with the least cross-entropy on held-out posts (Guo et al. 2017).
+def windows_read(encodings: Sequence[Encoding], manifest: Manifest) -> list[tuple[Window, ...]]:
+    """The windows of each post that a model is computed on.
 
-    Args:
-        logits: shape (posts, labels).
-        targets: probability of each label, same shape; soft targets are taken as they are.
+    Of a post's risk the riskiest window decides, so all of them: nothing hides in the middle of a
+    long post. What a whole text is about, without risk labels, is read from its head.
     """
-
-    def cross_entropy(log_temperature: float) -> float:
-        scaled = log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
-        return float(-(targets * scaled).sum(axis=1).mean())
-
-    best = minimize_scalar(cross_entropy, bounds=(np.log(0.1), np.log(10)), method="bounded")
-    return float(np.exp(best.x))
+    if manifest.risk_labels:
+        return [encoding.windows for encoding in encodings]
+    return [(encoding.head,) for encoding in encodings]
 
 
-def fit_temperature_and_bias(
-    logits: NDArray[np.float32], targets: NDArray[np.float64], is_risk: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """The temperature and the bias of the risk with the least cross-entropy on held-out posts.
-
-    Bias-corrected temperature scaling (Alexandari, Kundaje and Shrikumar 2020) with one bias for
-    all risky labels. It brings the mean risk to the share of risky posts among these, which
-    `prior_shift` supposes; a temperature alone does not. It needs some hundred posts.
+def served_rows(
+    encodings: Sequence[Encoding], outputs: Outputs, manifest: Manifest
+) -> NDArray[np.int64]:
+    """The row of `outputs` that decides on each post: that of its riskiest window.
 
     Args:
-        logits: shape (posts, labels).
-        targets: probability of each label, same shape; soft targets are taken as they are.
-        is_risk: which labels are risky, shape (labels,).
+        encodings: of the posts.
+        outputs: one row for each of `windows_read(encodings, manifest)`, in their order.
+        manifest: of the model; its calibration says which window is the riskiest.
 
     Returns:
-        The temperature, and what to add to the log-odds of the risk.
+        Shape (posts,); of equally risky windows the first.
     """
-    scores = logits.astype(np.float64)
-
-    def cross_entropy(at: NDArray[np.float64]) -> tuple[float, list[float]]:
-        sharpness, bias = at
-        logs = log_softmax(scores * sharpness + bias * is_risk, axis=1)
-        excess = np.exp(logs) - targets
-        slope = [(excess * scores).sum(axis=1).mean(), excess[:, is_risk].sum(axis=1).mean()]
-        return float(-(targets * logs).sum(axis=1).mean()), slope
-
-    # Convex in the inverse of the temperature and in the bias.
-    best = minimize(cross_entropy, (1.0, 0.0), jac=True, bounds=((0.1, 10), (-10, 10)))
-    return float(1 / best.x[0]), float(best.x[1])
+    starts = np.cumsum([0, *map(len, windows_read(encodings, manifest))])
+    risk = _calibrated(outputs, manifest)[:, manifest.is_risk].sum(axis=1)
+    rows = [a + int(risk[a:b].argmax()) for a, b in pairwise(starts.tolist())]
+    return np.array(rows, dtype=np.int64)
 
 
-def choose_operating_point(
-    risk: NDArray[np.float64],
-    target_risk: NDArray[np.float64],
+def predictions_from_outputs(
+    encodings: Sequence[Encoding],
+    outputs: Outputs,
+    manifest: Manifest,
+    point: OperatingPoint | None = None,
     *,
-    precision: float,
-    recall: float,
-) -> OperatingPoint:
-    """Thresholds from held-out posts that the model was not trained on.
-
-    `flag` is the lowest threshold from which on the precision is reached, with unclear posts
-    counted as wrong. `review` is the lower of the threshold that reaches the recall and the 20th
-    percentile of the unclear posts' risk.
+    shift: float = 0.0,
+) -> list[Prediction]:
+    """Predictions of posts from what an engine computed.
 
     Args:
-        risk: the model's risk of each post, shape (posts,).
-        target_risk: 1 for risky posts, 0 for benign ones, between for unclear ones; same shape.
-        precision: of `flag`, between 0 and 1.
-        recall: of `review`, between 0 and 1.
+        encodings: of the posts.
+        outputs: one row for each of `windows_read(encodings, manifest)`, in their order.
+        manifest: of the model.
+        point: decides on the risk after `shift`; None is the model's first operating point. A model
+            without risk labels has none and takes none.
+        shift: added to the log-odds of the risk, see `prior_shift`.
 
     Raises:
-        OperatingPointError: there are no risky posts, no threshold reaches the precision, or
-            `review` does not come out below `flag`.
+        ArtifactCorrupt: a risk came out that is not a number.
     """
-    clearly = target_risk > 1 - 1e-9
-    unclear = (target_risk > 1e-9) & ~clearly
-    if not clearly.any():
-        raise OperatingPointError("there are no risky posts to choose thresholds on")
-    order = np.argsort(-risk, kind="stable")
-    reached = np.cumsum(clearly[order]) / np.arange(1, len(order) + 1) >= precision
-    # Posts of one risk are flagged together: only the last of them is a possible threshold.
-    last = np.append(np.diff(risk[order]) != 0, True)
-    usable = np.flatnonzero(reached & last)
-    if not len(usable):
-        raise OperatingPointError(f"no threshold reaches a precision of {precision:g}")
-    flag = float(risk[order][usable[-1]])
-    review = float(np.quantile(risk[clearly], 1 - recall, method="lower"))
-    if unclear.any():
-        review = min(review, float(np.quantile(risk[unclear], 0.2, method="lower")))
-    return OperatingPoint(flag=flag, review=review)
+    if point is None and manifest.operating_points:
+        point = next(iter(manifest.operating_points.values())).shifted(shift)
+    rows = served_rows(encodings, outputs, manifest)
+    # Not the most probable label after the shift: where risky posts are rare that is always the
+    # benign one, and the label is to say which of the two warnings fits.
+    unshifted = _calibrated(outputs, manifest)[rows]
+    scores = unshifted if shift == 0 else _calibrated(outputs, manifest, shift)[rows]
+    risks = np.array([index for index, is_risk in enumerate(manifest.is_risk) if is_risk], int)
+    if not np.isfinite(scores).all():
+        raise ArtifactCorrupt(
+            "the model gave a risk that is not a number: its weights are damaged; copy it again or "
+            "train it again"
+        )
+    predictions = []
+    for encoding, before, after in zip(encodings, unshifted, scores.tolist(), strict=True):
+        risk = sum((after[index] for index in risks), 0.0)
+        predictions.append(
+            Prediction(
+                label=manifest.labels[int(before.argmax())],
+                scores=dict(zip(manifest.labels, after, strict=True)),
+                risk=risk,
+                decision=decide(risk, encoding.unknown_share, point),
+                truncated=encoding.windows_cut if manifest.risk_labels else encoding.head_cut,
+                side=manifest.labels[int(risks[before[risks].argmax()])] if len(risks) else "",
+            )
+        )
+    return predictions
+
+
+def _calibrated(outputs: Outputs, manifest: Manifest, shift: float = 0.0) -> NDArray[np.float64]:
+    added = (manifest.bias + shift) * manifest.is_risk.astype(np.float64)
+    return probabilities(outputs.logits, manifest.temperature, added)

@@ -1,26 +1,55 @@
 """Output files: written beside their place, renamed when whole, one writer at a time.
 
-The only place in the library that does any of these. ``with locked(path)`` keeps a second run off
-the same output; ``with replacing(path)`` gives a path to write to, and puts the file in its place
-when the block ends without an error. An output that is a symbolic link stays one: its target is
-replaced. The mode of an older file is kept.
+The only place in the library that does any of these. ``with replacing(path)`` gives a path to write
+to, and puts the file in its place when the block ends without an error; `Replacement` is the same
+for a writer that is open for longer. Both hold the lock of the output, so that a second run on it
+is refused. ``with locked(path)`` holds the lock alone.
+
+What is written lies in ``NAME.partial`` beside the output. It is always made anew: a link of that
+name is removed, not followed. An output that is a symbolic link stays one: its target is replaced.
+The mode of an older file is kept. Messages name the path that the user typed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import BinaryIO, Self
 
 from filelock import FileLock, Timeout
 
 from riskclf.errors import InputError
 
-__all__ = ["locked", "replacing", "target_of", "write_text"]
+__all__ = [
+    "Replacement",
+    "beside",
+    "locked",
+    "open_private",
+    "replacing",
+    "replacing_directory",
+    "target_of",
+    "write_text",
+]
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+
+# The outputs whose lock this run holds for its whole length.
+_HELD: ContextVar[frozenset[Path]] = ContextVar("_HELD", default=frozenset())
+
+
+def beside(path: str | os.PathLike[str], suffix: str) -> Path:
+    """The path with a suffix added to its name: ``out.csv`` and ``.resume`` is out.csv.resume."""
+    place = Path(path)
+    return place.with_name(place.name + suffix)
 
 
 def target_of(path: str | os.PathLike[str]) -> Path:
@@ -39,12 +68,25 @@ def target_of(path: str | os.PathLike[str]) -> Path:
 def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     """Hold the lock of an output file or directory; the lock file is a hidden file beside it.
 
-    The lock belongs to the process and ends with it, also when it is killed.
+    The lock belongs to the process and ends with it, also when it is killed. It is not reentrant,
+    but `Replacement` and `replacing` may write `path` inside the block. A directory that is missing
+    above `path` is made.
 
     Raises:
         InputError: another run is writing `path`, or no file can be made beside it.
     """
     target = target_of(path)
+    with _lock(path, target):
+        before = _HELD.get()
+        _HELD.set(before | {target})
+        try:
+            yield
+        finally:
+            _HELD.set(before)
+
+
+@contextmanager
+def _lock(path: str | os.PathLike[str], target: Path) -> Iterator[None]:
     lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0, mode=0o600)
     try:
         lock.acquire()
@@ -54,41 +96,120 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
             "name"
         ) from None
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+        raise _unwritable(path, error) from None
     try:
         yield
     finally:
-        # Removed while it is held: a later run makes a new one.
+        # Removed while it is held, so that a later run makes a new one. A run that opened the old
+        # one just before finds it unlinked once it has the lock, and filelock lets go of it.
         with contextlib.suppress(OSError):
             Path(lock.lock_file).unlink()
         lock.release()
 
 
+class Replacement:
+    """A file that is written beside its place and takes it on `commit`; its output is locked.
+
+    Raises:
+        InputError: another run is writing `path`, or no file can be made there.
+    """
+
+    file: BinaryIO
+    """Open for writing, and empty at first."""
+
+    staged: Path
+    """Where `file` lies until it is committed."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._target = target_of(path)
+        self.staged = beside(self._target, ".partial")
+        if not self._target.parent.is_dir():  # filelock would make it
+            raise _unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+        with ExitStack() as stack:
+            if self._target not in _HELD.get():
+                stack.enter_context(_lock(path, self._target))
+            try:
+                self.file = _new_file(self.staged, self._target)
+            except (OSError, ValueError) as error:
+                raise _unwritable(path, error) from None
+            self._lock = stack.pop_all()
+
+    def commit(self) -> None:
+        """Put the file in its place, over an older one."""
+        try:
+            self.file.close()
+            self.staged.replace(self._target)
+        except OSError as error:
+            raise _unwritable(self._path, error) from None
+        self._lock.close()
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        self.file.close()
+        self.staged.unlink(missing_ok=True)
+        self._lock.close()
+
+    def close(self) -> None:
+        """Let go of the file; what was not committed stays in `staged`."""
+        self.file.close()
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A new, empty, hidden file beside `path`, which takes its place when the block ends well.
+    """A new, empty file beside `path`, which takes its place when the block ends well.
 
     After an error it is removed and the older file, if there was one, is as before.
 
     Raises:
-        InputError: no file can be made there, or it cannot be put in its place.
+        InputError: another run is writing `path`, or no file can be made there.
+    """
+    replacement = Replacement(path)
+    replacement.file.close()
+    try:
+        yield replacement.staged
+    except BaseException:
+        replacement.discard()
+        raise
+    with replacement:
+        replacement.commit()
+
+
+@contextmanager
+def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """An empty directory that takes the place of `path` when the block ends without an error.
+
+    An error or Ctrl-C leaves the old directory or the new one; a kill between the two renames
+    leaves the old one in a hidden directory beside it.
+
+    Raises:
+        InputError: no directory can be made there.
     """
     target = target_of(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
-    os.close(handle)
-    staged = Path(name)
-    try:
+        raise _unwritable(path, error) from None
+    with scratch:
+        staged, old = Path(scratch.name) / "new", Path(scratch.name) / "old"
+        staged.mkdir()
         yield staged
-        staged.chmod(_mode_of(target))
+        if target.exists():
+            target.rename(old)
         try:
-            staged.replace(target)
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        staged.unlink(missing_ok=True)
+            staged.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -101,14 +222,46 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         try:
             staged.write_bytes(text.encode("utf-8", "backslashreplace"))
         except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from None
+            raise _unwritable(path, error) from None
 
 
-def _mode_of(target: Path) -> int:
-    """The mode of the older file, or what the user's umask gives to a new one."""
+def open_private(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading and writing that only its owner may read; it is made if need be.
+
+    Raises:
+        InputError: it cannot be opened, or is a link or no regular file.
+    """
+    flags = os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _NO_WAIT | _BINARY
     try:
-        return stat.S_IMODE(target.stat().st_mode)
-    except OSError:
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
+        handle = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise InputError(f"{path} is a link; remove it") from None
+        raise _unwritable(path, error) from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        os.close(handle)
+        raise InputError(f"{path} is a link or no regular file; remove it")
+    return os.fdopen(handle, "r+b")
+
+
+def _new_file(staged: Path, target: Path) -> BinaryIO:
+    """Make the file anew, with the mode of the older `target`, else what the umask gives."""
+    mode = None
+    with contextlib.suppress(FileNotFoundError):
+        status = target.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        mode = stat.S_IMODE(status.st_mode)
+    staged.unlink(missing_ok=True)
+    # O_EXCL neither follows a link nor opens what somebody else has made in the meantime.
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
+    handle = os.open(staged, flags, 0o666 if mode is None else 0o600)
+    file = os.fdopen(handle, "w+b")
+    if mode is not None:
+        staged.chmod(mode)
+    return file
+
+
+def _unwritable(path: str | os.PathLike[str], error: Exception) -> InputError:
+    return InputError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}")

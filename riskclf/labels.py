@@ -52,6 +52,10 @@ class Prediction:
     """Not all of the post was read: of more than 8,192 characters the first and the last 4,096 are,
     and by a model without risk labels only as much of the beginning as it reads at once."""
 
+    side: str = ""
+    """The likelier of the risk labels, also where `label` is not one: which of the two warnings
+    would fit. Empty for a model without risk labels."""
+
     def to_dict(self) -> dict[str, Any]:
         """The prediction as plain JSON-ready values, without the text of the post."""
         return {
@@ -60,4 +64,5 @@ class Prediction:
             "risk": self.risk,
             "decision": self.decision,
             "truncated": self.truncated,
+            "side": self.side,
         }

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from riskclf.errors import ArtifactCorrupt, DictionaryNotFound, UnsupportedTokenizer
 from riskclf.text import normalise
 
-__all__ = ["Encoding", "Token", "Tokenizer", "dictionary_version", "mecab_options"]
+__all__ = ["Encoding", "Token", "Tokenizer", "Window", "dictionary_version", "mecab_options"]
 
 # MeCab's time grows with the square of a run of Latin letters, and it dies on very long ones. Of a
 # longer post, the first and the last half of this are read.
@@ -35,6 +37,10 @@ _WINDOW = 64
 
 # Where a tokenizer_config.json sets no limit, transformers writes a huge number.
 _DEFAULT_MAX_TOKENS = 512
+
+# -M bounds the length of unknown words. Others name files (-d, -r, -u, -o), change what is written
+# (-F), or crash the process with a damaged dictionary (-p).
+_MECAB_OPTIONS = r"-Owakati|-M\d{1,3}"
 
 # BertJapaneseTokenizer reads longer words as one unknown token.
 _MAX_WORD_CHARACTERS = 100
@@ -57,18 +63,29 @@ _DICTIONARIES = {"unidic_lite": "unidic-lite", "ipadic": "ipadic", "unidic": "un
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a post, as every part of a model reads it."""
+
+    ids: list[int]
+    """Special tokens included."""
+
+    text: str = field(repr=False)
+    """The normalised text that the ids stand for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Encoding:
     """One post as ids."""
 
-    head: list[int]
-    """As much of its beginning as the model can read at once: ids, special tokens included."""
+    head: Window
+    """As much of its beginning as the model can read at once."""
 
     head_cut: bool
     """The post goes on after the head."""
 
-    windows: tuple[list[int], ...]
-    """Short stretches of ids that overlap by half, special tokens included, from its beginning to
-    its end; one that is the head where the post is short."""
+    windows: tuple[Window, ...]
+    """Short stretches that overlap by half, from its beginning to its end; one that is the head
+    where the post is short."""
 
     windows_cut: bool
     """The middle of the post lies in no window: it is very long."""
@@ -200,7 +217,7 @@ class Tokenizer:
         sections = [_sections(normalise(post).text) for post in posts]
         words = [self._words(text) for texts in sections for text in texts]
         encodings = iter(self._wordpiece.encode_batch_fast(words, add_special_tokens=False))
-        return [self._encoding([next(encodings).ids for _ in texts]) for texts in sections]
+        return [self._encoding(texts, [next(encodings).ids for _ in texts]) for texts in sections]
 
     def tokens(self, post: str) -> list[Token]:
         """The tokens that are read, each once, special tokens left out, with their raw spans."""
@@ -247,20 +264,37 @@ class Tokenizer:
             placed.append((identifier, piece, offset + span[0], offset + span[1]))
         return placed
 
-    def _encoding(self, sections: list[list[int]]) -> Encoding:
+    def _encoding(self, texts: list[str], sections: list[list[int]]) -> Encoding:
         room = self.max_tokens - 2
-        parts = [x for ids in sections for x in _overlapping(ids, min(_WINDOW - 2, room))]
+        short = min(_WINDOW - 2, room)
         unknown = sum(ids.count(self.unk_id) for ids in sections)
+        if len(sections) == 1 and len(sections[0]) <= short:  # nearly every post
+            head = self._window(sections[0], texts[0])
+            windows: tuple[Window, ...] = (head,)
+        else:
+            placed = [[x[2:] for x in self._place(text, 0)] for text in texts]
+
+            def cut(section: int, start: int, end: int) -> Window:
+                spans = placed[section][start:end]
+                text = texts[section][spans[0][0] : spans[-1][1]] if spans else ""
+                return self._window(sections[section][start:end], text)
+
+            head = cut(0, 0, room)
+            windows = tuple(
+                cut(number, start, end)
+                for number, ids in enumerate(sections)
+                for start, end in _overlapping(len(ids), short)
+            )
         return Encoding(
-            head=self._framed(sections[0][:room]),
+            head=head,
             head_cut=len(sections) > 1 or len(sections[0]) > room,
-            windows=tuple(map(self._framed, parts)),
+            windows=windows,
             windows_cut=len(sections) > 1,
             unknown_share=unknown / max(1, sum(map(len, sections))),
         )
 
-    def _framed(self, ids: list[int]) -> list[int]:
-        return [self._cls_id, *ids, self._sep_id]
+    def _window(self, ids: list[int], text: str) -> Window:
+        return Window([self._cls_id, *ids, self._sep_id], text)
 
 
 def dictionary_version(dictionary: str) -> str:
@@ -294,7 +328,20 @@ def _tagger(dictionary: str, option: str) -> fugashi.GenericTagger:
         raise _not_installed(dictionary) from None
     if not (directory / "sys.dic").is_file():
         raise _not_installed(dictionary)
-    return fugashi.GenericTagger(f"{mecab_options(directory)} -Owakati {option}".rstrip())
+    words = option.split()
+    if not all(re.fullmatch(_MECAB_OPTIONS, word) for word in words):
+        raise UnsupportedTokenizer(
+            f"mecab_option {option[:40]!r} is not supported: riskclf passes only -Owakati and -M "
+            "with a number (such as -M24) to MeCab, since others read files or crash it; use a "
+            "model without it"
+        )
+    return _mecab(" ".join([mecab_options(directory), "-Owakati", *words]))
+
+
+@cache
+def _mecab(options: str) -> fugashi.GenericTagger:
+    """One for the whole process: each holds some 20 MB that MeCab never gives back."""
+    return fugashi.GenericTagger(options)
 
 
 def mecab_options(dictionary: str | Path) -> str:
@@ -310,10 +357,10 @@ def _sections(text: str) -> list[str]:
     return [text[:half].rstrip(" "), text[-half:].lstrip(" ")]
 
 
-def _overlapping(ids: list[int], room: int) -> list[list[int]]:
+def _overlapping(count: int, room: int) -> list[tuple[int, int]]:
     """Stretches of at most `room` ids that overlap by half; the last one ends where the ids do."""
-    starts = range(0, len(ids) - room, max(1, room // 2))
-    return [ids[start : start + room] for start in starts] + [ids[-room:]]
+    starts = range(0, count - room, max(1, room // 2))
+    return [(start, start + room) for start in starts] + [(max(0, count - room), count)]
 
 
 def _check_supported(config: Mapping[str, Any], file: Path) -> None:

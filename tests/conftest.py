@@ -155,8 +155,9 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
         import torch
         from transformers import BertConfig, BertForSequenceClassification
 
-        from riskclf.artifact import Card, save
+        from riskclf.artifact import save
         from riskclf.decide import OperatingPoint
+        from riskclf.manifest import Manifest
 
         tokenizer = _write_tokenizer(tmp_path_factory.mktemp("tokenizer"), settings)
         torch.manual_seed(seed)
@@ -179,7 +180,7 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
             directory,
             model=model,
             tokenizer_directory=tokenizer,
-            card=Card(
+            manifest=Manifest(
                 labels=tuple(labels),
                 risk_labels=tuple(risk_labels),
                 operating_points={

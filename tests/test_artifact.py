@@ -28,6 +28,7 @@ from riskclf.errors import (
     ArtifactNotFound,
     RiskclfError,
 )
+from tests.models import torch_model
 
 MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
 EVERY_FILE = (*MODEL_FILES, "riskclf.json")
@@ -68,14 +69,14 @@ def fix_hash(directory: Path, name: str) -> None:
 
 
 def logits(loaded: Artifact, posts: tuple[str, ...]) -> Any:
-    return loaded.encoder.logits([loaded.tokenizer.encode(post).head for post in posts])
+    return loaded.engine.compute([loaded.tokenizer.encode(post).head.ids for post in posts]).logits
 
 
 def save_again(directory: Path, loaded: Artifact, **changes: Any) -> None:
     options: dict[str, Any] = {
-        "model": loaded.encoder.model,
+        "model": torch_model(loaded),
         "tokenizer_directory": loaded.directory,
-        "card": loaded.card,
+        "manifest": loaded.manifest,
     }
     save(directory, **(options | changes))
 
@@ -93,7 +94,7 @@ def test_a_saved_model_computes_the_same(
     save_again(tmp_path / "new", loaded)
     again = load(tmp_path / "new", device="cpu", batch_size=8)
     assert np.array_equal(logits(again, sentences), logits(loaded, sentences))
-    assert again.card == loaded.card
+    assert again.manifest == loaded.manifest
 
 
 def test_half_precision_halves_the_file_and_hardly_changes_the_logits(
@@ -104,11 +105,11 @@ def test_half_precision_halves_the_file_and_hardly_changes_the_logits(
     np.testing.assert_allclose(logits(half, sentences), logits(loaded, sentences), atol=1e-2)
     stored = safetensors.torch.load_file(tmp_path / "half" / "model.safetensors")
     assert {x.dtype for x in stored.values()} == {torch.float16}
-    assert {x.dtype for x in half.encoder.model.parameters()} == {torch.float32}
+    assert {x.dtype for x in torch_model(half).parameters()} == {torch.float32}
     config = json.loads((tmp_path / "half" / "config.json").read_text(encoding="utf-8"))
     assert config["dtype"] == "float32"
     # The model that was given is not rounded with it.
-    assert {x.dtype for x in loaded.encoder.model.parameters()} == {torch.float32}
+    assert {x.dtype for x in torch_model(loaded).parameters()} == {torch.float32}
 
 
 def test_the_directory_holds_the_five_files_and_nothing_else(model_directory: Path) -> None:
@@ -132,14 +133,14 @@ def test_riskclf_json_says_what_the_model_is(model_directory: Path) -> None:
 def test_a_model_of_before_there_was_a_gate_is_accepted(copied: Path) -> None:
     assert json.loads((copied / "riskclf.json").read_text(encoding="utf-8"))["accepted"] is True
     edit_manifest(copied, lambda manifest: manifest.pop("accepted"))
-    assert load(copied, device="cpu", batch_size=8).card.accepted is True
+    assert load(copied, device="cpu", batch_size=8).manifest.accepted is True
 
 
 def test_a_str_and_a_relative_path_will_do(
     model_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(model_directory.parent)
-    assert load(model_directory.name, device="cpu", batch_size=8).card.temperature == 1.5
+    assert load(model_directory.name, device="cpu", batch_size=8).manifest.temperature == 1.5
 
 
 def test_files_of_others_in_the_directory_do_not_matter(copied: Path) -> None:
@@ -166,7 +167,7 @@ EXTRA = {"finetuning.md": "# 報告\n", "finetuning.json": "{}\n"}
 
 @pytest.fixture
 def with_report(loaded: Artifact, tmp_path: Path) -> Path:
-    save_again(tmp_path / "reported", loaded, extra_files=EXTRA)
+    save_again(tmp_path / "reported", loaded, reports=EXTRA)
     return tmp_path / "reported"
 
 
@@ -174,7 +175,7 @@ def test_extra_files_are_saved_hashed_and_copied(with_report: Path, tmp_path: Pa
     assert set(contents(with_report)) == {*EVERY_FILE, *EXTRA}
     assert {name: (with_report / name).read_text("utf-8") for name in EXTRA} == EXTRA
     again = load(with_report, device="cpu", batch_size=8)
-    assert set(again.manifest["files"]) == {*MODEL_FILES, *EXTRA}
+    assert set(again.raw["files"]) == {*MODEL_FILES, *EXTRA}
     artifact.copy(again, tmp_path / "copy")
     assert contents(tmp_path / "copy") == contents(with_report)
 
@@ -195,9 +196,9 @@ def test_a_model_can_be_used_and_copied_without_its_extra_files(
 
 
 @pytest.mark.parametrize("name", ["vocab.txt", "riskclf.json", "../report.md", "a/b", "", ".."])
-def test_an_extra_file_keeps_its_place(loaded: Artifact, tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match="extra file"):
-        save_again(tmp_path / "new", loaded, extra_files={name: "text"})
+def test_a_report_keeps_its_place(loaded: Artifact, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="name of a report"):
+        save_again(tmp_path / "new", loaded, reports={name: "text"})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -332,7 +333,7 @@ def test_a_pickle_in_place_of_the_weights_is_refused_unread(
         lambda manifest: manifest.pop("files"),
         lambda manifest: manifest.pop("probes"),
         lambda manifest: manifest.pop("format"),
-        lambda manifest: manifest.update(format=3),
+        lambda manifest: manifest.update(format=4),
         lambda manifest: manifest.update(temperature=0),
         lambda manifest: manifest.update(temperature="warm"),
         lambda manifest: manifest.update(bias="upwards"),
@@ -490,9 +491,9 @@ def test_what_is_not_a_model_is_never_overwritten(
 
 def test_an_older_model_is_replaced_whole(loaded: Artifact, copied: Path) -> None:
     (copied / "leftover.txt").write_text("of the older model", encoding="utf-8")
-    save_again(copied, loaded, card=dataclasses.replace(loaded.card, temperature=3.0))
+    save_again(copied, loaded, manifest=dataclasses.replace(loaded.manifest, temperature=3.0))
     assert set(contents(copied)) == set(EVERY_FILE)
-    assert load(copied, device="cpu", batch_size=8).card.temperature == 3.0
+    assert load(copied, device="cpu", batch_size=8).manifest.temperature == 3.0
     assert [file.name for file in copied.parent.iterdir()] == [copied.name]
 
 
@@ -507,7 +508,7 @@ def test_a_failure_midway_leaves_the_older_model(
 
     monkeypatch.setattr(artifact, failing, fail)
     with pytest.raises(OSError, match="no space"):
-        save_again(copied, loaded, card=dataclasses.replace(loaded.card, temperature=3.0))
+        save_again(copied, loaded, manifest=dataclasses.replace(loaded.manifest, temperature=3.0))
     assert contents(copied) == before
     assert [file.name for file in copied.parent.iterdir()] == [copied.name]
 
@@ -556,7 +557,9 @@ def test_a_card_that_does_not_fit_the_model_is_not_saved(
     loaded: Artifact, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     with pytest.raises(ArtifactCorrupt) as caught:
-        save_again(tmp_path / "new", loaded, card=dataclasses.replace(loaded.card, **change))
+        save_again(
+            tmp_path / "new", loaded, manifest=dataclasses.replace(loaded.manifest, **change)
+        )
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -566,7 +569,7 @@ def test_a_model_that_computes_no_numbers_is_not_saved(
 ) -> None:
     broken = load(make_model(seed=2), device="cpu", batch_size=8)
     with torch.no_grad():
-        broken.encoder.model.classifier.bias.fill_(float("nan"))
+        torch_model(broken).classifier.bias.fill_(float("nan"))
     with pytest.raises(ArtifactError):
         save_again(tmp_path / "new", broken)
     assert list(tmp_path.iterdir()) == []
@@ -601,7 +604,7 @@ def test_the_fingerprint_is_that_of_the_model_wherever_it_lies(
 def test_the_fingerprint_changes_with_all_that_decides(
     loaded: Artifact, tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    save_again(tmp_path / "new", loaded, card=dataclasses.replace(loaded.card, **change))
+    save_again(tmp_path / "new", loaded, manifest=dataclasses.replace(loaded.manifest, **change))
     assert fingerprint(tmp_path / "new") != RiskClassifier(loaded).fingerprint
 
 
@@ -637,3 +640,96 @@ def test_packaged_model_opens_a_plain_pipeline_safely() -> None:
 def test_packaged_model_is_what_riskclf_loads_by_default() -> None:
     packaged = RiskClassifier.load(device="cpu")
     assert Path(packaged.info()["model"]) == Path(artifact.__file__).parent / "default_model"
+
+
+# What would change the answers of a model, or run code ---------------------------------------------
+
+
+def test_an_adapter_beside_a_model_is_refused(copied: Path) -> None:
+    config = {"peft_type": "LORA", "base_model_name_or_path": str(copied), "r": 1}
+    (copied / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    error = refusal(copied)
+    assert isinstance(error, ArtifactCorrupt)
+    assert "adapter_config.json" in str(error)
+
+
+@pytest.mark.parametrize("name", ["more.safetensors", "adapter_model.safetensors"])
+def test_weights_that_are_not_listed_are_refused(copied: Path, name: str) -> None:
+    shutil.copy(copied / "model.safetensors", copied / name)
+    error = refusal(copied)
+    assert isinstance(error, ArtifactCorrupt)
+    assert name in str(error)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(copied: Path, value: float) -> None:
+    file = copied / "model.safetensors"
+    weights = safetensors.torch.load_file(file)
+    # A row that no probe sentence reads.
+    weights["bert.embeddings.word_embeddings.weight"][-1, 0] = value
+    safetensors.torch.save_file(weights, file, metadata={"format": "pt"})
+    fix_hash(copied, file.name)
+    error = refusal(copied)
+    assert isinstance(error, ArtifactCorrupt)
+    assert "word_embeddings" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("temperature", 1e-320), ("temperature", 1e300), ("bias", 1e9), ("temperature", "NaN")],
+)
+def test_settings_that_make_a_risk_no_number_are_refused(
+    copied: Path, name: str, value: float
+) -> None:
+    edit_manifest(copied, lambda manifest: manifest.update({name: value}))
+    assert isinstance(refusal(copied), ArtifactCorrupt)
+
+
+@pytest.mark.parametrize("setting", ["attn_implementation", "_attn_implementation"])
+def test_an_attention_kernel_of_others_is_refused(copied: Path, setting: str) -> None:
+    file = copied / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(config | {setting: "someone/kernels"}), encoding="utf-8")
+    fix_hash(copied, "config.json")
+    error = refusal(copied)
+    assert isinstance(error, ArtifactCorrupt)
+    assert setting in str(error)
+
+
+def test_config_json_does_not_choose_the_attention(copied: Path) -> None:
+    file = copied / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(config | {"_attn_implementation": "eager"}), encoding="utf-8")
+    fix_hash(copied, "config.json")
+    again = load(copied, device="cpu", batch_size=8)
+    assert torch_model(again).config._attn_implementation == "sdpa"
+
+
+def test_quantised_weights_are_refused(copied: Path) -> None:
+    file = copied / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    changed = config | {"quantization_config": {"quant_method": "bitsandbytes"}}
+    file.write_text(json.dumps(changed), encoding="utf-8")
+    fix_hash(copied, "config.json")
+    assert isinstance(refusal(copied), ArtifactCorrupt)
+
+
+# Formats ------------------------------------------------------------------------------------------
+
+
+def test_a_model_of_format_2_is_read(copied: Path, loaded: Artifact) -> None:
+    def older(manifest: dict[str, Any]) -> None:
+        manifest["format"] = 2
+        del manifest["roles"]
+
+    edit_manifest(copied, older)
+    assert load(copied, device="cpu", batch_size=8).manifest == loaded.manifest
+
+
+def test_a_file_of_a_kind_that_is_not_known_is_refused(with_report: Path) -> None:
+    edit_manifest(
+        with_report, lambda manifest: manifest["roles"].update({"finetuning.md": "oracle"})
+    )
+    error = refusal(with_report)
+    assert isinstance(error, ArtifactCorrupt)
+    assert "finetuning.md" in str(error) and "install" in str(error)

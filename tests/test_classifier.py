@@ -16,16 +16,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import riskclf
 from riskclf import cli
 from riskclf.artifact import Artifact, load, save
 from riskclf.classifier import RiskClassifier
 from riskclf.decide import probabilities
-from riskclf.errors import NotText, OperatingPointError, RegressionWarning, RiskclfError
+from riskclf.encoder import Outputs
+from riskclf.errors import (
+    ArtifactCorrupt,
+    NotText,
+    OperatingPointError,
+    RegressionWarning,
+    RiskclfError,
+)
 from riskclf.labels import Label, Prediction
 from riskclf.tokens import Tokenizer
+from tests.models import outputs_of, torch_model
 
 LABELS = ("minor_solicitation", "adult_solicitation", "benign")
 
@@ -146,7 +153,7 @@ def test_what_is_not_a_str_among_the_posts_is_named_by_its_number(
     posts[number] = wrong
     with pytest.raises(NotText) as caught:
         small.predict_many(posts)
-    assert re.search(rf"\b{number}\b", str(caught.value))
+    assert re.search(rf"\b{number + 1}\b", str(caught.value))  # counted from 1
     assert type(wrong).__name__ in str(caught.value)
     assert "雨" not in str(caught.value)
 
@@ -184,8 +191,8 @@ def test_risk_is_the_sum_of_the_risk_labels_and_label_the_most_probable(
 def test_scores_are_calibrated_by_the_stored_temperature(
     classifier: RiskClassifier, loaded: Artifact, sentences: tuple[str, ...]
 ) -> None:
-    windows = [loaded.tokenizer.encode(post).head for post in sentences]
-    expected = probabilities(loaded.encoder.logits(windows), 1.5)
+    windows = [loaded.tokenizer.encode(post).head.ids for post in sentences]
+    expected = probabilities(loaded.engine.compute(windows).logits, 1.5)
     for prediction, row in zip(classifier.predict_many(sentences), expected, strict=True):
         assert list(prediction.scores.values()) == pytest.approx(list(row), abs=TOLERANCE)
 
@@ -194,7 +201,7 @@ def test_a_stored_bias_moves_the_risk_and_the_label(
     classifier: RiskClassifier, loaded: Artifact, sentences: tuple[str, ...]
 ) -> None:
     biased = RiskClassifier(
-        dataclasses.replace(loaded, card=dataclasses.replace(loaded.card, bias=-8.0))
+        dataclasses.replace(loaded, manifest=dataclasses.replace(loaded.manifest, bias=-8.0))
     )
     for before, after in zip(
         classifier.predict_many(sentences), biased.predict_many(sentences), strict=True
@@ -296,7 +303,7 @@ def test_text_that_the_vocabulary_cannot_read_is_never_clear(
 def test_to_dict_is_ready_for_json_and_holds_no_text(classifier: RiskClassifier) -> None:
     prediction = classifier.predict("図書館の本")
     plain = prediction.to_dict()
-    assert set(plain) == {"label", "scores", "risk", "decision", "truncated"}
+    assert set(plain) == {"label", "scores", "risk", "decision", "truncated", "side"}
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert plain["scores"] == prediction.scores
     assert "図書館" not in json.dumps(plain, ensure_ascii=False) + repr(prediction)
@@ -322,8 +329,8 @@ def test_of_a_long_post_the_riskiest_window_counts(
     posts = ["\n".join(sentences[start:] + sentences[:start]) for start in range(len(sentences))]
     riskiest = set()
     for post, prediction in zip(posts, classifier.predict_many(posts), strict=True):
-        windows = loaded.tokenizer.encode(post).windows
-        scores = probabilities(loaded.encoder.logits(windows), 1.5)
+        windows = [x.ids for x in loaded.tokenizer.encode(post).windows]
+        scores = probabilities(loaded.engine.compute(windows).logits, 1.5)
         risks = [float(row[0] + row[1]) for row in scores]
         assert not prediction.truncated
         assert prediction.risk == pytest.approx(max(risks), abs=TOLERANCE)
@@ -337,13 +344,13 @@ def test_nothing_is_hidden_in_a_long_post(
     model_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = load(model_directory, device="cpu", batch_size=8)
-    (marker,) = loaded.tokenizer.encode("✨").head[1:-1]
+    (marker,) = loaded.tokenizer.encode("✨").head.ids[1:-1]
 
-    def logits(windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def compute(windows: Sequence[Sequence[int]]) -> Outputs:
         rows = [(5, 0, 0) if marker in window else (0, 0, 5) for window in windows]
-        return np.array(rows, dtype=np.float32)
+        return outputs_of(np.array(rows, dtype=np.float32))
 
-    monkeypatch.setattr(loaded.encoder, "logits", logits)
+    monkeypatch.setattr(loaded.engine, "compute", compute)
     classifier = RiskClassifier(loaded)
     filling = "今日は雨です。" * 500
     harmless = classifier.predict(filling)
@@ -365,12 +372,12 @@ def test_long_posts_are_read_in_bounded_memory(
     loaded = load(model_directory, device="cpu", batch_size=64)
     most = 0
 
-    def logits(windows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def compute(windows: Sequence[Sequence[int]]) -> Outputs:
         nonlocal most
         most = max(most, sum(map(len, windows)))
-        return np.zeros((len(windows), 3), dtype=np.float32)
+        return outputs_of(np.zeros((len(windows), 3), dtype=np.float32))
 
-    monkeypatch.setattr(loaded.encoder, "logits", logits)
+    monkeypatch.setattr(loaded.engine, "compute", compute)
     post = "雨 " * 3000
     assert len(list(RiskClassifier(loaded).stream(post for _ in range(200)))) == 200
     assert most < 100 * len(post)
@@ -432,8 +439,8 @@ def test_other_labels_and_other_risks_work(
     other = RiskClassifier.load(directory, device="cpu")
     assert other.labels == labels
     loaded = load(directory, device="cpu", batch_size=8)
-    windows = [loaded.tokenizer.encode(post).head for post in sentences]
-    expected = probabilities(loaded.encoder.logits(windows), 1.5)
+    windows = [loaded.tokenizer.encode(post).head.ids for post in sentences]
+    expected = probabilities(loaded.engine.compute(windows).logits, 1.5)
     for prediction, row in zip(other.predict_many(sentences), expected, strict=True):
         assert tuple(prediction.scores) == labels
         assert list(prediction.scores.values()) == pytest.approx(list(row), abs=TOLERANCE)
@@ -446,10 +453,10 @@ def not_accepted(loaded: Artifact, tmp_path: Path) -> Path:
     """A model that the gate of fine-tuning has not accepted."""
     save(
         tmp_path / "worse",
-        model=loaded.encoder.model,
+        model=torch_model(loaded),
         tokenizer_directory=loaded.directory,
-        card=dataclasses.replace(loaded.card, accepted=False),
-        extra_files={"finetuning.md": "Recall fell."},
+        manifest=dataclasses.replace(loaded.manifest, accepted=False),
+        reports={"finetuning.md": "Recall fell."},
     )
     return tmp_path / "worse"
 
@@ -495,7 +502,7 @@ def test_a_model_in_memory_predicts_without_a_directory(
 ) -> None:
     memory = RiskClassifier(
         Artifact(
-            tmp_path / "nowhere", loaded.card, loaded.tokenizer, loaded.encoder, {"digest": "x"}
+            tmp_path / "nowhere", loaded.manifest, loaded.tokenizer, loaded.engine, {"digest": "x"}
         )
     )
     assert memory.labels == classifier.labels
@@ -593,3 +600,26 @@ def test_packaged_model_agrees_with_itself_alone_and_among_others(
     # The logits of a larger model differ a little more.
     for one, other in zip(packaged.predict_many(posts), map(packaged.predict, posts), strict=True):
         assert one.scores == pytest.approx(other.scores, abs=1e-4)
+
+
+def test_the_side_is_the_likelier_risk_label_whatever_the_label(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    labels = set()
+    for prediction in classifier.predict_many(sentences):
+        likelier = max(
+            ("minor_solicitation", "adult_solicitation"), key=prediction.scores.__getitem__
+        )
+        assert prediction.side == likelier
+        labels.add(prediction.label)
+    assert "benign" in labels  # also where it is not a risk
+
+
+def test_a_risk_that_is_no_number_is_refused_not_cleared(
+    model_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(model_directory, device="cpu", batch_size=8)
+    broken = outputs_of(np.array([[math.nan, 0.0, 0.0]]))
+    monkeypatch.setattr(loaded.engine, "compute", lambda windows: broken)
+    with pytest.raises(ArtifactCorrupt, match="not a number"):
+        RiskClassifier(loaded).predict("雨")

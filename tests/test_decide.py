@@ -13,7 +13,6 @@ from riskclf.decide import (
     UNREADABLE_SHARE,
     OperatingPoint,
     decide,
-    fit_temperature_and_bias,
     prior_shift,
     probabilities,
 )
@@ -45,17 +44,6 @@ def test_probabilities_add_up_to_one_and_keep_the_order(
     found = probabilities(logits, temperature)[0]
     assert abs(found.sum() - 1) < 1e-9
     assert found[logits[0].argmax()] == found.max()
-
-
-@pytest.mark.parametrize(("temperature", "bias"), [(0.5, 0.0), (1.0, -1.5), (2.5, 0.7)])
-def test_temperature_and_bias_are_found_again(temperature: float, bias: float) -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (5_000, 3)).astype(np.float32)
-    is_risk = np.array([True, True, False])
-    # Soft targets that such a calibration explains exactly.
-    targets = probabilities(logits, temperature, bias * is_risk.astype(np.float64))
-    found = fit_temperature_and_bias(logits, targets, is_risk)
-    assert found == pytest.approx((temperature, bias), abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_the_model_card_holds_what_was_measured_of_this_model() -> None:
     card = CARD.read_text(encoding="utf-8")
     ablations = json.loads(ABLATIONS.read_text(encoding="utf-8"))
     assert card_with(card, results, ablations, load_posts()) == card
-    saved = load(None, device="cpu", batch_size=8).manifest
+    saved = load(None, device="cpu", batch_size=8).raw
     weights = results["model"]["SHA-256 of model.safetensors"]
     assert weights == saved["files"]["model.safetensors"]
 

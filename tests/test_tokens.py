@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import resource
 import types
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -77,21 +78,21 @@ def _reference(directory: Path) -> Callable[[str], list[int]]:
 
 def assert_read(encoding: Encoding, ids: list[int], limit: int = MAX_TOKENS) -> None:
     """The head of a post with these ids is as long as the model allows; the windows hold it all."""
-    assert encoding.head == (ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]])
+    assert encoding.head.ids == (ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]])
     assert encoding.head_cut == (len(ids) > limit)
     assert not encoding.windows_cut
-    assert all(len(window) <= min(limit, 64) for window in encoding.windows)
+    assert all(len(window.ids) <= min(limit, 64) for window in encoding.windows)
     if len(ids) <= min(limit, 64):
-        assert encoding.windows == (ids,)
+        assert [x.ids for x in encoding.windows] == [ids]
         return
     whole, room = ids[1:-1], min(limit, 64) - 2
     read: list[int] = []
-    for window in encoding.windows[:-1]:
+    for window in [x.ids for x in encoding.windows[:-1]]:
         assert (window[0], window[-1]) == (ids[0], ids[-1])
         assert read[len(read) - room // 2 :] == window[1 : room // 2 + 1] or not read
         read += window[1:-1] if not read else window[room // 2 + 1 : -1]
         assert read == whole[: len(read)]
-    last = encoding.windows[-1]
+    last = encoding.windows[-1].ids
     assert last == [ids[0], *whole[-room:], ids[-1]]
     # It overlaps with the one before by half of it at least.
     assert len(whole) - room <= len(read) - room // 2
@@ -143,8 +144,9 @@ def test_lower_case_is_obeyed_as_transformers_does(
     some = [*posts[:200], *posts[200::9], "ΟΔΟΣ ΟΔΟΣ, ÀÉ İstanbul STRAẞE ǅ"]
     for post in some:
         assert_read(ours.encode(post), theirs(normalise(post).text))
-    assert ours.encode("LIBRARY") == ours.encode("library")
-    assert Tokenizer.load(make_tokenizer()).encode("LIBRARY") != ours.encode("library")
+    lower = ours.encode("library").head.ids
+    assert ours.encode("LIBRARY").head.ids == lower
+    assert Tokenizer.load(make_tokenizer()).encode("LIBRARY").head.ids != lower
 
 
 @pytest.mark.parametrize("length", [3, 4, 16, 64, 65, 128, 512])
@@ -178,7 +180,7 @@ def test_special_tokens_in_another_order_and_spelling_are_obeyed(
     pieces[1:4] = ["</s>", "<unk>", "<s>"]
     file.write_text("\n".join(pieces), encoding="utf-8")
     encoding = Tokenizer.load(directory).encode("鑫 " + sentences[0])
-    assert (encoding.head[:2], encoding.head[-1]) == ([3, 2], 1)
+    assert (encoding.head.ids[:2], encoding.head.ids[-1]) == ([3, 2], 1)
 
 
 # Long posts ---------------------------------------------------------------------------------------
@@ -188,10 +190,10 @@ def test_special_tokens_in_another_order_and_spelling_are_obeyed(
 def test_a_sentence_lies_whole_in_some_window_wherever_it_stands(
     tokenizer: Tokenizer, length: int
 ) -> None:
-    sentence = tokenizer.encode("今日は図書館で本を借りました。").head[1:-1]
+    sentence = tokenizer.encode("今日は図書館で本を借りました。").head.ids[1:-1]
     for before in (0, length // 2, length):
         post = "雨 " * before + "今日は図書館で本を借りました。" + " 雨" * (length - before)
-        windows = tokenizer.encode(post).windows
+        windows = [x.ids for x in tokenizer.encode(post).windows]
         assert any(
             window[start : start + len(sentence)] == sentence
             for window in windows
@@ -199,9 +201,29 @@ def test_a_sentence_lies_whole_in_some_window_wherever_it_stands(
         ), before
 
 
+def test_a_window_holds_the_normalised_text_of_its_ids(
+    tokenizer: Tokenizer, sentences: tuple[str, ...]
+) -> None:
+    for post in (*sentences, "", "  ﾊﾟﾝ  ", "\n".join(sentences), "雨" * 9000):
+        text = normalise(post).text
+        encoding = tokenizer.encode(post)
+        assert text.startswith(encoding.head.text)
+        assert encoding.windows[-1].text == text[len(text) - len(encoding.windows[-1].text) :]
+        for window in (encoding.head, *encoding.windows):
+            assert window.text in text
+            # A word that is cut at the edge of a window is read in other pieces alone.
+            inner = tokenizer.encode(window.text).head.ids[1:-1]
+            assert "".join(window.text.split()) == "" or inner
+            if len(encoding.windows) == 1:
+                assert window.ids[1:-1] == inner
+        if not encoding.windows_cut:
+            covered = sum(len("".join(window.text.split())) for window in encoding.windows)
+            assert covered >= len("".join(text.split()))
+
+
 def test_a_post_that_just_fits_is_one_window(tokenizer: Tokenizer) -> None:
     fits = tokenizer.encode("雨" + " 雨" * (MAX_TOKENS - 3))
-    assert (fits.head_cut, len(fits.windows), len(fits.windows[0])) == (False, 1, MAX_TOKENS)
+    assert (fits.head_cut, len(fits.windows), len(fits.windows[0].ids)) == (False, 1, MAX_TOKENS)
     longer = tokenizer.encode("雨" + " 雨" * (MAX_TOKENS - 2))
     assert (longer.head_cut, len(longer.windows)) == (True, 2)
 
@@ -212,10 +234,10 @@ def test_of_a_very_long_post_the_beginning_and_the_end_are_read(tokenizer: Token
         encoding = tokenizer.encode(head + filling + middle + filling + tail)
         assert encoding.windows_cut == cut
         assert (encoding.unknown_share > 0) == (not cut)
-        known = len(tokenizer.encode(head).head) - 1
-        assert encoding.head[:known] == tokenizer.encode(head).head[:known]
-        known = len(tokenizer.encode(tail).head) - 1
-        assert encoding.windows[-1][-known:] == tokenizer.encode(tail).head[-known:]
+        known = len(tokenizer.encode(head).head.ids) - 1
+        assert encoding.head.ids[:known] == tokenizer.encode(head).head.ids[:known]
+        known = len(tokenizer.encode(tail).head.ids) - 1
+        assert encoding.windows[-1].ids[-known:] == tokenizer.encode(tail).head.ids[-known:]
 
 
 @pytest.mark.parametrize("letter", ["a", "-", "ー", "か", "漢", "1", "가", "😀", "a "])
@@ -223,7 +245,7 @@ def test_a_huge_post_of_one_letter_is_read(tokenizer: Tokenizer, letter: str) ->
     # MeCab dies on some 200,000 Latin letters in a row if it is given them all.
     encoding = tokenizer.encode(letter * 300_000)
     assert encoding.windows_cut
-    assert all(3 <= len(window) <= MAX_TOKENS for window in encoding.windows)
+    assert all(3 <= len(window.ids) <= MAX_TOKENS for window in encoding.windows)
     assert tokenizer.tokens(letter * 300_000)
 
 
@@ -267,14 +289,14 @@ def test_tokens_are_those_that_are_scored(tokenizer: Tokenizer, posts: list[str]
         encoding = tokenizer.encode(post)
         if not encoding.head_cut:
             found = [token.id for token in tokenizer.tokens(post)]
-            assert found == encoding.head[1:-1], ascii(post)
+            assert found == encoding.head.ids[1:-1], ascii(post)
 
 
 def test_tokens_of_a_long_post_are_those_of_all_windows(
     tokenizer: Tokenizer, sentences: tuple[str, ...]
 ) -> None:
     for post in ("\n".join(sentences), "\n".join(sentences * 30), "a b " * 45):
-        windows = [window[1:-1] for window in tokenizer.encode(post).windows]
+        windows = [x.ids[1:-1] for x in tokenizer.encode(post).windows]
         tokens = tokenizer.tokens(post)
         assert_spans(post, tokens)
         ids = [token.id for token in tokens]
@@ -306,7 +328,7 @@ def test_tokens_are_those_that_are_scored_when_lower_cased(
         file.write("##\u0307\n")  # lower-casing writes "İ" as "i" and this dot
     tokenizer = Tokenizer.load(directory)
     tokens = tokenizer.tokens(post)
-    assert [token.id for token in tokens] == tokenizer.encode(post).head[1:-1]
+    assert [token.id for token in tokens] == tokenizer.encode(post).head.ids[1:-1]
     assert_spans(post, tokens)
 
 
@@ -428,3 +450,31 @@ def test_the_error_for_an_empty_vocabulary_is_ours(make_tokenizer: Callable[...,
     (directory / "vocab.txt").write_bytes(b"")
     with pytest.raises(UnsupportedTokenizer, match="vocabulary"):
         Tokenizer.load(directory)
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["-p", "-r /nowhere", "-u user.dic", "-d /nowhere", "-o out.txt", "-F x", "-M", "--help"],
+)
+def test_mecab_options_that_read_files_or_crash_are_refused(
+    make_tokenizer: Callable[..., Path], option: str
+) -> None:
+    directory = make_tokenizer(mecab_kwargs={"mecab_dic": "unidic_lite", "mecab_option": option})
+    with pytest.raises(UnsupportedTokenizer, match="mecab_option"):
+        Tokenizer.load(directory)
+
+
+def test_a_harmless_mecab_option_is_passed_on(make_tokenizer: Callable[..., Path]) -> None:
+    directory = make_tokenizer(mecab_kwargs={"mecab_dic": "unidic_lite", "mecab_option": "-M2"})
+    assert Tokenizer.load(directory).encode("図書館").head.ids
+
+
+def test_loading_again_takes_no_more_memory(model_directory: Path) -> None:
+    def peak() -> int:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    Tokenizer.load(model_directory).encode("図書館")
+    before = peak()
+    for _ in range(10):
+        Tokenizer.load(model_directory).encode("図書館")
+    assert peak() - before < 50 * 2**20  # a tagger of its own takes 20 MB each time

@@ -52,12 +52,12 @@ def open_pipeline(directory: Path) -> Any:
 def assert_agreement(directory: Path, posts: list[str], tolerance: float) -> None:
     ours = load(directory, device="cpu", batch_size=8)
     theirs = open_pipeline(directory)
-    windows = [ours.tokenizer.encode(post).head for post in posts]
-    expected = probabilities(ours.encoder.logits(windows), 1)
+    windows = [ours.tokenizer.encode(post).head.ids for post in posts]
+    expected = probabilities(ours.engine.compute(windows).logits, 1)
     for post, row, scored in zip(posts, expected, theirs(posts, truncation=True), strict=True):
         found = {entry["label"]: entry["score"] for entry in scored}
-        assert sorted(found) == sorted(ours.card.labels)
-        difference = np.abs(row - [found[label] for label in ours.card.labels]).max()
+        assert sorted(found) == sorted(ours.manifest.labels)
+        difference = np.abs(row - [found[label] for label in ours.manifest.labels]).max()
         assert difference <= tolerance, post[:40]
 
 

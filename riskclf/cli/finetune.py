@@ -10,6 +10,7 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, visible
+from riskclf.files import beside
 from riskclf.tables import RejectsFile
 
 __all__ = ["finetune"]
@@ -122,7 +123,7 @@ def finetune(
         )
         for line in gate.lines(result.report):
             print(visible(line))
-        with RejectsFile(options.beside(place, ".rejects.csv")) as rejected:
+        with RejectsFile(beside(place, ".rejects.csv")) as rejected:
             for reject in result.rejects:
                 rejected.add(reject)
             rejected.commit()

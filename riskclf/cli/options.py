@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskclf.errors import FormatError, InputError
+from riskclf.files import beside
 from riskclf.tables import format_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ __all__ = [
     "LabelMap",
     "Model",
     "TextColumn",
-    "beside",
     "check_directory",
     "check_input",
     "check_outputs",
@@ -101,11 +101,6 @@ def label_pairs(items: Iterable[str] | None) -> dict[str, str]:
             )
         pairs[yours] = ours
     return pairs
-
-
-def beside(place: Path, suffix: str) -> Path:
-    """The path of a file that belongs to `place`, such as ``o.csv.rejects.csv``."""
-    return place.with_name(place.name + suffix)
 
 
 def check_input(what: str, name: str | None) -> None:

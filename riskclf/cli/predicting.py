@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import riskclf
 from riskclf.cli.console import ShownPost
-from riskclf.cli.options import beside, check_input, check_outputs
-from riskclf.files import locked
+from riskclf.cli.options import check_input, check_outputs
+from riskclf.files import beside, locked
 from riskclf.tables import (
     Journal,
     Reject,
@@ -169,7 +169,7 @@ def label_table(
                 job.input,
                 format=job.format,
                 text_columns=(job.text_column,),
-                before_wait=before_wait if job.output == "-" else None,
+                before_wait=before_wait,
             )
         )
         run = _Run(job, table, load(), tell, show, stack)
@@ -214,8 +214,8 @@ class _Run:
     def finish(self) -> Labelled:
         """Read, score and write all rows, and put the files in their places."""
         for row in self._table:
-            if isinstance(row, Row):
-                row = self._checked(row)
+            if self._writer and isinstance(row, Row):
+                row = self._writer.checked(row)
             if isinstance(row, Reject):
                 self._rejects.add(row)
                 continue
@@ -230,15 +230,6 @@ class _Run:
         if self._journal:
             self._journal.remove()
         return Labelled(self._classifier.labels, self._tally, self._riskiest, self._rejects)
-
-    def _checked(self, row: Row) -> Row | Reject:
-        """Refuse a row whose own column our prediction would overwrite."""
-        taken = next((name for name in self._added if name in row.values), None)
-        if taken is None:
-            return row
-        # Only in a stream, whose later rows may have other columns than the first.
-        reason = f"it has a column '{taken}', which the first row does not have"
-        return Reject(row.number, None, reason)
 
     def score_waiting(self) -> None:
         """Score, record and write the rows that were read and not scored yet."""

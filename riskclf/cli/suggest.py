@@ -11,7 +11,7 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, print_terms, stoppable
 from riskclf.errors import InputError
-from riskclf.files import locked
+from riskclf.files import beside, locked
 from riskclf.tables import RejectsFile, format_of
 
 __all__ = ["suggest"]
@@ -90,7 +90,7 @@ def suggest(
     place = Path(output)
     places = {
         "the output": place,
-        "the rejects file": options.beside(place, ".rejects.csv"),
+        "the rejects file": beside(place, ".rejects.csv"),
         "the terms file": None if terms_output is None else Path(terms_output),
     }
     for written in (place, terms_output):

@@ -40,15 +40,12 @@ import numpy as np
 
 import riskclf
 from riskclf import artifact
-from riskclf.artifact import Artifact, Base, Card
+from riskclf.artifact import Artifact, Base
+from riskclf.calibration import choose_operating_point, fit_temperature
 from riskclf.classifier import RiskClassifier
-from riskclf.decide import (
-    OperatingPoint,
-    choose_operating_point,
-    fit_temperature,
-    probabilities,
-)
-from riskclf.encoder import TorchEncoder
+from riskclf.decide import OperatingPoint, probabilities
+from riskclf.encoder import Outputs
+from riskclf.engines.pytorch import PytorchEngine
 from riskclf.errors import EvaluationError, InputError, OperatingPointError
 from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.finetuning import gate
@@ -57,6 +54,7 @@ from riskclf.finetuning.replay import OurPost, load_our_posts
 from riskclf.finetuning.trainer import Example, Recipe, fingerprint, train_classifier
 from riskclf.finetuning.vocabulary import content_words, extend, shattered_words
 from riskclf.labels import Label, Prediction
+from riskclf.manifest import Manifest
 from riskclf.tables import Columns, Data, Reject, Row, open_table, same_text
 from riskclf.tokens import Tokenizer
 
@@ -125,7 +123,7 @@ class _Job:
     @property
     def keeps_labels(self) -> bool:
         """The base gives these labels already: there is a before."""
-        card = self.base.card
+        card = self.base.manifest
         return card is not None and (card.labels, card.risk_labels) == (
             self.labels,
             self.risk_labels,
@@ -230,13 +228,13 @@ def finetune(
         place,
         model=model,
         tokenizer_directory=start,
-        card=replace(
+        manifest=replace(
             card,
             accepted=report["accepted"],
             provenance=_provenance(job, report),
         ),
         half_precision=_is_half_precision(found.directory),
-        extra_files={
+        reports={
             "finetuning.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
             "finetuning.md": gate.markdown(report),
         },
@@ -291,7 +289,9 @@ def base_answers(base: Base, texts: Sequence[str]) -> list[Example]:
         With the base's probabilities before calibration as targets.
     """
     loaded = artifact.load(base.directory, device="auto", batch_size=64)
-    logits = loaded.encoder.logits([x.head for x in loaded.tokenizer.encode_batch(texts)])
+    logits = loaded.engine.compute(
+        [x.head.ids for x in loaded.tokenizer.encode_batch(texts)]
+    ).logits
     # Rounded, so that a run goes on although a device gave other last digits.
     targets = probabilities(logits, 1.0).round(4).tolist()
     return [Example(text, tuple(row)) for text, row in zip(texts, targets, strict=True)]
@@ -325,9 +325,9 @@ def _labels(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The labels of the model to be, and which of them are risks."""
     if risk_labels is None:
-        if base.card is None:
+        if base.manifest is None:
             return _OLD_LABELS, _OLD_RISKS
-        return base.card.labels, base.card.risk_labels
+        return base.manifest.labels, base.manifest.risk_labels
     labels = in_data()
     unknown = [label for label in risk_labels if label not in labels]
     if unknown:
@@ -339,10 +339,10 @@ def _labels(
         raise InputError("all labels are named as risks: one at least must not be a risk")
     risks = tuple(label for label in labels if label in risk_labels)
     # The base's own order, so that its head is kept.
-    if base.card is not None and set(base.card.labels) == set(labels):
-        if set(base.card.risk_labels) == set(risks):
-            return base.card.labels, base.card.risk_labels
-        labels = base.card.labels
+    if base.manifest is not None and set(base.manifest.labels) == set(labels):
+        if set(base.manifest.risk_labels) == set(risks):
+            return base.manifest.labels, base.manifest.risk_labels
+        labels = base.manifest.labels
         risks = tuple(label for label in labels if label in risk_labels)
     return labels, risks
 
@@ -417,10 +417,13 @@ def _key(job: _Job, start: Path, new: Sequence[Example], held: NDArray[np.int64]
 
 
 def _logits(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Floats]:
-    read = [[tuple(x.head), *map(tuple, x.windows)] for x in tokenizer.encode_batch(texts)]
+    read = [
+        [tuple(x.head.ids), *(tuple(w.ids) for w in x.windows)]
+        for x in tokenizer.encode_batch(texts)
+    ]
     # The only window of a short post is its head.
     distinct = list(dict.fromkeys(ids for post in read for ids in post))
-    rows = dict(zip(distinct, _encoder(model, tokenizer).logits(distinct), strict=True))
+    rows = dict(zip(distinct, _encoder(model, tokenizer).compute(distinct).logits, strict=True))
     return [np.array([rows[ids] for ids in post], dtype=np.float64) for post in read]
 
 
@@ -471,12 +474,14 @@ class _Replay:
     def __init__(self, logits: Sequence[Floats]) -> None:
         self._rows = iter(np.concatenate(logits))
 
-    def logits(self, sequences: Sequence[Sequence[int]]) -> Floats:
-        return np.array([next(self._rows) for _ in sequences])
+    def compute(self, windows: Sequence[Sequence[int]]) -> Outputs:
+        logits = np.array([next(self._rows) for _ in windows])
+        none = np.zeros((len(logits), 0), dtype=np.float32)
+        return Outputs(logits, none, none)
 
 
-def _encoder(model: Any, tokenizer: Tokenizer) -> TorchEncoder:
-    return TorchEncoder(model, pad_id=tokenizer.pad_id, device="auto", batch_size=64)
+def _encoder(model: Any, tokenizer: Tokenizer) -> PytorchEngine:
+    return PytorchEngine(model, pad_id=tokenizer.pad_id, device="auto", batch_size=64)
 
 
 @dataclass(frozen=True)
@@ -485,7 +490,7 @@ class _Unsaved:
 
     directory: Path
     """Of the tokenizer."""
-    card: Card
+    card: Manifest
     encoder: Any
 
     @property
@@ -501,17 +506,17 @@ class _Unsaved:
         return RiskClassifier(loaded).stream(posts)
 
 
-def _card(job: _Job, folds: Sequence[NDArray[np.int64]], logits: Sequence[Floats]) -> Card:
+def _card(job: _Job, folds: Sequence[NDArray[np.int64]], logits: Sequence[Floats]) -> Manifest:
     """The base's temperature and thresholds, or for new labels those of the held-out posts."""
     if job.keeps_labels:
-        assert job.base.card is not None
-        return job.base.card
+        assert job.base.manifest is not None
+        return job.base.manifest
     heads = np.array([x[0] for x in logits])
     targets = np.array([job.posts.targets[row] for held in folds for row in held.tolist()])
     temperature = fit_temperature(heads.astype(np.float32), targets)
     is_risk = np.isin(job.labels, job.risk_labels)
     if not is_risk.any():
-        return Card(job.labels, (), {}, temperature, 0.0)
+        return Manifest(job.labels, (), {}, temperature, 0.0)
     risk = probabilities(heads.astype(np.float32), temperature)[:, is_risk].sum(axis=1)
     target_risk = targets[:, is_risk].sum(axis=1)
     try:
@@ -520,7 +525,7 @@ def _card(job: _Job, folds: Sequence[NDArray[np.int64]], logits: Sequence[Floats
         point = _FALLBACK
     margin = 0.5 / len(targets)
     prevalence = float(np.clip(target_risk.mean(), margin, 1 - margin))
-    return Card(job.labels, job.risk_labels, {"standard": point}, temperature, prevalence)
+    return Manifest(job.labels, job.risk_labels, {"standard": point}, temperature, prevalence)
 
 
 def _report(
@@ -529,7 +534,7 @@ def _report(
     folds: Sequence[NDArray[np.int64]],
     logits: Sequence[Floats],
     model: Any,
-    card: Card,
+    card: Manifest,
 ) -> dict[str, Any]:
     """Before and after, and the verdict; see `riskclf.finetuning.gate`."""
     job.log("measure")
@@ -600,7 +605,7 @@ def _kind(row: Mapping[str, Any]) -> str:
     return "+".join(json.loads(label)) if label.startswith("{") else label
 
 
-def _warnings(job: _Job, card: Card) -> list[str]:
+def _warnings(job: _Job, card: Manifest) -> list[str]:
     """What in the posts makes the figures worth less, one sentence each."""
     posts, found = job.posts, []
     is_risk = np.isin(job.labels, job.risk_labels)
@@ -664,7 +669,7 @@ def _one_sided(posts: LabelledPosts, shares: Floats) -> int:
 
 
 def _provenance(job: _Job, report: Mapping[str, Any]) -> dict[str, Any]:
-    card = job.base.card
+    card = job.base.manifest
     before = dict(card.provenance) if card is not None else {}
     # Soft targets and labels take part: the same texts labelled otherwise are other data.
     posts = repr(sorted(zip(job.posts.texts, job.posts.targets, strict=True)))

@@ -15,7 +15,6 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset, Sampler
 from transformers import (
     AutoConfig,
-    AutoModelForSequenceClassification,
     EarlyStoppingCallback,
     PrinterCallback,
     Trainer,
@@ -24,7 +23,7 @@ from transformers import (
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import get_last_checkpoint
 
-from riskclf.encoder import pad, quietly
+from riskclf.engines.pytorch import open_classifier, padded, quietly
 from riskclf.errors import ArtifactNotFound, InputError
 from riskclf.tokens import Tokenizer
 
@@ -76,7 +75,7 @@ class _Rows(Dataset[tuple[dict[str, Any], int | None]]):
         )
         self._measured = measured
         encodings = tokenizer.encode_batch([example.text for example in examples])
-        self.lengths = [len(encoding.head) for encoding in encodings]
+        self.lengths = [len(encoding.head.ids) for encoding in encodings]
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -127,7 +126,7 @@ class _Collator:
         if self._transform is not None and first is not None:
             texts = self._transform(texts, (self._seed << 32) + first)
         encodings = self._tokenizer.encode_batch(texts)
-        batch = pad([encoding.head for encoding in encodings], self._tokenizer.pad_id)
+        batch = padded([encoding.head.ids for encoding in encodings], self._tokenizer.pad_id)
         return {**batch, "labels": torch.tensor([example["target"] for example, _ in rows])}
 
 
@@ -225,19 +224,14 @@ def train_classifier(
 
 def _load(base: Path, labels: Sequence[str]) -> Any:
     """The base with a head for these labels: its own, if it has one for the same, or a new one."""
-    with quietly():
-        model = AutoModelForSequenceClassification.from_pretrained(
-            base,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            # On a processor, torch's fused attention has no fast path with dropout: a third slower.
-            attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
-            id2label=dict(enumerate(labels)),
-            label2id={label: index for index, label in enumerate(labels)},
-            ignore_mismatched_sizes=True,
-        )
+    model, _ = open_classifier(
+        base,
+        # On a processor, torch's fused attention has no fast path with dropout: a third slower.
+        attention="sdpa" if torch.cuda.is_available() else "eager",
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+        ignore_mismatched_sizes=True,
+    )
     if AutoConfig.from_pretrained(base, local_files_only=True).label2id != model.config.label2id:
         # As many labels as before, but others: the weights that were loaded mean nothing.
         head = model.classifier

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskclf.encoder import quietly
+from riskclf.engines.pytorch import open_classifier, quietly
 from riskclf.text import normalise
 from riskclf.tokens import Token, Tokenizer, mecab_options
 
@@ -98,17 +98,9 @@ def extend(base: Path, words: Sequence[str], target: Path) -> Path:
         target: directory to write; replaced if it exists.
     """
     import torch
-    from transformers import AutoModelForSequenceClassification
 
     tokenizer = Tokenizer.load(base)
-    with quietly():
-        model: Any = AutoModelForSequenceClassification.from_pretrained(
-            base,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-        )
+    model, _ = open_classifier(base)
     vectors = model.get_input_embeddings().weight.detach()
     new = torch.stack([vectors[_parts(word, tokenizer)].mean(dim=0) for word in words])
     size = len(vectors)

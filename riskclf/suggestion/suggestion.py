@@ -19,7 +19,6 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -205,7 +204,7 @@ def _vectors(
     parts = []
     for start in range(0, len(texts), _VECTORS_AT_ONCE):
         encodings = loaded.tokenizer.encode_batch(texts[start : start + _VECTORS_AT_ONCE])
-        parts.append(loaded.encoder.vectors([x.head for x in encodings]))
+        parts.append(loaded.engine.compute([x.head.ids for x in encodings]).pooled)
         tell("comparing posts", min(start + _VECTORS_AT_ONCE, len(texts)), len(texts))
     return np.concatenate(parts)
 
@@ -229,5 +228,5 @@ def _write(
             table.write(rows)
             table.commit()
         except BaseException:
-            Path(f"{os.fspath(path)}.partial").unlink(missing_ok=True)
+            table.discard()
             raise

@@ -5,46 +5,54 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from riskclf.errors import InputError
+from riskclf.files import open_private
 from riskclf.tables.wording import cause
 
-__all__ = [
-    "Journal",
-]
+__all__ = ["Journal"]
 
 
 class Journal:
     """Results of the batches that are done, kept in a file until the whole job is.
 
-    The first line holds a key: what the results depend on (the input, the model, the options). A
-    line of results follows for every batch. A job that was killed starts again from the first row,
-    but takes the results of the batches that it finds here instead of computing them, whatever the
-    format of its output. A line that the kill has cut short is dropped.
+    The first line holds a key: what the results depend on (the input, the model, the options), each
+    part as a hash. A line of results follows for every batch. A job that was killed starts again
+    from the first row, but takes the results of the batches that it finds here instead of computing
+    them, whatever the format of its output. A line that the kill has cut short is dropped.
+
+    The file holds no text, and only its owner may read it. Open it when the lock of the output is
+    held: two runs must not write one journal.
 
     `is_continued` says that results of an earlier run were found; `changed` names the parts of the
     key that differ from the earlier run's, whose results were thus thrown away.
+
+    Args:
+        path: of the file; it is made if need be.
+        key: JSON-ready values by the name of what they are.
+
+    Raises:
+        InputError: the file cannot be opened, or is a link.
     """
 
     def __init__(self, path: Path, key: Mapping[str, Any]) -> None:
         self._path = path
         self.is_continued = False
         self.changed: tuple[str, ...] = ()
-        try:
-            self._file = path.open("r+b" if path.exists() else "w+b")
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {cause(error)}") from None
+        self._file = open_private(path)
+        hashed = {name: _hash(value) for name, value in key.items()}
         found = self._next()
-        if found == key:
+        if found == hashed:
             self.is_continued = True
             return
         if isinstance(found, dict):
-            self.changed = tuple(name for name in key if found.get(name) != key[name])
+            self.changed = tuple(name for name in key if found.get(name) != hashed[name])
         self._file.seek(0)
         self._file.truncate()
-        self._append(key)
+        self._append(hashed)
 
     def next_batch(self, size: int) -> list[Any] | None:
         """The recorded results of the next batch, or None: then compute and `append` them."""
@@ -57,19 +65,12 @@ class Journal:
         return None
 
     def append(self, batch: Sequence[Any]) -> None:
-        """Record the results of a batch: JSON-ready values, one for every row."""
+        """Record the results of a batch: JSON-ready values without text, one for every row.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
         self._append(batch)
-
-    def _next(self) -> Any:
-        line = self._file.readline()
-        if line.endswith(b"\n"):  # else the kill has cut it short, even if it happens to parse
-            with contextlib.suppress(ValueError):
-                return json.loads(line)
-        return None
-
-    def _append(self, value: Any) -> None:
-        self._file.write(json.dumps(value).encode() + b"\n")
-        self._file.flush()
 
     def close(self) -> None:
         """Keep the file for the next run."""
@@ -79,3 +80,21 @@ class Journal:
         """The job is done: forget the results."""
         self._file.close()
         self._path.unlink(missing_ok=True)
+
+    def _next(self) -> Any:
+        line = self._file.readline()
+        if line.endswith(b"\n"):  # else the kill has cut it short, even if it happens to parse
+            with contextlib.suppress(ValueError):
+                return json.loads(line)
+        return None
+
+    def _append(self, value: Any) -> None:
+        try:
+            self._file.write(json.dumps(value).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise InputError(f"{self._path} cannot be written: {cause(error)}") from None
+
+
+def _hash(value: Any) -> str:
+    return blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()

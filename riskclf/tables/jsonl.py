@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from riskclf.errors import FormatError
@@ -20,24 +21,25 @@ __all__ = [
     "LinesReader",
 ]
 
-_STREAM_HEAD = 1000  # records of a stream that tell its columns; a file is read through instead
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_DEEPEST = 100  # levels; Python cannot write what is nested some 500 deep
 
 
 class JsonLinesReader(TableReader):
     """One JSON object a line."""
 
     def _open(self) -> None:
-        self._head: list[bytes] = []
+        self._head: list[bytes] = []  # what was read of a stream
         columns: dict[str, None] | None = None
         problem = ""
-        for number, line in _numbered(self._stream if self.size is not None else self._first()):
+        for number, line in _numbered(self._stream if self.size is not None else self._kept()):
             record = _parse_json(line)
             if isinstance(record, str):
                 problem = problem or f": line {number}: {record}"
-            else:
-                columns = (columns or {}) | dict.fromkeys(record)
-                if self._live and columns.keys() >= set(self._text_columns):
-                    break
+                continue
+            columns = (columns or {}) | dict.fromkeys(record)
+            if self.is_stream:
+                break  # its next record may be long in coming
         if columns is None:
             raise FormatError(
                 f"{self.name} is not JSON Lines (one JSON object a line){problem}; "
@@ -47,25 +49,16 @@ class JsonLinesReader(TableReader):
             self._stream.seek(0)
         self._set_columns(list(columns))
 
-    def _first(self) -> Iterator[bytes]:
-        """The first lines of a stream; they are kept, to be read as rows later."""
-        for line in islice(self._stream, _STREAM_HEAD):
+    def _kept(self) -> Iterator[bytes]:
+        for line in self._stream:
             self._head.append(line)
             yield line
 
     def __iter__(self) -> Iterator[Row | Reject]:
-        known = set(self.columns)
         for number, line in _numbered(chain(self._head, self._stream)):
             record = _parse_json(line)
             if isinstance(record, str):
                 yield Reject(number, None, record)
-            elif not self._live and not record.keys() <= known:
-                # Only in a stream, or in a file that is being written to.
-                reason = (
-                    "it has a column that the first records do not have; "
-                    "read the rows from a file instead of a stream"
-                )
-                yield Reject(number, None, reason)
             else:
                 yield self._checked(number, record)
 
@@ -89,7 +82,26 @@ def _parse_json(line: bytes) -> dict[str, Any] | str:
     except (ValueError, RecursionError) as error:
         # A repeated key, a number of more than 4,300 digits, or far too many brackets.
         return str(error) if isinstance(error, _Repeated) else "it is JSON that cannot be read"
-    return value if isinstance(value, dict) else f"it is {kind_of(value)}, not a JSON object"
+    if not isinstance(value, dict):
+        return f"it is {kind_of(value)}, not a JSON object"
+    if line.count(b"[") + line.count(b"{") > _DEEPEST and _depth(value) > _DEEPEST:
+        return f"it is JSON that is nested more than {_DEEPEST} levels deep"
+    if any(map(_HALF_PAIR.search, value)):
+        return "it has a column whose name holds half of a surrogate pair"
+    return value
+
+
+def _depth(value: Any) -> int:
+    """How many levels of lists and objects there are; counted level by level, not recursively."""
+    depth = 0
+    level = [value]
+    while level:
+        depth += 1
+        inner: list[Any] = []
+        for item in level:
+            inner += item.values() if isinstance(item, dict) else item
+        level = [item for item in inner if isinstance(item, dict | list)]
+    return depth
 
 
 class _Repeated(ValueError):
@@ -128,8 +140,14 @@ class LinesReader(TableReader):
 class JsonLinesWriter(TableWriter):
     """One JSON object a line."""
 
-    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append rows; a column that a row lacks is left out."""
+    def checked(self, row: Row) -> Row | Reject:
+        """The row, or why this table has no place for it: see `TableWriter.checked`."""
+        if row.values.keys().isdisjoint(self._added):
+            return row
+        reason = "it has a column that the first row does not have, with the name of one of ours"
+        return Reject(row.number, None, reason)
+
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
             # Half a surrogate pair goes out as \udXXX: to JSON that is the same character.
             self._put(json_text(row) + "\n")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from riskclf.errors import FormatError
+from riskclf.files import Replacement
 from riskclf.tables.cells import cell
 from riskclf.tables.reading import Row, TableReader
 from riskclf.tables.rejects import Reject
@@ -36,6 +36,8 @@ class ParquetReader(TableReader):
             self._file = pq.ParquetFile(self._stream)
             # Metadata (of pandas, of datasets) describes the columns as they were, without ours.
             self.schema = self._file.schema_arrow.remove_metadata()
+        except UnicodeDecodeError:
+            raise FormatError(f"{self.name}: the name of a column is not UTF-8") from None
         except (pa.ArrowException, OSError):
             raise FormatError(
                 f"{self.name} is not a complete Parquet file: it is cut short or damaged"
@@ -76,7 +78,7 @@ class ParquetReader(TableReader):
                 return
             try:
                 records: list[dict[str, Any] | None] = batch.to_pylist()
-            except ValueError:  # one bad value fails the batch, so take its rows one by one
+            except Exception:  # one bad value fails the batch, so take its rows one by one
                 records = [None] * batch.num_rows
             for index, record in enumerate(records):
                 self._done += 1
@@ -92,8 +94,8 @@ class ParquetReader(TableReader):
                 values[column] = batch.column(column)[0].as_py()
             except UnicodeDecodeError:
                 return Reject(self._done, column, "it is not UTF-8")
-            except ValueError:
-                return Reject(self._done, column, "it cannot be read")
+            except Exception:  # of many kinds: a date out of range, an unknown time zone ...
+                return Reject(self._done, column, "it cannot be read: it may be out of range")
         return self._checked(self._done, values)
 
 
@@ -102,8 +104,8 @@ class ParquetWriter(TableWriter):
 
     def __init__(
         self,
-        sink: BinaryIO,
-        place: Path | None,
+        name: str,
+        output: Replacement | None,
         columns: Sequence[str],
         added: Mapping[str, type],
         schema: Any,
@@ -111,19 +113,23 @@ class ParquetWriter(TableWriter):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        super().__init__(sink, place)
+        super().__init__(name, output, columns, added)
         kinds = {str: pa.string(), float: pa.float64(), bool: pa.bool_(), int: pa.int64()}
         self._strings = columns if schema is None else ()
-        if schema is None:
-            schema = pa.schema([(name, pa.string()) for name in columns])
-        for name, kind in added.items():
-            schema = schema.append(pa.field(name, kinds[kind]))
+        try:
+            if schema is None:
+                schema = pa.schema([(column, pa.string()) for column in columns])
+            for column, kind in added.items():
+                schema = schema.append(pa.field(column, kinds[kind]))
+        except UnicodeEncodeError:
+            raise FormatError(
+                f"{name}: Parquet cannot hold a column whose name has half of a surrogate pair"
+            ) from None
         self._schema = schema
         self._waiting: list[Any] = []
-        self._writer = pq.ParquetWriter(sink, schema)
+        self._writer = pq.ParquetWriter(self._sink, schema)
 
-    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append rows; a column that a row lacks is null."""
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         import pyarrow as pa
 
         records = [dict(row) for row in rows]
@@ -136,7 +142,8 @@ class ParquetWriter(TableWriter):
             self._waiting.append(pa.Table.from_pylist(records, schema=self._schema))
         except (pa.ArrowException, OverflowError, ValueError, TypeError):
             raise FormatError(
-                "a value cannot be written back to Parquet in its column's type; write JSON Lines"
+                f"{self._name}: a value does not fit the type of its Parquet column; write JSON "
+                "Lines instead"
             ) from None
         # Row groups of a useful size; a group for every call would bloat the file.
         if (

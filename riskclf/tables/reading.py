@@ -16,7 +16,8 @@ from typing import Any, Self
 from riskclf.errors import ColumnNotFound, FormatError, InputError
 from riskclf.tables.formats import NAMES, Format, format_of
 from riskclf.tables.rejects import Reject
-from riskclf.tables.wording import cause, kind_of, listed
+from riskclf.tables.texts import text_problem
+from riskclf.tables.wording import cause, listed
 
 __all__ = [
     "Row",
@@ -61,16 +62,16 @@ def open_table(
     `text_columns` must exist, and must hold a str in every row; a row where one does not becomes a
     `Reject`. Plain lines have one column, the first of `text_columns`.
 
-    A JSON Lines file is read through once here, so that its columns are known. Of a stream only
-    the first 1,000 records are looked at, and a later record with another column is rejected.
+    A JSON Lines file is read through once here, so that its columns are known. The columns of a
+    stream are those of its first record; a later one may have others (see `TableWriter.checked`).
+    Standard input is not closed with the table.
 
     Args:
-        source: a path, or ``"-"``. Standard input stays open when the table is closed.
+        source: a path, or ``"-"``.
         format: see `format_of`.
-        text_columns: the columns that must hold text.
-        before_wait: called before each read from a stream, which may wait for input. Then nothing
-            is read ahead: a JSON Lines stream has the columns of its first usable record, and later
-            records may have others.
+        text_columns: columns that must hold text.
+        before_wait: called before each read from a stream, since its next row may be long in
+            coming: handle the rows that were read so far.
 
     Raises:
         InputError: no such file, a directory, or a file that may not be read.
@@ -81,8 +82,9 @@ def open_table(
         chosen = format_of("-", format or "jsonl")
         if chosen == "parquet":
             raise FormatError("Parquet cannot be read from standard input; name a file")
-        stream = io.BufferedReader(_Piped(sys.stdin.buffer, before_wait), _HEAD)
-        return _open_stream("standard input", stream, None, chosen, text_columns, before_wait)
+        raw = _Stream(sys.stdin.buffer, before_wait, is_ours=False)
+        stream = io.BufferedReader(raw, _HEAD)
+        return _open_stream("standard input", stream, None, chosen, text_columns)
     name = os.fspath(source)
     try:
         if Path(source).is_dir():
@@ -95,10 +97,9 @@ def open_table(
     try:
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None  # None: a pipe
-        chosen = format_of(source, format)
-        if size is None and before_wait is not None:
-            file = io.BufferedReader(_Piped(file, before_wait, closes=True), _HEAD)
-        return _open_stream(name, file, size, chosen, text_columns, before_wait)
+        if size is None:
+            file = io.BufferedReader(_Stream(file, before_wait, is_ours=True), _HEAD)
+        return _open_stream(name, file, size, format_of(source, format), text_columns)
     except BaseException:
         file.close()
         raise
@@ -110,7 +111,6 @@ def _open_stream(
     size: int | None,
     format: Format,
     text_columns: Sequence[str],
-    before_wait: Callable[[], None] | None,
 ) -> TableReader:
     # Here, because they build on this module, and Parquet alone needs Arrow.
     from riskclf.tables.jsonl import JsonLinesReader, LinesReader
@@ -125,32 +125,7 @@ def _open_stream(
         "parquet": ParquetReader,
         "lines": LinesReader,
     }
-    live = size is None and before_wait is not None
-    return kinds[format](name, stream, size, format, text_columns, live)
-
-
-class _Piped(io.RawIOBase):
-    """A stream that says when it may wait for input."""
-
-    def __init__(
-        self, source: Any, before_wait: Callable[[], None] | None, *, closes: bool = False
-    ) -> None:
-        self._source, self._before_wait, self._closes = source, before_wait, closes
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if self._before_wait is not None:
-            self._before_wait()
-        content = self._source.read1(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
-    def close(self) -> None:
-        if self._closes:
-            self._source.close()
-        super().close()
+    return kinds[format](name, stream, size, format, text_columns)
 
 
 def _check_head(name: str, format: Format, head: bytes) -> None:
@@ -188,6 +163,34 @@ def _is_text(line: bytes) -> bool:
         return False
 
 
+class _Stream(io.RawIOBase):
+    """Bytes that arrive one after the other, such as those of a pipe.
+
+    `before_wait` is called before each read. Closing this closes `source` only if it is ours.
+    """
+
+    def __init__(
+        self, source: Any, before_wait: Callable[[], None] | None, *, is_ours: bool
+    ) -> None:
+        self._source, self._before_wait, self._is_ours = source, before_wait, is_ours
+        self._read = getattr(source, "read1", source.read)  # what is there, without waiting for all
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._before_wait is not None:
+            self._before_wait()
+        content = self._read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        if self._is_ours:
+            self._source.close()
+        super().close()
+
+
 class TableReader(ABC):
     """A table that is open for reading: iterate over it once, then close it (or use `with`)."""
 
@@ -212,14 +215,12 @@ class TableReader(ABC):
         size: int | None,
         format: Format,
         text_columns: Sequence[str],
-        live: bool,
     ) -> None:
         self.name = name
         self.size = size
         self.format = format
         self._stream = stream
         self._text_columns = tuple(text_columns)
-        self._live = live
         self._open()
 
     @abstractmethod
@@ -230,6 +231,11 @@ class TableReader(ABC):
     def position(self) -> int:
         """How far the reader is: bytes of a text file, records of a Parquet file."""
         return self._stream.tell() if self.size is not None else 0
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the rows come from a pipe, so that the next one may be long in coming."""
+        return self.size is None
 
     @abstractmethod
     def __iter__(self) -> Iterator[Row | Reject]:
@@ -265,11 +271,6 @@ class TableReader(ABC):
 
     def _checked(self, number: int, values: dict[str, Any]) -> Row | Reject:
         for column in self._text_columns:
-            value = values.get(column)
-            if not isinstance(value, str):
-                if value is not None:
-                    reason = f"it is {kind_of(value)}, not text"
-                else:
-                    reason = "it is null" if column in values else "it is missing"
-                return Reject(number, column, reason)
+            if problem := text_problem(values.get(column)):
+                return Reject(number, column, problem)
         return Row(number, values)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from riskclf.files import target_of
+
 if TYPE_CHECKING:
     from riskclf.tables.writing import TableWriter
 
@@ -33,38 +35,49 @@ class RejectsFile:
     """Lists rejected rows in a CSV file (row, column, reason), which takes its place on `commit`.
 
     Without a place it only counts them and keeps the first 20 to be shown.
+
+    Raises:
+        InputError: the file cannot be made there, or another run is writing it.
     """
+
+    count: int
+    """How many were added."""
+
+    first: list[Reject]
+    """The first 20 of them."""
 
     def __init__(self, place: Path | None) -> None:
         self.place = place
         self.count = 0
-        self.first: list[Reject] = []
+        self.first = []
         self._writer: TableWriter | None = None
+        if place is not None:  # at once, so that a place that cannot be written is found early
+            from riskclf.tables.writing import create_table
+
+            columns = ("row", "column", "reason")
+            self._writer = create_table(place, columns=columns, format="csv")
 
     def add(self, reject: Reject) -> None:
         """List one more row."""
         self.count += 1
         if len(self.first) < _FIRST:
             self.first.append(reject)
-        if self.place is None:
-            return
-        if self._writer is None:
-            from riskclf.tables.writing import create_table
-
-            columns = ("row", "column", "reason")
-            self._writer = create_table(self.place, columns=columns, format="csv")
-        row = {"row": reject.number, "column": reject.column, "reason": reject.reason}
-        self._writer.write([row])
+        if self._writer is not None:
+            row = {"row": reject.number, "column": reject.column, "reason": reject.reason}
+            self._writer.write([row])
 
     def commit(self) -> None:
         """Put the list in its place; with nothing to list, remove that of an earlier run."""
-        if self._writer is not None:
+        if self.place is None or self._writer is None:
+            return
+        if self.count:
             self._writer.commit()
-        elif self.place is not None:
-            self.place.unlink(missing_ok=True)
+        else:
+            target_of(self.place).unlink(missing_ok=True)
+            self._writer.discard()
 
     def close(self) -> None:
-        """Drop a list that was not committed."""
+        """Let go of a list that was not committed; ``<place>.partial`` stays."""
         if self._writer is not None:
             self._writer.close()
 

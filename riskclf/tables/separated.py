@@ -6,12 +6,12 @@ import csv
 import io
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from riskclf.errors import FormatError
+from riskclf.files import Replacement
 from riskclf.tables.cells import cell
-from riskclf.tables.formats import NAMES, SEPARATORS
+from riskclf.tables.formats import NAMES, SEPARATORS, Format
 from riskclf.tables.reading import Row, TableReader
 from riskclf.tables.rejects import Reject
 from riskclf.tables.writing import TableWriter
@@ -129,18 +129,24 @@ class SeparatedWriter(TableWriter):
     """CSV and TSV."""
 
     def __init__(
-        self, sink: BinaryIO, place: Path | None, columns: Sequence[str], separator: str
+        self,
+        name: str,
+        output: Replacement | None,
+        columns: Sequence[str],
+        added: Mapping[str, type],
+        format: Format,
     ) -> None:
-        super().__init__(sink, place)
-        self._columns = columns
+        super().__init__(name, output, columns, added)
+        self._names = (*columns, *added)
         # The csv module quotes a carriage return only if the line ends with one: so we let it, and
         # cut it off. It hands over one whole line at a time.
-        self._csv = csv.writer(_LineFeeds(self._put), delimiter=separator, lineterminator="\r\n")
-        self._csv.writerow(columns)
+        self._csv = csv.writer(
+            _LineFeeds(self._put), delimiter=SEPARATORS[format], lineterminator="\r\n"
+        )
+        self._csv.writerow(self._names)
 
-    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append rows; a column that a row lacks is an empty field."""
-        self._csv.writerows([cell(row.get(name)) for name in self._columns] for row in rows)
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._csv.writerows([cell(row.get(name)) for name in self._names] for row in rows)
         self._sink.flush()
 
 

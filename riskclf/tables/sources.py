@@ -13,6 +13,8 @@ from typing import Any
 from riskclf.errors import ColumnNotFound, InputError
 from riskclf.tables.reading import Row, open_table
 from riskclf.tables.rejects import Reject, nothing_usable
+from riskclf.tables.texts import text_problem
+from riskclf.tables.wording import listed
 
 __all__ = ["Columns", "Data", "Source", "UnlabelledPosts"]
 
@@ -56,7 +58,7 @@ class Source:
             return
         if isinstance(data, Mapping):
             raise InputError(
-                f"data is a {type(data).__name__}, not rows: choose one of {', '.join(data)}"
+                f"data is a {type(data).__name__}, not rows: choose one of {listed(list(data))}"
             )
         self.name = "data"
         self._class_names = _class_names(data)
@@ -89,8 +91,7 @@ class Source:
         for name in needed if self.columns else ():
             if name not in self.columns:
                 raise ColumnNotFound(
-                    f"{self.name} has no column '{name}'; its columns are "
-                    f"{', '.join(x if len(x) <= 24 else '(a long name)' for x in self.columns)}; "
+                    f"{self.name} has no column '{name}'; its columns are {listed(self.columns)}; "
                     "say which one holds it (--text-column, --label-column ...)"
                 )
 
@@ -134,13 +135,12 @@ class UnlabelledPosts:
     def __iter__(self) -> Iterator[Row]:
         for row in self._rows:
             if isinstance(row, Row):
-                text = row.values.get(self._text_column)
-                if isinstance(text, str):
+                problem = text_problem(row.values.get(self._text_column))
+                if problem is None:
                     self._good += 1
                     yield row
                     continue
-                reason = "it is missing" if text is None else "it is not text"
-                row = Reject(row.number, self._text_column, reason)
+                row = Reject(row.number, self._text_column, problem)
             self.rejects.append(row)
 
     def texts(self, waiting: deque[tuple[Row, tuple[int, int | None]]]) -> Iterator[str]:

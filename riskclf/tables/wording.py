@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = [
-    "cause",
-    "kind_of",
-    "listed",
-]
+__all__ = ["cause", "kind_of", "listed"]
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+_SHOWN = 30
 
 
 def listed(names: Sequence[str]) -> str:
-    """Column names, without those that may be the text of a post."""
-    # In a file without a header the "names" are a post: so long ones are not shown.
-    shown = [f"'{n}'" if len(n) <= 24 else f"(a name of {len(n)} characters)" for n in names[:30]]
-    more = [f"and {len(names) - 30} more"] if len(names) > 30 else []
-    return ", ".join(shown + more)
+    """Column names for a message; those that may be the text of a post are only counted.
+
+    In a file without a header the "names" are a post. A short one is shown only if it is one word
+    of ASCII letters, digits and signs, which a Japanese post is not.
+    """
+    shown = [f"'{name}'" for name in names if _NAME.fullmatch(name)][:_SHOWN]
+    rest = len(names) - len(shown)
+    if not rest:
+        return ", ".join(shown) or "none"
+    if not shown:
+        return "1 that is not shown" if rest == 1 else f"{rest:,} that are not shown"
+    return f"{', '.join(shown)} and {rest:,} more"
 
 
 def kind_of(value: Any) -> str:

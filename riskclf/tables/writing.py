@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from riskclf.errors import FormatError, InputError
-from riskclf.tables.formats import SEPARATORS, format_of
+from riskclf.files import Replacement
+from riskclf.tables.formats import format_of
+from riskclf.tables.reading import Row
+from riskclf.tables.rejects import Reject
 from riskclf.tables.wording import cause
 
-__all__ = [
-    "TableWriter",
-    "create_table",
-]
+__all__ = ["TableWriter", "create_table"]
 
 
 def create_table(
@@ -30,10 +30,11 @@ def create_table(
     """Open a table for writing: `columns` of the input, then those `added` with their types.
 
     The file is written beside its place, as ``<target>.partial``, and takes its place on `commit`.
-    ``"-"`` is standard output. `schema` is the `TableReader.schema` of the input, for Parquet.
+    Until then its lock is held. ``"-"`` is standard output. `schema` is the `TableReader.schema`
+    of the input, for Parquet.
 
     Raises:
-        InputError: the file cannot be made there.
+        InputError: the file cannot be made there, or another run is writing it.
         FormatError: unknown suffix or format, or one that cannot be written.
     """
     # Here, because they build on this module, and Parquet alone needs Arrow.
@@ -44,51 +45,92 @@ def create_table(
     chosen = format_of(target, format)
     if chosen == "lines":
         raise FormatError("plain lines can be read but not written; write CSV or JSON Lines")
-    place = None
-    if os.fspath(target) == "-":
+    name = os.fspath(target)
+    output = None
+    if name == "-":
         if chosen == "parquet":
             raise FormatError("Parquet cannot be written to standard output; name a file")
-        sys.stdout.flush()
-        sink: BinaryIO = sys.stdout.buffer
+    elif Path(name).is_dir():
+        raise InputError(f"{name} is a directory; name a file in it")
     else:
-        place = Path(target)
-        if place.is_dir():
-            raise InputError(f"{place} is a directory; name a file in it")
-        try:
-            sink = _partial(place).open("wb")
-        except (OSError, ValueError) as error:
-            raise InputError(f"{place} cannot be written: {cause(error)}") from None
-    names = (*columns, *(added or {}))
-    if chosen == "parquet":
-        return ParquetWriter(sink, place, columns, added or {}, schema)
-    if chosen == "jsonl":
-        return JsonLinesWriter(sink, place)
-    return SeparatedWriter(sink, place, names, SEPARATORS[chosen])
+        output = Replacement(name)
+    try:
+        if chosen == "parquet":
+            return ParquetWriter(name, output, columns, added or {}, schema)
+        if chosen == "jsonl":
+            return JsonLinesWriter(name, output, columns, added or {})
+        return SeparatedWriter(name, output, columns, added or {}, chosen)
+    except BaseException:
+        if output is not None:
+            output.discard()
+        raise
 
 
 class TableWriter(ABC):
     """A table that is open for writing: `write` rows, then `commit` it."""
 
-    def __init__(self, sink: BinaryIO, place: Path | None) -> None:
-        self._sink = sink
-        self._place = place
+    def __init__(
+        self,
+        name: str,
+        output: Replacement | None,
+        columns: Sequence[str],
+        added: Mapping[str, type],
+    ) -> None:
+        self._name = name
+        self._output = output
+        self._columns = tuple(columns)
+        self._added = dict(added)
+        self._known = frozenset(columns)
+        if output is None:
+            sys.stdout.flush()
+        self._sink: BinaryIO = sys.stdout.buffer if output is None else output.file
 
-    @abstractmethod
+    def checked(self, row: Row) -> Row | Reject:
+        """The row, or why this table has no place for it.
+
+        The columns of a JSON Lines stream are those of its first record. A later record may have
+        others, which only JSON Lines can hold, unless they have the name of an added column.
+        """
+        if row.values.keys() <= self._known:
+            return row
+        reason = "it has a column that the first row does not have: write JSON Lines instead"
+        return Reject(row.number, None, reason)
+
     def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append rows; a column that a row lacks is left empty (JSON Lines: left out)."""
+        """Append rows; a column that a row lacks is left empty (JSON Lines: left out).
+
+        Raises:
+            FormatError: a value that the format cannot hold.
+            InputError: the file cannot be written, for instance because the disk is full.
+        """
+        try:
+            self._write(rows)
+        except OSError as error:
+            raise self._named(error) from None
 
     def commit(self) -> None:
-        """Finish the file and put it in its place, over an older one."""
-        self._finish()
-        self._sink.flush()
-        if self._place is not None:
-            self._sink.close()
-            _partial(self._place).replace(self._place)
+        """Finish the file and put it in its place, over an older one.
+
+        Raises:
+            InputError: it cannot be written or put there.
+        """
+        try:
+            self._finish()
+            self._sink.flush()
+        except OSError as error:
+            raise self._named(error) from None
+        if self._output is not None:
+            self._output.commit()
+
+    def discard(self) -> None:
+        """Let go of the file and remove what was written."""
+        if self._output is not None:
+            self._output.discard()
 
     def close(self) -> None:
         """Let go of the file; if it was not committed, ``<target>.partial`` stays."""
-        if self._place is not None:
-            self._sink.close()
+        if self._output is not None:
+            self._output.close()
 
     def __enter__(self) -> Self:
         return self
@@ -96,12 +138,17 @@ class TableWriter(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @abstractmethod
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None: ...
+
     def _finish(self) -> None:
         return None
 
     def _put(self, text: str) -> None:
         self._sink.write(text.encode("utf-8", "backslashreplace"))
 
-
-def _partial(place: Path) -> Path:
-    return place.with_name(place.name + ".partial")
+    def _named(self, error: OSError) -> OSError | InputError:
+        """The error of a file that has no name yet, under the name that it will have."""
+        if self._output is None:
+            return error  # of standard output: a pipe that was closed is no fault of the input
+        return InputError(f"{self._name} cannot be written: {cause(error)}")

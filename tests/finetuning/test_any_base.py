@@ -23,10 +23,10 @@ from accelerate.utils import extract_model_from_parallel  # type: ignore[import-
 from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, pipeline
 
 from riskclf import artifact, cli
-from riskclf.artifact import Artifact, Card, locate_base, save
+from riskclf.artifact import Artifact, locate_base, save
 from riskclf.classifier import RiskClassifier
 from riskclf.decide import OperatingPoint
-from riskclf.encoder import TorchEncoder
+from riskclf.engines.pytorch import PytorchEngine
 from riskclf.errors import (
     ArtifactCorrupt,
     ArtifactMismatch,
@@ -37,6 +37,7 @@ from riskclf.errors import (
 )
 from riskclf.evaluation.evaluation import evaluate
 from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.manifest import Manifest
 from riskclf.tokens import Tokenizer
 
 # float32, padded and not padded, in another order.
@@ -105,15 +106,15 @@ def trained(base: Path, labels: Sequence[str], work: Path, epochs: int = 2) -> A
     return extract_model_from_parallel(model, keep_fp32_wrapper=False)
 
 
-def card(labels: Sequence[str], risks: Sequence[str] = ()) -> Card:
+def card(labels: Sequence[str], risks: Sequence[str] = ()) -> Manifest:
     # Of temperature 1, so that the scores are the probabilities that a pipeline gives.
     points, prevalence = (POINTS, 0.2) if risks else ({}, 0.0)
-    return Card(tuple(labels), tuple(risks), points, 1.0, prevalence)
+    return Manifest(tuple(labels), tuple(risks), points, 1.0, prevalence)
 
 
-def in_memory(model: Any, base: Path, made: Card, directory: Path) -> RiskClassifier:
+def in_memory(model: Any, base: Path, made: Manifest, directory: Path) -> RiskClassifier:
     tokenizer = Tokenizer.load(base)
-    encoder = TorchEncoder(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=8)
+    encoder = PytorchEngine(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=8)
     return RiskClassifier(Artifact(directory, made, tokenizer, encoder, {"digest": "none"}))
 
 
@@ -122,7 +123,7 @@ def topics(make_base: MakeBase, tmp_path: Path) -> Path:
     """A saved model of seven topics, none of them a risk."""
     base = make_base()
     model = trained(base, SEVEN, tmp_path)
-    save(tmp_path / "topics", model=model, tokenizer_directory=base, card=card(SEVEN))
+    save(tmp_path / "topics", model=model, tokenizer_directory=base, manifest=card(SEVEN))
     return tmp_path / "topics"
 
 
@@ -151,7 +152,7 @@ def test_a_plain_bert_gets_any_labels_and_predicts_the_same_everywhere(
 ) -> None:
     directory = make_base()
     base = locate_base(directory)
-    assert (base.directory, base.card) == (directory, None)
+    assert (base.directory, base.manifest) == (directory, None)
     model = trained(base.directory, labels, tmp_path)
     # Before it is saved, it predicts from memory: the directory is not there at all.
     memory = in_memory(model, directory, card(labels, risks), tmp_path / "nowhere")
@@ -163,7 +164,7 @@ def test_a_plain_bert_gets_any_labels_and_predicts_the_same_everywhere(
         tmp_path / "model",
         model=model,
         tokenizer_directory=base.directory,
-        card=card(labels, risks),
+        manifest=card(labels, risks),
     )
     loaded = RiskClassifier.load(tmp_path / "model", device="cpu", batch_size=8)
     opened: Any = pipeline  # which its types take for another task
@@ -177,7 +178,7 @@ def test_a_plain_bert_gets_any_labels_and_predicts_the_same_everywhere(
         )
         assert after.risk == pytest.approx(sum(after.scores[label] for label in risks))
     again = locate_base(tmp_path / "model")
-    assert again.card == card(labels, risks)
+    assert again.manifest == card(labels, risks)
 
 
 def test_the_encoder_of_the_base_is_what_is_trained(make_base: MakeBase, tmp_path: Path) -> None:
@@ -196,9 +197,9 @@ def test_the_encoder_of_the_base_is_what_is_trained(make_base: MakeBase, tmp_pat
 def test_weights_in_several_files_will_do(make_base: MakeBase, kind: Any, tmp_path: Path) -> None:
     directory = make_base(kind, shards="40KB")
     assert len([*directory.glob("model-*.safetensors")]) > 1
-    assert locate_base(directory).card is None
+    assert locate_base(directory).manifest is None
     model = trained(directory, SEVEN[:2], tmp_path)
-    save(tmp_path / "m", model=model, tokenizer_directory=directory, card=card(SEVEN[:2]))
+    save(tmp_path / "m", model=model, tokenizer_directory=directory, manifest=card(SEVEN[:2]))
     assert RiskClassifier.load(tmp_path / "m", device="cpu").predict("雨").label in SEVEN[:2]
 
 
@@ -213,9 +214,9 @@ def test_an_older_model_says_its_tokenizer_in_config_json(
     (directory / "special_tokens_map.json").write_text(
         json.dumps({"unk_token": "[UNK]", "pad_token": "[PAD]"}), encoding="utf-8"
     )
-    assert locate_base(directory).card is None
+    assert locate_base(directory).manifest is None
     model = trained(directory, SEVEN[:2], tmp_path)
-    save(tmp_path / "m", model=model, tokenizer_directory=directory, card=card(SEVEN[:2]))
+    save(tmp_path / "m", model=model, tokenizer_directory=directory, manifest=card(SEVEN[:2]))
     theirs = pipeline("text-classification", model=str(tmp_path / "m"), device="cpu")
     assert type(theirs.tokenizer).__name__ == "BertJapaneseTokenizer"
     ours = RiskClassifier.load(tmp_path / "m", device="cpu").predict_many(sentences)
@@ -227,7 +228,7 @@ def test_a_classifier_of_others_is_a_base_too(
 ) -> None:
     plain = Path(shutil.copytree(model_directory, tmp_path / "plain"))
     (plain / "riskclf.json").unlink()
-    assert locate_base(plain).card is None
+    assert locate_base(plain).manifest is None
     assert trained(plain, SEVEN, tmp_path).config.num_labels == 7
 
 
@@ -258,7 +259,7 @@ def test_another_tokenizer_is_refused_by_name(
     assert isinstance(error, UnsupportedTokenizer)
     assert str(directory) in str(error)
     with pytest.raises(UnsupportedTokenizer):
-        save(tmp_path / "m", model=None, tokenizer_directory=directory, card=card(SEVEN))  # type: ignore[arg-type]
+        save(tmp_path / "m", model=None, tokenizer_directory=directory, manifest=card(SEVEN))  # type: ignore[arg-type]
 
 
 def test_another_kind_of_model_is_refused_by_name(make_base: MakeBase) -> None:
@@ -361,8 +362,8 @@ def test_the_packaged_model_is_the_base_without_a_network(monkeypatch: pytest.Mo
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     base = locate_base(None)
     assert base.directory == Path(artifact.__file__).parent / "default_model"
-    assert base.card is not None
-    assert base.card.accepted
+    assert base.manifest is not None
+    assert base.manifest.accepted
 
 
 def test_a_model_of_ours_is_verified(
@@ -370,8 +371,8 @@ def test_a_model_of_ours_is_verified(
 ) -> None:
     base = locate_base(str(model_directory))
     assert base.directory == model_directory
-    assert base.card is not None
-    assert base.card.temperature == 1.5
+    assert base.manifest is not None
+    assert base.manifest.temperature == 1.5
     copied = Path(shutil.copytree(model_directory, tmp_path / "model"))
     shutil.copy(make_model(seed=1) / "model.safetensors", copied)
     assert isinstance(refusal(copied), ArtifactCorrupt | ArtifactMismatch)
@@ -447,7 +448,7 @@ def test_a_hub_id_is_had_as_safetensors_with_the_small_files_first(hub: _Hub) ->
     hub.revisions["main"]["model.safetensors"] = hub.revisions["commit1"]["model.safetensors"]
     hub.broken = True  # nobody is asked for a conversion
     base = locate_base("someone/bert")
-    assert (base.directory, base.card) == (hub.root / "main", None)
+    assert (base.directory, base.manifest) == (hub.root / "main", None)
     assert not [x for x in hub.fetched[0][1] if "safetensors" in x]
     check_nothing_unsafe_was_fetched(hub)
 
@@ -464,7 +465,7 @@ def test_a_conversion_by_the_hubs_bot_is_taken(hub: _Hub, tmp_path: Path) -> Non
     hub.pulls = [pull(7, "somebody"), pull(1)]
     hub.revisions["commit7"] = {**hub.revisions["commit1"], "model.safetensors": b"a trap"}
     base = locate_base("someone/bert")
-    assert (base.directory, base.card) == (hub.root / "commit1", None)
+    assert (base.directory, base.manifest) == (hub.root / "commit1", None)
     assert trained(base.directory, SEVEN[:2], tmp_path).config.num_labels == 2
     check_nothing_unsafe_was_fetched(hub)
 
@@ -503,7 +504,7 @@ def test_a_model_of_ours_on_a_hub_is_verified(hub: _Hub, model_directory: Path) 
     files = {file.name: file.read_bytes() for file in model_directory.iterdir()}
     hub.revisions["main"] = files
     base = locate_base("someone/bert")
-    assert base.card is not None
+    assert base.manifest is not None
     files["config.json"] += b" "
     assert isinstance(refusal("someone/bert"), ArtifactCorrupt)
 

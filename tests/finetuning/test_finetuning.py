@@ -21,7 +21,7 @@ import riskclf.finetuning.finetuning
 import riskclf.finetuning.trainer
 from riskclf import FineTuning, RiskClassifier, artifact, finetune
 from riskclf.cli.app import main
-from riskclf.encoder import TorchEncoder
+from riskclf.engines.pytorch import PytorchEngine
 from riskclf.errors import EvaluationError, InputError, RiskclfError
 from riskclf.finetuning.replay import OurPost
 from riskclf.tokens import Tokenizer
@@ -137,11 +137,11 @@ def test_saved_in_memory_command_line_and_pipeline_agree(
     result = finetune(_rows(), make_model(seed=5), output=tmp_path / "model")
     texts = [*RAIN, *BREAD, "雨とパン"]
     tokenizer = Tokenizer.load(result.directory)
-    windows = [tokenizer.encode(text).head for text in texts]
-    encoder = TorchEncoder(models[-1], pad_id=tokenizer.pad_id, device="cpu", batch_size=4)
-    in_memory = encoder.logits(windows)
+    windows = [tokenizer.encode(text).head.ids for text in texts]
+    encoder = PytorchEngine(models[-1], pad_id=tokenizer.pad_id, device="cpu", batch_size=4)
+    in_memory = encoder.compute(windows).logits
     loaded = artifact.load(result.directory, device="cpu", batch_size=4)
-    assert np.allclose(loaded.encoder.logits(windows), in_memory, atol=1e-4)
+    assert np.allclose(loaded.engine.compute(windows).logits, in_memory, atol=1e-4)
 
     library = RiskClassifier.load(result.directory).predict_many(texts)
     posts = tmp_path / "posts.jsonl"
@@ -158,7 +158,7 @@ def test_saved_in_memory_command_line_and_pipeline_agree(
     expected = torch.tensor(in_memory).softmax(dim=1)
     for text, row_of in zip(texts, expected, strict=True):
         scores = {x["label"]: x["score"] for x in plain([text])[0]}
-        by_label = dict(zip(loaded.card.labels, row_of.tolist(), strict=True))
+        by_label = dict(zip(loaded.manifest.labels, row_of.tolist(), strict=True))
         assert scores == pytest.approx(by_label, abs=1e-4)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from riskclf.encoder import pad
+from riskclf.engines.pytorch import padded
 from riskclf.errors import ArtifactNotFound, InputError
 from riskclf.finetuning.trainer import Example, Recipe, train_classifier
 from riskclf.tokens import Tokenizer
@@ -61,7 +61,7 @@ def test_it_learns_what_it_is_shown(base: Path, tmp_path: Path) -> None:
         recipe=Recipe(epochs=30, batch_size=8, learning_rate=3e-3),
     )
     tokenizer = Tokenizer.load(base)
-    windows = [tokenizer.encode(example.text).head for example in EXAMPLES[:15]]
+    windows = [tokenizer.encode(example.text).head.ids for example in EXAMPLES[:15]]
     with torch.inference_mode():
         found = [int(model.eval()(torch.tensor([ids])).logits.argmax()) for ids in windows]
     assert found == [0] * 5 + [1] * 5 + [2] * 5
@@ -125,7 +125,7 @@ def test_it_stops_early_and_gives_the_weights_that_were_best_on_dev(
             recipe=Recipe(epochs=20, batch_size=8, learning_rate=3e-3, save_steps=4, patience=2),
             dev=stop_on,
         ).eval()
-        batch = pad([tokenizer.encode(post.text).head for post in dev], tokenizer.pad_id)
+        batch = padded([tokenizer.encode(post.text).head.ids for post in dev], tokenizer.pad_id)
         targets = torch.tensor([post.target for post in dev])
         with torch.inference_mode():
             return float(torch.nn.functional.cross_entropy(model(**batch).logits, targets))

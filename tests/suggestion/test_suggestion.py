@@ -18,6 +18,7 @@ from riskclf.errors import ColumnNotFound, InputError
 from riskclf.evaluation.evaluation import evaluate
 from riskclf.suggestion import suggest
 from tests.conftest import LABELS
+from tests.models import torch_model
 from tests.suggestion.helpers import (
     chosen,
     listing,
@@ -102,7 +103,7 @@ def test_bad_rows_are_rejected_with_their_reason(
     assert len(result.rows) == 3
     in_memory = suggest([*rows(made_up(3)), {"text": 3}, {}], model=classifier)
     assert [(x.number, x.reason) for x in in_memory.rejects] == [
-        (4, "it is not text"),
+        (4, "it is a number, not text"),
         (5, "it is missing"),
     ]
 
@@ -158,14 +159,14 @@ def test_vectors_are_those_of_the_pooler_in_the_order_of_the_posts(
 ) -> None:
     import torch
 
-    windows = [x.head for x in loaded.tokenizer.encode_batch(sentences)]
-    vectors = loaded.encoder.vectors(windows)
+    windows = [x.head.ids for x in loaded.tokenizer.encode_batch(sentences)]
+    vectors = loaded.engine.compute(windows).pooled
     assert vectors.shape == (len(sentences), 32)
     for window, vector in zip(windows, vectors, strict=True):
         with torch.inference_mode():
-            alone = loaded.encoder.model.bert(torch.tensor([window])).pooler_output[0]
+            alone = torch_model(loaded).bert(torch.tensor([window])).pooler_output[0]
         assert np.allclose(vector, alone.numpy(), atol=1e-4)
-    assert loaded.encoder.vectors([]).shape == (0, 32)
+    assert loaded.engine.compute([]).pooled.shape == (0, 32)
 
 
 def test_terms_come_with_the_suggestions_and_are_written_if_asked(

@@ -89,8 +89,8 @@ def test_the_reason_names_the_line_or_the_labels(classifier: RiskClassifier) -> 
 
 
 def test_a_model_without_risk_labels_is_asked_for_its_entropy_only(loaded: Artifact) -> None:
-    card = replace(loaded.card, risk_labels=(), operating_points={})
-    topics = RiskClassifier(replace(loaded, card=card))
+    manifest = replace(loaded.manifest, risk_labels=(), operating_points={})
+    topics = RiskClassifier(replace(loaded, manifest=manifest))
     result = suggest(rows(made_up(60)), model=topics, n=10)
     reasons = {row["suggested_because"].split(" between")[0] for row in result.rows}
     assert reasons == {"unsure", "drawn at random"}

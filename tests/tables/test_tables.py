@@ -136,7 +136,7 @@ def test_parquet_rows_count_from_one(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a", None, "c"]}), tmp_path / "t.parquet")
     rows, rejects = read(tmp_path / "t.parquet")
     assert [row.number for row in rows] == [1, 3]
-    assert rejects == [Reject(2, "text", "it is null")]
+    assert rejects == [Reject(2, "text", "it is missing")]
 
 
 def test_bad_csv_rows_are_rejected_and_the_others_read(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_bad_json_rows_are_rejected_and_the_others_read(tmp_path: Path) -> None:
         (11, None),
     ]
     assert [rejects[i].reason for i in (2, 3, 4)] == [
-        "it is null",
+        "it is missing",
         "it is a number, not text",
         "it is missing",
     ]
@@ -237,7 +237,7 @@ def test_several_text_columns_are_checked(tmp_path: Path) -> None:
     path = write(tmp_path / "t.jsonl", '{"text":"a","label":"x"}\n{"text":"b","label":null}\n')
     rows, rejects = read(path, text_columns=("text", "label"))
     assert [row.values["text"] for row in rows] == ["a"]
-    assert rejects == [Reject(2, "label", "it is null")]
+    assert rejects == [Reject(2, "label", "it is missing")]
 
 
 def test_json_columns_are_those_of_the_whole_file(tmp_path: Path) -> None:
@@ -247,12 +247,27 @@ def test_json_columns_are_those_of_the_whole_file(tmp_path: Path) -> None:
         assert all(isinstance(row, Row) for row in table)
 
 
-def test_a_late_new_column_of_a_stream_is_a_reject(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = ['{"text":"a"}'] * 1000 + ['{"text":"b","late":1}', '{"text":"c"}']
+@pytest.mark.parametrize(
+    ("format", "refused"), [("csv", [2, 3]), ("parquet", [2, 3]), ("jsonl", [3])]
+)
+def test_a_late_column_of_a_stream_is_kept_where_the_output_can_hold_it(
+    format: str, refused: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = ['{"text":"a"}', '{"text":"b","late":1}', '{"text":"c","risk":2}', '{"text":"d"}']
     stdin(monkeypatch, "\n".join(lines).encode())
-    rows, rejects = read("-")
-    assert len(rows) == 1001
-    assert [reject.number for reject in rejects] == [1001]
+    with (
+        open_table("-") as table,
+        create_table(tmp_path / f"t.{format}", columns=table.columns, added={"risk": float}) as out,
+    ):
+        checked = [out.checked(row) for row in table if isinstance(row, Row)]
+        out.write({**row.values, "risk": 0.5} for row in checked if isinstance(row, Row))
+        out.commit()
+    assert [row.number for row in checked if isinstance(row, Reject)] == refused
+    kept = read(tmp_path / f"t.{format}")[0]
+    assert [row.values["text"] for row in kept] == [
+        text for number, text in enumerate("abcd", start=1) if number not in refused
+    ]
+    assert any(row.values.get("late") == 1 for row in kept) == (format == "jsonl")
 
 
 def test_reading_takes_little_memory(tmp_path: Path) -> None:

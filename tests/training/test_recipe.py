@@ -14,6 +14,7 @@ from riskclf import RiskClassifier, artifact, evaluate
 from riskclf.errors import ArtifactMismatch, EvaluationError
 from riskclf.evaluation.scored import ScoredRows
 from riskclf.finetuning.trainer import Recipe
+from tests.models import torch_model
 from tests.tiny_base import benign_rows
 from training.posts.data import load_posts
 from training.recipe.train import trained_on
@@ -56,9 +57,9 @@ def test_each_step_runs_once_and_an_interrupted_recipe_goes_on(
         posts = {"posts": {"sha256": trained_on(options["posts"])}}
         artifact.save(
             output,
-            model=loaded.encoder.model,
+            model=torch_model(loaded),
             tokenizer_directory=model_directory,
-            card=replace(loaded.card, provenance=posts),
+            manifest=replace(loaded.manifest, provenance=posts),
         )
         return f"{output} written"
 

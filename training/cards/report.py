@@ -24,6 +24,7 @@ import typer
 
 from riskclf import Evaluation, Label, RiskClassifier, artifact, evaluate
 from riskclf.artifact import Artifact
+from riskclf.engines.pytorch import open_classifier
 from riskclf.evaluation.compare import Rival, compare
 from riskclf.evaluation.intervals import Intervals, precision_at, wilson
 from riskclf.evaluation.metrics import ALARMS, figures_of, intervals_of
@@ -119,8 +120,10 @@ def measure_calibrators(loaded: Artifact, posts: Sequence[Post]) -> list[dict[st
         measured = list(evaluation_rows(post for post in posts if post.split == measured_on))
         results = []
         for biased in (False, True):
-            card = calibrate(loaded.encoder.model, loaded.tokenizer, fitting, biased=biased)
-            results.append(evaluate(RiskClassifier(replace(loaded, card=card)), measured))
+            card = calibrate(
+                open_classifier(loaded.directory)[0], loaded.tokenizer, fitting, biased=biased
+            )
+            results.append(evaluate(RiskClassifier(replace(loaded, manifest=card)), measured))
         alone, both = results
         difference, error = behind(both.rows, alone.rows)
         found.append(

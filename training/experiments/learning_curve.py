@@ -24,7 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from transformers import BertModel
 
-from riskclf.encoder import length_sorted_batches, pad
+from riskclf.encoder import length_sorted_batches
+from riskclf.engines.pytorch import padded
 from riskclf.evaluation.compare import tfidf
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
@@ -43,10 +44,10 @@ def vectors(base: Path, texts: Sequence[str]) -> Any:
     tokenizer = Tokenizer.load(base)
     model: Any = BertModel.from_pretrained(base, dtype=torch.float32)
     model.eval()
-    ids = [encoding.head for encoding in tokenizer.encode_batch(texts)]
+    ids = [encoding.head.ids for encoding in tokenizer.encode_batch(texts)]
     result = np.empty((len(ids), 2 * model.config.hidden_size), dtype=np.float32)
     for rows in length_sorted_batches(ids, 64):
-        batch = pad([ids[row] for row in rows], tokenizer.pad_id)
+        batch = padded([ids[row] for row in rows], tokenizer.pad_id)
         with torch.inference_mode():
             output = model(**batch)
         mask = batch["attention_mask"].unsqueeze(-1)

@@ -54,8 +54,8 @@ from torch.optim.optimizer import (
 from transformers import ProgressCallback
 
 from riskclf import RiskClassifier, artifact
-from riskclf.artifact import Base, Card
-from riskclf.encoder import pad
+from riskclf.artifact import Base
+from riskclf.engines.pytorch import open_classifier, padded
 from riskclf.errors import FormatError, MissingExtra
 from riskclf.evaluation.compare import tfidf
 from riskclf.evaluation.intervals import wilson
@@ -66,6 +66,7 @@ from riskclf.finetuning.finetuning import base_answers, recipe_for, training_mix
 from riskclf.finetuning.replay import load_our_posts
 from riskclf.finetuning.trainer import Example, train_classifier
 from riskclf.finetuning.vocabulary import extend, shattered_words
+from riskclf.manifest import Manifest
 from riskclf.tables import Columns
 from riskclf.tables.duplicates import near_duplicate_groups
 from riskclf.text import normalise
@@ -174,14 +175,14 @@ def _fine_tuned(
     base: Base, new: Sequence[Example], rehearsed: Sequence[Example], seed: int, progress: bool
 ) -> tuple[Any, float]:
     """The model as `riskclf.finetune` trains it, and the minutes it took."""
-    assert base.card is not None
+    assert base.manifest is not None
     # Without checkpoints of an earlier run: the minutes are those of a whole one.
     with tempfile.TemporaryDirectory() as scratch:
         start = time.monotonic()
         model = train_classifier(
             base.directory,
             training_mix(new, rehearsed),
-            labels=base.card.labels,
+            labels=base.manifest.labels,
             checkpoints=scratch,
             recipe=recipe_for(len(new), len(rehearsed), new_head=False, seed=seed),
             progress=progress,
@@ -190,12 +191,12 @@ def _fine_tuned(
 
 
 @contextmanager
-def _opened(model: Any, directory: Path, card: Card) -> Iterator[RiskClassifier]:
+def _opened(model: Any, directory: Path, card: Manifest) -> Iterator[RiskClassifier]:
     """The model as a user gets it: saved in float16 with the base's temperature and thresholds."""
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "model"
         artifact.save(
-            place, model=model, tokenizer_directory=directory, card=card, half_precision=True
+            place, model=model, tokenizer_directory=directory, manifest=card, half_precision=True
         )
         yield RiskClassifier.load(place, device="cpu")
 
@@ -268,13 +269,13 @@ class _Body(torch.nn.Module):
 
     def __init__(self, loaded: artifact.Artifact) -> None:
         super().__init__()
-        self.encoder = loaded.encoder.model.base_model
+        self.encoder = open_classifier(loaded.directory)[0].eval().base_model
         self.tokenizer = loaded.tokenizer
         self.max_seq_length = loaded.tokenizer.max_tokens
 
     def preprocess(self, inputs: Sequence[str], **_: Any) -> dict[str, torch.Tensor]:
         encodings = self.tokenizer.encode_batch(inputs)
-        return pad([encoding.head for encoding in encodings], self.tokenizer.pad_id)
+        return padded([encoding.head.ids for encoding in encodings], self.tokenizer.pad_id)
 
     def forward(self, features: dict[str, Any]) -> dict[str, Any]:
         mask = features["attention_mask"]
@@ -598,7 +599,7 @@ def experiment(
         FormatError: the results file is not JSON.
     """
     require_setfit()
-    assert base.card is not None
+    assert base.manifest is not None
     learn = [post for post in posts if post.split == "slang_learn"]
     bench = _Bench.of(base, [post for post in posts if post.split == "slang_test"], posts)
     sample = _packaged_sample()
@@ -634,8 +635,8 @@ def experiment(
             figures = bench.by_label(scores)
         elif size:
             model, minutes = _fine_tuned(base, new, old["ours"], seed, progress)
-            assert base.card is not None
-            with _opened(model, base.directory, base.card) as after:
+            assert base.manifest is not None
+            with _opened(model, base.directory, base.manifest) as after:
                 figures = bench.with_thresholds(after, first)
         else:
             minutes, figures = 0.0, bench.with_thresholds(bench.before, first)
@@ -728,7 +729,7 @@ def choose(
     Temperature and thresholds are the base's own. The
     arguments and errors are those of `experiment`; `slang_test` is not looked at.
     """
-    assert base.card is not None
+    assert base.manifest is not None
     seed = SEEDS[0]
     learn = [post for post in posts if post.split == "slang_learn"]
     fit = drawn(learn, CHOOSE_SIZE, seed)
@@ -761,11 +762,10 @@ def choose(
             _, model, minutes, start = trained
             weights = model.state_dict()
             if variant.share < 1:
-                loaded = artifact.load(base.directory, device="cpu", batch_size=64)
-                weights = loaded.encoder.model.state_dict()
+                weights = open_classifier(base.directory)[0].state_dict()
             with (
                 _between(model, weights, variant.share) as mixed,
-                _opened(mixed, start.directory, base.card) as after,
+                _opened(mixed, start.directory, base.manifest) as after,
             ):
                 figures = bench.with_thresholds(after, first)
         rehearsed = {"rehearsed": len(old), "minutes": minutes}
@@ -780,7 +780,7 @@ def _with_words(base: Base, new: Sequence[Example], scratch: Path) -> Base:
     words = shattered_words(texts, near_duplicate_groups(texts), Tokenizer.load(base.directory))
     if not words:
         return base
-    return Base(extend(base.directory, words, scratch / "base"), base.card)
+    return Base(extend(base.directory, words, scratch / "base"), base.manifest)
 
 
 def main(

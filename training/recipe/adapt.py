@@ -49,7 +49,8 @@ import typer
 from safetensors.torch import load_file, save_file
 from transformers import BertModel
 
-from riskclf.encoder import length_sorted_batches, pad
+from riskclf.encoder import length_sorted_batches
+from riskclf.engines.pytorch import padded
 from riskclf.errors import ArtifactMismatch, InputError
 from riskclf.text import normalise
 from riskclf.tokens import Tokenizer
@@ -180,7 +181,7 @@ def _forward(
     model: BertModel, ids: Sequence[Sequence[int]], pad_id: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pooler output and mean token vector of length 1, both float32 of shape (rows, hidden)."""
-    batch = pad(ids, pad_id)
+    batch = padded(ids, pad_id)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = model(**batch)
     mask = batch["attention_mask"][:, :, None]
@@ -448,7 +449,7 @@ def adapt(
     vectors = teach(teacher, lines, output.with_name("teacher.work"))
     log(f"teacher vectors after {(time.monotonic() - began) / 60:.1f} min")
     tokenizer = Tokenizer.load(student)
-    ids = [encoding.head for encoding in tokenizer.encode_batch(lines)]
+    ids = [encoding.head.ids for encoding in tokenizer.encode_batch(lines)]
     held_ids, held_vectors = ids[:held_back], vectors[:held_back]
     ids, vectors = ids[held_back:], vectors[held_back:]
     target = Target.of(vectors)

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from riskclf.artifact import Card
-from riskclf.decide import (
-    choose_operating_point,
-    fit_temperature,
-    fit_temperature_and_bias,
-    probabilities,
-)
-from riskclf.encoder import TorchEncoder
+from riskclf.calibration import choose_operating_point, fit_calibration, served_risk
+from riskclf.decide import OperatingPoint, windows_read
+from riskclf.encoder import Outputs
+from riskclf.engines.pytorch import PytorchEngine
 from riskclf.errors import OperatingPointError
 from riskclf.finetuning.replay import OurPost
 from riskclf.labels import Label
-from riskclf.tokens import Tokenizer
+from riskclf.manifest import Manifest
+from riskclf.tokens import Encoding, Tokenizer
 from training.posts.data import Post
 
-__all__ = ["LABELS", "RISK_LABELS", "calibrate", "score", "target_of"]
+__all__ = ["LABELS", "RISK_LABELS", "calibrate", "computed", "score", "target_of"]
 
 LABELS = tuple(map(str, Label))
 RISK_LABELS = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
@@ -46,32 +44,44 @@ def target_of(post: Post | OurPost) -> tuple[float, ...]:
 
 def score(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
     """Logits of the head of each text, float32 of shape (texts, labels)."""
-    encoder = TorchEncoder(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=64)
-    return encoder.logits([item.head for item in tokenizer.encode_batch(texts)])
+    heads = [item.head.ids for item in tokenizer.encode_batch(texts)]
+    return _engine(model, tokenizer).compute(heads).logits
+
+
+def computed(
+    model: Any, tokenizer: Tokenizer, texts: Sequence[str], manifest: Manifest
+) -> tuple[list[Encoding], Outputs]:
+    """What a model computes for texts: their encodings, and outputs for all windows that count."""
+    encodings = tokenizer.encode_batch(texts)
+    windows = [x.ids for read in windows_read(encodings, manifest) for x in read]
+    return encodings, _engine(model, tokenizer).compute(windows)
 
 
 def calibrate(
     model: Any, tokenizer: Tokenizer, posts: Sequence[Post], *, biased: bool = True
-) -> Card:
+) -> Manifest:
     """Temperature and thresholds from the calibration split, which the model has not seen.
 
     Args:
         model: the classifier.
         tokenizer: its own.
         posts: ours; only those of the calibration split are read.
-        biased: fit a bias of the risk, too (`riskclf.decide.fit_temperature_and_bias`).
+        biased: fit a bias of the risk, too (`riskclf.calibration.fit_temperature_and_bias`).
     """
     chosen = [post for post in posts if post.split == "calibration"]
-    logits = score(model, tokenizer, [post.text for post in chosen])
     targets = np.array([target_of(post) for post in chosen])
-    is_risk = np.isin(LABELS, RISK_LABELS)
-    if biased:
-        temperature, bias = fit_temperature_and_bias(logits, targets, is_risk)
-    else:
-        temperature, bias = fit_temperature(logits, targets), 0.0
-    shift = bias * is_risk.astype(np.float64)
-    risk = probabilities(logits, temperature, shift)[:, is_risk].sum(axis=1)
-    target_risk = targets[:, is_risk].sum(axis=1)
+    target_risk = targets[:, np.isin(LABELS, RISK_LABELS)].sum(axis=1)
+    # No thresholds yet: nothing here decides.
+    unfitted = Manifest(
+        labels=LABELS,
+        risk_labels=RISK_LABELS,
+        operating_points={"standard": OperatingPoint(flag=0.8, review=0.3)},
+        temperature=1.0,
+        prevalence=float(target_risk.mean()),
+    )
+    encodings, outputs = computed(model, tokenizer, [post.text for post in chosen], unfitted)
+    fitted = fit_calibration(encodings, outputs, targets, unfitted, biased=biased)
+    risk = served_risk(encodings, outputs, fitted)
     points = {}
     for name, stated in _OPERATING_POINTS.items():
         try:
@@ -81,13 +91,9 @@ def calibrate(
             if not points:
                 raise
     counts = Counter(post.kind for post in chosen)
-    return Card(
-        labels=LABELS,
-        risk_labels=RISK_LABELS,
+    return replace(
+        fitted,
         operating_points=points,
-        temperature=temperature,
-        prevalence=float(target_risk.mean()),
-        bias=bias,
         provenance={
             "calibration": {
                 "posts": dict(sorted(counts.items())),
@@ -95,3 +101,7 @@ def calibrate(
             }
         },
     )
+
+
+def _engine(model: Any, tokenizer: Tokenizer) -> PytorchEngine:
+    return PytorchEngine(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=64)

@@ -43,13 +43,15 @@ def mean_probabilities(
     answers = []
     for directory in models:
         model = artifact.load(directory, device="cpu", batch_size=64)
-        file = cache / f"{model.manifest['digest'][:16]}-{asked[:16]}.npy"
+        file = cache / f"{model.raw['digest'][:16]}-{asked[:16]}.npy"
         if not file.is_file():
             parts = []
             for start in range(0, len(texts), _TEXTS_AT_ONCE):
                 encodings = model.tokenizer.encode_batch(texts[start : start + _TEXTS_AT_ONCE])
-                logits = model.encoder.logits([encoding.head for encoding in encodings])
-                parts.append(probabilities(logits, model.card.temperature))
+                outputs = model.engine.compute([encoding.head.ids for encoding in encodings])
+                manifest = model.manifest
+                bias = manifest.bias * manifest.is_risk.astype(np.float64)
+                parts.append(probabilities(outputs.logits, manifest.temperature, bias))
             cache.mkdir(parents=True, exist_ok=True)
             partial = file.with_suffix(".partial")
             with partial.open("wb") as stream:

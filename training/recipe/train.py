@@ -232,7 +232,7 @@ def build(
         output,
         model=model,
         tokenizer_directory=base,
-        card=replace(card, provenance=provenance),
+        manifest=replace(card, provenance=provenance),
         half_precision=True,
     )
     point = card.operating_points["standard"]

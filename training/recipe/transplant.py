@@ -402,7 +402,7 @@ def count_entries(vocabulary: Iterable[str], texts: Iterable[str]) -> Counter[st
     counts = np.zeros(len(names), dtype=np.int64)
     for batch in _batches(texts, 2048):
         for encoding in tokenizer.encode_batch(batch):
-            np.add.at(counts, encoding.head[1:-1], 1)
+            np.add.at(counts, encoding.head.ids[1:-1], 1)
     return Counter({names[i]: int(counts[i]) for i in np.flatnonzero(counts)})
 
 

@@ -91,7 +91,7 @@ def test_calibrators_are_measured_on_the_split_that_they_were_not_fitted_to(
     def calibrate(model: Any, tokenizer: Any, given: Any, *, biased: bool) -> Any:
         assert {post.split for post in given} == {"calibration"}
         fitted_to.append(len(given))
-        return replace(loaded.card, bias=-2.0 if biased else 0.0)
+        return replace(loaded.manifest, bias=-2.0 if biased else 0.0)
 
     monkeypatch.setattr("training.cards.report.calibrate", calibrate)
     found = measure_calibrators(loaded, posts)
@@ -100,7 +100,7 @@ def test_calibrators_are_measured_on_the_split_that_they_were_not_fitted_to(
     dev = [post for post in posts if post.split == "dev"]
     losses = []
     for bias in (0.0, -2.0):
-        model = RiskClassifier(replace(loaded, card=replace(loaded.card, bias=bias)))
+        model = RiskClassifier(replace(loaded, manifest=replace(loaded.manifest, bias=bias)))
         clear_cut = [post for post in dev if len(post.target) == 1]
         right = [
             x.scores[next(iter(post.target))]

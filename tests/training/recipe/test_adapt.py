@@ -70,7 +70,7 @@ def lesson(home: Path, corpora: Corpora, teacher: Base) -> tuple[list[list[int]]
     """Student ids and teacher vectors of the same lines."""
     lines = choose_lines(corpora, 60, seed=0)
     encodings = Tokenizer.load(home / "student").encode_batch(lines)
-    return [e.head for e in encodings], teach(teacher, lines, home / "lesson")
+    return [e.head.ids for e in encodings], teach(teacher, lines, home / "lesson")
 
 
 def student(home: Path) -> BertModel:

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import softmax
 
-from riskclf.tokens import Tokenizer
+from riskclf.calibration import served_risk
+from riskclf.encoder import Outputs
+from riskclf.manifest import Manifest
+from riskclf.tokens import Encoding, Tokenizer
+from tests.models import outputs_of
 from training.posts.data import load_posts
 from training.recipe import calibrate as calibration
-from training.recipe.calibrate import LABELS, calibrate, target_of
+from training.recipe.calibrate import calibrate, target_of
 
 POSTS = load_posts()
 CHOSEN = [post for post in POSTS if post.split == "calibration"]
@@ -25,13 +28,18 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts_seen: list[str] = []
     target = {post.text: target_of(post) for post in POSTS}
 
-    def logits(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
+    def computed(
+        model: Any, tokenizer: Tokenizer, texts: Sequence[str], manifest: Manifest
+    ) -> tuple[list[Encoding], Outputs]:
         texts_seen.extend(texts)
+        encodings = tokenizer.encode_batch(texts)
         found = 4 * np.array([target[text] for text in texts], dtype=np.float32)
-        noise = np.random.default_rng(0).normal(0, 1, found.shape).astype(np.float32)
-        return found + noise + np.array([2, 2, 0], dtype=np.float32)
+        found += np.random.default_rng(0).normal(0, 1, found.shape).astype(np.float32)
+        found += np.array([2, 2, 0], dtype=np.float32)
+        counts = [len(x.windows) for x in encodings]
+        return encodings, outputs_of(np.repeat(found, counts, axis=0))
 
-    monkeypatch.setattr(calibration, "score", logits)
+    monkeypatch.setattr(calibration, "computed", computed)
     return texts_seen
 
 
@@ -51,9 +59,7 @@ def test_the_bias_brings_the_mean_risk_to_the_share_of_risky_posts(
 ) -> None:
     tokenizer = Tokenizer.load(model_directory)
     card = calibrate(None, tokenizer, POSTS)
-    logits = calibration.score(None, tokenizer, [post.text for post in CHOSEN])
-    shift = card.bias * np.array([label != "benign" for label in LABELS])
-    found = softmax(logits.astype(float) / card.temperature + shift, axis=1)
+    encodings, outputs = calibration.computed(None, tokenizer, [post.text for post in CHOSEN], card)
     assert card.bias < 0
-    assert (1 - found[:, 2]).mean() == pytest.approx(card.prevalence, abs=1e-4)
+    assert served_risk(encodings, outputs, card).mean() == pytest.approx(card.prevalence, abs=1e-4)
     assert calibrate(None, tokenizer, POSTS, biased=False).bias == 0

@@ -226,7 +226,7 @@ def test_what_the_new_vocabulary_costs(
     mean: float,
     least: float,
 ) -> None:
-    ids = [reader.encode(sentence).head for sentence in SENTENCES]
+    ids = [reader.encode(sentence).head.ids for sentence in SENTENCES]
     vectors = mean_vectors(fill(base, entries, layers), ids)
     cosines = (vectors * reference).sum(axis=1)
     assert cosines.mean() >= mean
@@ -332,7 +332,7 @@ def test_the_written_directory_opens_as_a_plain_model(written: Path) -> None:
     assert theirs.model_max_length == module.MODEL_MAX_LENGTH
     for text in [*SENTENCES, *CHATTY, "[SEP] [MASK] ### ##x", ""]:
         normalised = normalise(text).text
-        assert ours.encode(text).head == theirs(normalised)["input_ids"]
+        assert ours.encode(text).head.ids == theirs(normalised)["input_ids"]
     assert model.dtype == torch.float32
     assert isinstance(model, BertModel)
     config = json.loads((written / "config.json").read_text(encoding="utf-8"))
@@ -344,7 +344,7 @@ def test_the_written_directory_opens_as_a_plain_model(written: Path) -> None:
 def test_rows_and_layers_come_from_the_base(tiny: Path, written: Path) -> None:
     base = load_base(str(tiny))
     model = AutoModel.from_pretrained(written)
-    row = Tokenizer.load(written).encode("今日").head[1]
+    row = Tokenizer.load(written).encode("今日").head.ids[1]
     expected = base.state["embeddings.word_embeddings.weight"][base.pieces.index("今日")]
     assert torch.equal(model.embeddings.word_embeddings.weight[row], expected)
     for kept, layer in enumerate((0, 3)):  # the first and the last of four

@@ -1,0 +1,328 @@
+"""The PyTorch engine, and the only place where transformers opens the weights of a model.
+
+Weights are read from safetensors only. No adapter, no quantisation, no attention kernel and no code
+that a directory names is used: what computes is the model's own weights in transformers' own code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from riskclf.encoder import Outputs, length_sorted_batches, pad
+from riskclf.errors import ArtifactCorrupt, InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+__all__ = [
+    "PytorchEngine",
+    "check_finite",
+    "load",
+    "open_classifier",
+    "padded",
+    "quietly",
+    "read_config",
+]
+
+_INDEX_FILE = "model.safetensors.index.json"
+
+# With peft installed, transformers applies an adapter that lies beside a model.
+_ADAPTERS = ("adapter_config.json", "adapter_model*")
+
+# Settings of config.json that lead transformers to weights or code other than the model's own.
+_FOREIGN_SETTINGS = ("transformers_weights", "quantization_config")
+_ATTENTION_SETTINGS = ("attn_implementation", "_attn_implementation")
+_ATTENTIONS = (None, "eager", "sdpa", "flash_attention_2", "flex_attention")
+
+
+class PytorchEngine:
+    """A transformers sequence classifier on a torch device."""
+
+    def __init__(
+        self, model: PreTrainedModel, *, pad_id: int, device: str, batch_size: int
+    ) -> None:
+        """
+        Args:
+            model: a sequence classifier of transformers with a pooler, such as BERT's.
+            pad_id: id of the padding token.
+            device: a torch device, or "auto" for CUDA or MPS where there is one, else the CPU.
+            batch_size: windows to a batch, 1 or more.
+
+        Raises:
+            InputError: the device cannot be used here, or the batch size is less than 1.
+        """
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}: it must be 1 or more")
+        if device == "auto":
+            device = _best_device()
+        try:
+            self.device = torch.device(device)
+            self.model: Any = model.to(self.device).eval()  # type: ignore[arg-type]
+        except (AssertionError, NotImplementedError, RuntimeError) as error:
+            reason = str(error).split("\n")[0]
+            raise InputError(f"device {device!r} cannot be used ({reason}): try cpu") from None
+        self.batch_size = batch_size
+        self._pad_id = pad_id
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return int(self.model.num_parameters())
+
+    @property
+    def where(self) -> str:
+        """The torch device."""
+        return str(self.device)
+
+    def compute(self, windows: Sequence[Sequence[int]]) -> Outputs:
+        """Logits, pooler output and mean token vector of each window, float32, in their order."""
+        config = self.model.config
+        count = len(windows)
+        logits = np.zeros((count, config.num_labels), dtype=np.float32)
+        pooled = np.zeros((count, config.hidden_size), dtype=np.float32)
+        sentence = np.zeros_like(pooled)
+        with torch.inference_mode():
+            for indices in length_sorted_batches(windows, self.batch_size):
+                rows = padded([windows[index] for index in indices], self._pad_id)
+                batch = {name: x.to(self.device) for name, x in rows.items()}
+                body = self.model.base_model(**batch)
+                head = self.model.classifier(self.model.dropout(body.pooler_output))
+                mask = batch["attention_mask"].unsqueeze(-1).to(body.last_hidden_state.dtype)
+                mean = (body.last_hidden_state * mask).sum(dim=1) / mask.sum(dim=1)
+                for target, found in (
+                    (logits, head),
+                    (pooled, body.pooler_output),
+                    (sentence, mean),
+                ):
+                    target[indices] = found.float().cpu().numpy()
+        return Outputs(logits, pooled, sentence)
+
+
+def load(directory: Path, *, pad_id: int, device: str, batch_size: int) -> PytorchEngine:
+    """What `riskclf.encoder.load_engine` calls.
+
+    Raises:
+        ArtifactCorrupt: the weights cannot be used.
+        InputError: the device or the batch size cannot be used.
+    """
+    model, missing = open_classifier(directory)
+    if missing:
+        raise ArtifactCorrupt(
+            f"{directory / 'model.safetensors'} lacks weights of the classifier: it is not a "
+            "trained model, or it is damaged"
+        )
+    check_finite(model, directory)
+    return PytorchEngine(model, pad_id=pad_id, device=device, batch_size=batch_size)
+
+
+def padded(sequences: Sequence[Sequence[int]], pad_id: int) -> dict[str, torch.Tensor]:
+    """`riskclf.encoder.pad` as tensors."""
+    return {name: torch.from_numpy(x) for name, x in pad(sequences, pad_id).items()}
+
+
+def open_classifier(
+    directory: Path, *, attention: str = "sdpa", **options: Any
+) -> tuple[Any, list[str]]:
+    """A sequence classifier of transformers in float32, from safetensors beside its config.json.
+
+    Args:
+        directory: a model directory, with or without a trained head.
+        attention: the implementation of attention, one of transformers' own; what config.json says
+            of it is not used, since it can name kernels on a hub.
+        options: further ones of ``from_pretrained``, such as id2label.
+
+    Returns:
+        The model, and the names of weights that the file lacks (they are random).
+
+    Raises:
+        ArtifactCorrupt: the directory cannot be used, or holds an adapter or other weights than
+            safetensors that transformers would read.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    _check_own_weights(directory)
+    try:
+        with quietly():
+            model, found = AutoModelForSequenceClassification.from_pretrained(
+                directory,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                attn_implementation=attention,
+                output_loading_info=True,
+                **options,
+            )
+    except Exception as error:
+        # transformers and safetensors raise a dozen unrelated types for an unusable directory.
+        raise ArtifactCorrupt(
+            f"{directory} does not load as a sequence classifier ({type(error).__name__}): copy or "
+            "save the model again"
+        ) from error
+    # What config.json says of attention goes before the argument, so it is set once more.
+    model.set_attn_implementation(attention)
+    # transformers fills missing weights with random numbers and only logs it.
+    mismatched = [x[0] if isinstance(x, tuple) else x for x in found["mismatched_keys"]]
+    return model, sorted({*found["missing_keys"], *mismatched})
+
+
+def check_finite(model: Any, directory: Path) -> None:
+    """Refuse weights that are not numbers: one NaN in an embedding makes a post's risk NaN.
+
+    Raises:
+        ArtifactCorrupt: a weight is not finite.
+    """
+    for name, weights in model.state_dict().items():
+        if not torch.isfinite(weights).all():
+            raise ArtifactCorrupt(
+                f"{directory / 'model.safetensors'}: the weights {name} hold a value that is not a "
+                "finite number; copy the model again or train it again"
+            )
+
+
+def _check_own_weights(directory: Path) -> None:
+    """Refuse a directory that leads transformers to weights other than its own safetensors."""
+    for file in sorted(directory.iterdir()) if directory.is_dir() else ():
+        if any(fnmatchcase(file.name, pattern) for pattern in _ADAPTERS):
+            raise ArtifactCorrupt(
+                f"{file} is an adapter beside a model: riskclf would compute something else with "
+                "it; remove it, or merge it into the model where you trust it"
+            )
+    index = directory / _INDEX_FILE
+    names: list[Any] = []
+    if index.is_file() and not (directory / "model.safetensors").is_file():
+        try:
+            names = [*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()]
+        except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+            raise ArtifactCorrupt(
+                f"{index} cannot be read ({type(error).__name__}): copy the model again"
+            ) from None
+    config = read_config(directory)
+    for name in _ATTENTION_SETTINGS:
+        if config.get(name) not in _ATTENTIONS:
+            raise ArtifactCorrupt(
+                f"{directory / 'config.json'} names an attention kernel ({name}) that is not "
+                "transformers' own and could run other code: remove the setting"
+            )
+    if any(name in config for name in _FOREIGN_SETTINGS) or not _are_own_parts(names):
+        raise ArtifactCorrupt(
+            f"{directory} names weights outside model.safetensors and its parts: riskclf reads no "
+            "others; save the model again"
+        )
+
+
+def _are_own_parts(names: Iterable[Any]) -> bool:
+    return all(
+        isinstance(name, str) and not set(name) & set("/\\:\0") and name.endswith(".safetensors")
+        for name in names
+    )
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """config.json of a model directory.
+
+    Raises:
+        ArtifactCorrupt: it is missing, or not a JSON object.
+    """
+    file = directory / "config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactCorrupt(
+            f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
+        ) from None
+    if not isinstance(config, dict):
+        raise ArtifactCorrupt(f"{file} is not a JSON object: copy or save the model again")
+    return config
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+# Silence ------------------------------------------------------------------------------------------
+
+
+class _OwnThread(logging.Filter):
+    """Drops the records of threads that are inside `quietly`; the others' pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: dict[int, int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread not in self.threads
+
+
+_silence = _OwnThread()
+_lock = threading.Lock()
+_bars_were_shown: list[bool] = []
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep transformers from logging and from showing bars while it loads or saves a model.
+
+    Log records of this thread are dropped, those of others are not; levels stay as they are. The
+    bars are a switch of the whole process: it is set back when the last thread leaves.
+    """
+    from transformers.utils import logging as transformers_logging
+
+    thread = threading.get_ident()
+    with _lock:
+        if not _silence.threads:
+            _bars_were_shown[:] = [transformers_logging.is_progress_bar_enabled()]
+            transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+            for handler in _handlers():
+                handler.addFilter(_silence)
+        _silence.threads[thread] = _silence.threads.get(thread, 0) + 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _silence.threads[thread] -= 1
+            if not _silence.threads[thread]:
+                del _silence.threads[thread]
+            if not _silence.threads:
+                for handler in _handlers():
+                    handler.removeFilter(_silence)
+                if _bars_were_shown[0]:
+                    transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _handlers() -> list[logging.Handler]:
+    """Of transformers, and where its records go on to."""
+    logger: logging.Logger | None = logging.getLogger("transformers")
+    handlers: list[logging.Handler] = []
+    while logger is not None:
+        handlers += logger.handlers
+        logger = logger.parent if logger.propagate else None
+    return handlers
+
+
+# Forks --------------------------------------------------------------------------------------------
+
+
+def _use_one_thread() -> None:
+    """In a forked child OpenMP's threads are gone, and waiting for them would never end."""
+    torch.set_num_threads(1)
+    # tokenizers finds out itself, but says so on standard error.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+with contextlib.suppress(AttributeError):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_use_one_thread)

@@ -1,0 +1,227 @@
+"""What a model declares: `riskclf.json`, read and checked, or made and written.
+
+Format 3 lists every file of the model with its SHA-256 and, for files beside the four of a Hugging
+Face model, what they are for (`roles`), so that files of further kinds have room. A file whose role
+this version does not know makes the model refused, for it may decide on posts. Format 2, which has
+no roles, is read too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from riskclf.decide import OperatingPoint
+from riskclf.errors import ArtifactCorrupt, ArtifactNotFound, OperatingPointError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "FORMAT",
+    "MANIFEST_FILE",
+    "MODEL_FILES",
+    "Manifest",
+    "digest",
+    "is_plain_name",
+    "manifest_json",
+    "parse_manifest",
+    "read_manifest_json",
+]
+
+FORMAT = 3
+_READ_FORMATS = (2, 3)
+MANIFEST_FILE = "riskclf.json"
+MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
+"""Every model has these."""
+
+_ROLES = ("report",)
+"""What files beside those may be for. A report may be missing: the model computes the same."""
+
+# Far beyond what any calibration gives; outside, a probability is 0 or 1 whatever the logits say.
+_TEMPERATURES = (1e-3, 1e3)
+_MAX_BIAS = 100.0
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `riskclf.json` says beside the files themselves."""
+
+    labels: tuple[str, ...]
+    """In the order of the logits."""
+    risk_labels: tuple[str, ...]
+    """Those of them whose probabilities add up to the risk. None of them for a model of topics, of
+    which no post is a risk; if all of them, the risk of every post is 1."""
+    operating_points: Mapping[str, OperatingPoint]
+    """By name; the first is used unless another is asked for. Empty without risk labels."""
+    temperature: float
+    prevalence: float
+    """Share of risky posts among those that temperature and thresholds were chosen on: the base
+    rate that the probabilities belong to. Between 0 and 1; exactly 0 without risk labels."""
+    bias: float = 0.0
+    """Added to the log-odds of the risk after the temperature; 0 without risk labels."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Base, data, training config, licence: where the model comes from. JSON values."""
+    accepted: bool = True
+    """False for a fine-tuned model that has lost what the model before it found."""
+
+    @property
+    def is_risk(self) -> NDArray[np.bool_]:
+        """Which of `labels` are risks, shape (labels,)."""
+        return np.array([label in self.risk_labels for label in self.labels], dtype=bool)
+
+
+def manifest_json(
+    manifest: Manifest,
+    *,
+    normaliser: str,
+    dictionary: Mapping[str, str],
+    probes: list[dict[str, Any]],
+    files: Mapping[str, str],
+    roles: Mapping[str, str],
+) -> dict[str, Any]:
+    """The content of `riskclf.json`.
+
+    Args:
+        manifest: of the model.
+        normaliser: version of `riskclf.text`.
+        dictionary: name and version of the MeCab dictionary.
+        probes: sentences with their logits.
+        files: name of every file, with its SHA-256.
+        roles: of those that are not among `MODEL_FILES`.
+    """
+    values = {
+        "format": FORMAT,
+        **{key: value for key, value in asdict(manifest).items() if key != "provenance"},
+        "normaliser": normaliser,
+        "dictionary": dict(dictionary),
+        "probes": probes,
+        "files": dict(files),
+        "roles": dict(roles),
+        "provenance": manifest.provenance,
+    }
+    return values | {"digest": digest(values)}
+
+
+def read_manifest_json(directory: Path) -> dict[str, Any]:
+    """`riskclf.json` of a model directory, as it is on disk, with its format and digest checked.
+
+    Raises:
+        ArtifactNotFound: there is none.
+        ArtifactCorrupt: it cannot be read, or is not the file that was saved.
+    """
+    file = directory / MANIFEST_FILE
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactNotFound(
+            f"{directory} is not a riskclf model, it has no {MANIFEST_FILE}: give the directory "
+            "that riskclf saved"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactCorrupt(
+            f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
+        ) from None
+    if not isinstance(values, dict) or values.get("format") not in _READ_FORMATS:
+        raise ArtifactCorrupt(
+            f"{file} is not of format {' or '.join(map(str, _READ_FORMATS))}: another version of "
+            "riskclf saved it; install that version or save the model again"
+        )
+    if values.get("digest") != digest(values):
+        raise ArtifactCorrupt(
+            f"{file} is not the file that was saved, its digest differs: copy the model again"
+        )
+    return values
+
+
+def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
+    """What the JSON values say, checked.
+
+    Raises:
+        ArtifactCorrupt: a value is missing, of the wrong type, or contradicts another.
+    """
+    file = directory / MANIFEST_FILE
+    try:
+        manifest = Manifest(
+            labels=tuple(values["labels"]),
+            risk_labels=tuple(values["risk_labels"]),
+            operating_points={
+                str(name): OperatingPoint(**point)
+                for name, point in values["operating_points"].items()
+            },
+            temperature=float(values["temperature"]),
+            prevalence=float(values["prevalence"]),
+            bias=float(values.get("bias", 0.0)),
+            provenance=dict(values["provenance"]),
+            accepted=values.get("accepted", True),
+        )
+        complete = _is_complete(manifest) and _are_files_complete(values, manifest)
+        roles = dict(values.get("roles", {}))
+        unknown = sorted(name for name, role in roles.items() if role not in _ROLES)
+    except (AttributeError, KeyError, TypeError, ValueError, OperatingPointError) as error:
+        raise ArtifactCorrupt(
+            f"{file} cannot be used ({type(error).__name__}: {error}): copy or save the model again"
+        ) from None
+    if not complete:
+        raise ArtifactCorrupt(
+            f"{file} is incomplete or contradicts itself: copy or save the model again"
+        )
+    if unknown:
+        raise ArtifactCorrupt(
+            f"{file}: this version of riskclf does not know what {unknown[0]} is for; install the "
+            "version that saved the model"
+        )
+    return manifest
+
+
+def _is_complete(manifest: Manifest) -> bool:
+    if manifest.risk_labels:
+        decides = len(manifest.operating_points) > 0 and 0 < manifest.prevalence < 1
+    else:
+        decides = len(manifest.operating_points) == 0 and manifest.prevalence == manifest.bias == 0
+    least, most = _TEMPERATURES
+    return (
+        decides
+        and len(set(manifest.labels)) == len(manifest.labels)
+        and all(isinstance(label, str) for label in manifest.labels)
+        and set(manifest.risk_labels) <= set(manifest.labels)
+        and least <= manifest.temperature <= most
+        and abs(manifest.bias) <= _MAX_BIAS  # and so a number
+        and isinstance(manifest.accepted, bool)
+    )
+
+
+def _are_files_complete(values: Mapping[str, Any], manifest: Manifest) -> bool:
+    files, probes = values["files"], values["probes"]
+    logits = np.array([probe["logits"] for probe in probes], dtype=float)
+    return (
+        isinstance(files, dict)
+        and set(MODEL_FILES) <= set(files)
+        and all(map(is_plain_name, files))
+        and set(values.get("roles", {})) <= set(files) - set(MODEL_FILES)
+        and (values["format"] == 2 or set(values["roles"]) == set(files) - set(MODEL_FILES))
+        and isinstance(values["normaliser"], str)
+        and isinstance(values["dictionary"]["version"], str)
+        and len(probes) > 0
+        and all(isinstance(probe["text"], str) for probe in probes)
+        and logits.shape == (len(probes), len(manifest.labels))
+        and all(math.isfinite(x) for x in logits.ravel().tolist())
+    )
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether it names a file in the directory itself, on every system."""
+    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """SHA-256 of all of `riskclf.json` but the digest itself."""
+    content = {name: x for name, x in values.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
