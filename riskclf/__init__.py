@@ -13,6 +13,7 @@ A prediction is a suggestion about a text. A person decides, and a person sends.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from riskclf.evaluation.evaluation import Evaluation, evaluate
     from riskclf.finetuning.finetuning import FineTuning, finetune
     from riskclf.suggestion.suggestion import Suggestions, suggest
+    from riskclf.tables.sources import Columns
 
 __all__ = [
+    "Columns",
     "Evaluation",
     "FineTuning",
     "Label",
@@ -42,6 +45,18 @@ __all__ = [
 
 __version__ = "0.1.0"
 
+# Loaded on first use: torch and transformers take seconds to import, and so does scikit-learn.
+_HOMES = {
+    "Columns": "riskclf.tables.sources",
+    "Evaluation": "riskclf.evaluation.evaluation",
+    "FineTuning": "riskclf.finetuning.finetuning",
+    "RiskClassifier": "riskclf.classifier",
+    "Suggestions": "riskclf.suggestion.suggestion",
+    "evaluate": "riskclf.evaluation.evaluation",
+    "finetune": "riskclf.finetuning.finetuning",
+    "suggest": "riskclf.suggestion.suggestion",
+}
+
 
 def metric_path() -> Path:
     """The file that `evaluate.load(str(riskclf.metric_path()))` opens, without a network."""
@@ -49,23 +64,8 @@ def metric_path() -> Path:
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: torch and transformers take seconds to import, and so does scikit-learn.
-    if name == "RiskClassifier":
-        from riskclf.classifier import RiskClassifier
-
-        return RiskClassifier
-    if name in ("Evaluation", "evaluate"):
-        from riskclf.evaluation import evaluation
-
-        return getattr(evaluation, name)
-    if name in ("FineTuning", "finetune"):
-        from riskclf.finetuning import finetuning
-
-        return getattr(finetuning, name)
-    if name in ("Suggestions", "suggest"):
-        from riskclf.suggestion import suggestion
-
-        return getattr(suggestion, name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -19,7 +19,6 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -41,9 +40,6 @@ __all__ = [
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
-
-# The outputs whose lock this run holds for its whole length.
-_HELD: ContextVar[frozenset[Path]] = ContextVar("_HELD", default=frozenset())
 
 
 def beside(path: str | os.PathLike[str], suffix: str) -> Path:
@@ -68,26 +64,16 @@ def target_of(path: str | os.PathLike[str]) -> Path:
 def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     """Hold the lock of an output file or directory; the lock file is a hidden file beside it.
 
-    The lock belongs to the process and ends with it, also when it is killed. It is not reentrant,
-    but `Replacement` and `replacing` may write `path` inside the block. A directory that is missing
-    above `path` is made.
+    The lock belongs to the thread that holds it, which may take it again: a command locks its
+    output for the whole run, and so does the writer within. It ends with the process, also when
+    that is killed. A directory that is missing above `path` is made.
 
     Raises:
         InputError: another run is writing `path`, or no file can be made beside it.
     """
     target = target_of(path)
-    with _lock(path, target):
-        before = _HELD.get()
-        _HELD.set(before | {target})
-        try:
-            yield
-        finally:
-            _HELD.set(before)
-
-
-@contextmanager
-def _lock(path: str | os.PathLike[str], target: Path) -> Iterator[None]:
-    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0, mode=0o600)
+    place = target.with_name(f".{target.name}.lock")
+    lock = FileLock(place, timeout=0, mode=0o600, is_singleton=True)
     try:
         lock.acquire()
     except Timeout:
@@ -102,8 +88,8 @@ def _lock(path: str | os.PathLike[str], target: Path) -> Iterator[None]:
     finally:
         # Removed while it is held, so that a later run makes a new one. A run that opened the old
         # one just before finds it unlinked once it has the lock, and filelock lets go of it.
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()
+        if lock.lock_counter == 1:
+            place.unlink(missing_ok=True)
         lock.release()
 
 
@@ -127,8 +113,7 @@ class Replacement:
         if not self._target.parent.is_dir():  # filelock would make it
             raise _unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         with ExitStack() as stack:
-            if self._target not in _HELD.get():
-                stack.enter_context(_lock(path, self._target))
+            stack.enter_context(locked(path))
             try:
                 self.file = _new_file(self.staged, self._target)
             except (OSError, ValueError) as error:

@@ -1,7 +1,9 @@
 """How far long work is: one shape of `progress` for every function that takes time.
 
 `progress` is None (say nothing), True (a progress bar on standard error if that is a terminal,
-otherwise a line a minute there), or a callback ``callback(stage, done, total)``.
+otherwise a line a minute there), or a callback ``callback(stage, done, total)``. A stage with a
+total of 0 has nothing to count: it is a message, such as how long the work will take, and is shown
+at once.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ __all__ = ["Callback", "Progress", "following"]
 
 Callback = Callable[[str, int, int | None], None]
 """Told the stage of the work in words, how much of it is done, and how much there is (None: not
-known). Never told text of a post."""
+known; 0: `stage` is a message). Never told text of a post."""
 
 Progress = Callback | bool | None
 """What `progress` may be."""
@@ -62,6 +64,9 @@ def _bar() -> Iterator[Callback]:
         shown = [""]
 
         def show(stage: str, done: int, total: int | None) -> None:
+            if total == 0:
+                bar.console.print(stage, highlight=False, markup=False)
+                return
             if stage != shown[0]:
                 bar.reset(task, description=stage, total=total)
                 shown[0] = stage
@@ -75,6 +80,9 @@ def _line_a_minute() -> Callback:
 
     def show(stage: str, done: int, total: int | None) -> None:
         nonlocal last
+        if total == 0:
+            print(stage, file=sys.stderr, flush=True)
+            return
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now

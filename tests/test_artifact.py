@@ -642,7 +642,7 @@ def test_packaged_model_is_what_riskclf_loads_by_default() -> None:
     assert Path(packaged.info()["model"]) == Path(artifact.__file__).parent / "default_model"
 
 
-# What would change the answers of a model, or run code ---------------------------------------------
+# What would change the answers of a model, or run code -------------------------------------------
 
 
 def test_an_adapter_beside_a_model_is_refused(copied: Path) -> None:

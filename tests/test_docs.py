@@ -12,9 +12,11 @@ import pytest
 import riskclf
 from riskclf import RiskClassifier
 from riskclf.artifact import load
-from training.cards.report import CARD, RESULTS, card_with
-from training.experiments import slang, slang_report
+from training.cards.report import CARD, RESULTS
+from training.cards.tables import card_with
 from training.experiments.ablations import RESULTS as ABLATIONS
+from training.experiments.slang import report as slang
+from training.experiments.slang.results import RESULTS as SLANG
 from training.posts.data import load_posts
 
 ROOT = Path(__file__).parent.parent
@@ -36,9 +38,9 @@ def test_the_model_card_holds_what_was_measured_of_this_model() -> None:
 
 
 def test_the_figures_on_slang_are_those_that_were_measured() -> None:
-    results = json.loads(slang.RESULTS.read_text(encoding="utf-8"))
-    readme = slang_report.README.read_text(encoding="utf-8")
-    for path, text in slang_report.documents(readme, results).items():
+    results = json.loads(SLANG.read_text(encoding="utf-8"))
+    readme = slang.README.read_text(encoding="utf-8")
+    for path, text in slang.documents(readme, results).items():
         assert path.read_text(encoding="utf-8") == text
 
 
@@ -55,12 +57,34 @@ def test_the_readme_reaches_a_result_early() -> None:
     assert next(i for i, line in enumerate(lines) if "riskclf predict --input" in line) < 25
 
 
-def test_every_file_that_the_readme_names_exists() -> None:
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_file_that_a_document_names_exists(document: str) -> None:
+    file = ROOT / document
+    text = file.read_text(encoding="utf-8")
+    named = [ROOT / x for x in re.findall(r"`((?:riskclf|training|tests)/[\w./]*)`", text)]
+    named += [file.parent / x for x in re.findall(r"\]\(([\w.][\w./]*)\)", text)]
+    assert len(named) > 5
+    assert [path for path in named if not path.exists()] == []
+
+
+def test_the_readme_names_every_module() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:riskclf|training|tests)/[\w./]*)`", readme)
-    named += re.findall(r"\]\((\w[\w./]*)\)", readme)
-    assert len(named) > 10
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    modules = (ROOT / "riskclf").rglob("*.py")
+    names = {str(x.relative_to(ROOT)) for x in modules if x.name != "__init__.py"}
+    assert sorted(name for name in names if f"`{name}`" not in readme) == []
+
+
+def test_every_command_that_contributing_names_is_one() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"python -m (training[\w.]*)", text))
+    for name in named:
+        file = ROOT / Path(*name.split("."))
+        main = file / "__main__.py" if file.is_dir() else file.with_suffix(".py")
+        assert 'if __name__ == "__main__":' in main.read_text(encoding="utf-8"), name
+    commands = {
+        str(x) for x in (ROOT / "training").rglob("*.py") if "run_command(" in x.read_text("utf-8")
+    }
+    assert len(named) == len(commands) - 1  # training/command.py defines it
 
 
 def test_the_changelog_knows_this_version() -> None:

@@ -24,6 +24,13 @@ def test_nothing_is_said_unless_asked(
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_message_is_shown_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with following(True) as show:
+        show("about 3 minutes", 0, 0)
+        show("train", 1, 8)
+    assert capsys.readouterr().err == "about 3 minutes\n"
+
+
 def test_without_a_terminal_there_is_a_line_a_minute(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from riskclf import errors
 ROOT = Path(riskclf.__file__).parent.parent
 MODULES = sorted(
     module.name
-    for module in pkgutil.iter_modules(riskclf.__path__, "riskclf.")
+    for module in pkgutil.walk_packages(riskclf.__path__, "riskclf.")
     if module.name != "riskclf.__main__"
 )
 

@@ -1,4 +1,4 @@
-"""How a command under `training` ends: a foreseen error is one line, as it is with `riskclf`."""
+"""How a command under `training` ends: an expected error is one line, as it is with `riskclf`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,26 @@ def run_command(main: Callable[..., None]) -> None:
         main: its parameters are the options.
 
     Raises:
-        SystemExit: always; 2 after an error in the arguments or in what they name, 130 after an
-            interrupt: what is finished is kept.
+        SystemExit: always; 2 after an error in the arguments or in what they name, 130 after
+            Ctrl-C: what is finished is kept.
     """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
     try:
-        typer.run(main)
+        status = app(standalone_mode=False)
     except RiskclfError as error:
-        print(f"error: {error}", file=sys.stderr)
+        line = str(error)
     except OSError as error:
-        print(f"error: {os_error_line(error)}", file=sys.stderr)
+        line = os_error_line(error)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    except Exception as error:
+        # Usage errors. Their class has another home in each version of typer, but not this method.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        line = f"{message()} (see --help)"
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+    print(f"error: {line}", file=sys.stderr)
     sys.exit(2)

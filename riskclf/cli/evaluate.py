@@ -126,12 +126,12 @@ def evaluate(
     with stoppable(), ExitStack() as stack:
         stack.enter_context(locked(place))
         from riskclf.evaluation.evaluation import evaluate as measure
-        from riskclf.evaluation.report import summary
+        from riskclf.evaluation.sections import summary
         from riskclf.tables import Columns
 
         result = measure(
-            model,
             data,
+            model=model,
             columns=Columns(
                 text_column,
                 label_column,
@@ -151,6 +151,7 @@ def evaluate(
             against=against or [],
             device=device,
             batch_size=batch_size,
+            progress=True,
         )
         result.save(place, include_text=include_text)
         for line in summary(result.figures):

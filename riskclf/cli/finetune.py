@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -80,6 +79,8 @@ def finetune(
     seed: Annotated[
         int, typer.Option(help="Random seed of the folds and of the order of the posts.")
     ] = 0,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 64,
 ) -> None:
     """Train a model on new posts, and check that it still finds what it found before.
 
@@ -102,14 +103,14 @@ def finetune(
     if risk_labels is not None:
         risks = [] if risk_labels == "none" else risk_labels.split(",")
     with stoppable() as hint:
-        from riskclf.finetuning import gate
-        from riskclf.finetuning.finetuning import finetune as teach
+        from riskclf.finetuning import finetune as train
+        from riskclf.finetuning.report import lines
         from riskclf.tables import Columns
 
         hint.text = "stopped; run the same command again to continue"
-        result = teach(
+        result = train(
             data,
-            base,
+            base=base,
             output=place,
             columns=Columns(text_column, label_column, family=family_column),
             label_map=mapped,
@@ -118,10 +119,11 @@ def finetune(
             new_words=new_words,
             accept_regression=accept_regression,
             seed=seed,
-            progress=sys.stderr.isatty(),
-            log=note,
+            device=device,
+            batch_size=batch_size,
+            progress=True,
         )
-        for line in gate.lines(result.report):
+        for line in lines(result.report):
             print(visible(line))
         with RejectsFile(beside(place, ".rejects.csv")) as rejected:
             for reject in result.rejects:

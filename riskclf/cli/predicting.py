@@ -23,7 +23,6 @@ from riskclf.cli.options import check_input, check_outputs
 from riskclf.files import beside, locked
 from riskclf.tables import (
     Journal,
-    Reject,
     RejectsFile,
     Row,
     TableReader,
@@ -44,6 +43,8 @@ _SHOWN_ROWS = 50
 # computed together may differ in the last digit), so an unbroken and a continued run must agree.
 _BATCH_ROWS = 1024
 _BATCH_CHARACTERS = 1 << 22
+# Lines of a stream that tell the columns of an output file: nobody waits for its first row.
+_LOOK_AHEAD = 1000
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ def label_table(
                 job.input,
                 format=job.format,
                 text_columns=(job.text_column,),
+                look_ahead=1 if job.output_file is None else _LOOK_AHEAD,
                 before_wait=before_wait,
             )
         )
@@ -213,14 +215,13 @@ class _Run:
 
     def finish(self) -> Labelled:
         """Read, score and write all rows, and put the files in their places."""
-        for row in self._table:
-            if self._writer and isinstance(row, Row):
-                row = self._writer.checked(row)
-            if isinstance(row, Reject):
+        for item in self._table:
+            row = self._writer.checked(item) if self._writer and isinstance(item, Row) else item
+            if isinstance(row, Row):
+                self._waiting.append(row)
+                self._characters += len(row.values[self._job.text_column])
+            else:
                 self._rejects.add(row)
-                continue
-            self._waiting.append(row)
-            self._characters += len(row.values[self._job.text_column])
             if len(self._waiting) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
                 self.score_waiting()
         self.score_waiting()

@@ -1,300 +1,116 @@
-"""Is it better than the search in use today? Two ways of finding posts, on the same posts.
+"""A model and a baseline on the same posts: both sides' figures, differences, and paired tests.
 
-Compared is what matters to a team: which posts are put before a person. The model's side are its
-`flag` and `review` posts. The other side (`--against`) is one of
-
-- **another model** (a directory or a hub id): its own `flag` and `review` posts;
-- **keywords=FILE**, a keyword a line: every post that holds one of them. Post and keyword are
-  normalised (`riskclf.text`) and compared in lower case;
-- **tfidf=FILE**: character TF-IDF with logistic regression, trained on the labelled posts of FILE.
-  Posts whose family or text is also evaluated are left out of the training. As it has no
-  thresholds, as many posts count as alarms as the model raises.
-
-The paired tests: McNemar's, which takes posts for independent, and the paired bootstrap of
-`riskclf.evaluation.intervals`, which draws families.
+Compared is what matters to a team: which posts are shown to a person. The model's side are its
+`flag` and `review` posts, the other side what `riskclf.evaluation.baselines` gives.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from riskclf.errors import EvaluationError, InputError
+from riskclf.evaluation.figures import (
+    Comparison,
+    Differences,
+    Estimate,
+    PairedEstimate,
+    PairedTest,
+    PairedTests,
+)
 from riskclf.evaluation.intervals import mcnemar, ratio
-from riskclf.evaluation.metrics import alarm_figures, curve, intervals_of, macro_f1
-from riskclf.evaluation.scored import Classifier, Progress, ScoredRows, read_rows
+from riskclf.evaluation.metrics import alarm_figures, curve, intervals_of, label_figures, macro_f1
 from riskclf.labels import DECISIONS
-from riskclf.tables import Columns, open_table
-from riskclf.text import normalise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from riskclf.evaluation.baselines import Baseline
+    from riskclf.evaluation.scored import ScoredRows
+
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-__all__ = ["FindRival", "Rival", "compare", "open_rival", "prepared", "tfidf"]
+__all__ = ["compare"]
 
 
-@dataclass(frozen=True)
-class Rival:
-    """The other side of a comparison, applied to the rows; all arrays have shape (rows,)."""
-
-    name: str
-    how: str
-    """What counts as its alarm, in words."""
-    alarm: Flags
-    risk: Floats | None = None
-    predicted: NDArray[np.int64] | None = None
-    """Index into the rows' labels, where it gives the same labels."""
-
-
-FindRival = Callable[[ScoredRows, Progress | None], Rival]
-"""Applies the other side of a comparison to rows."""
-
-
-def open_rival(
-    against: str | os.PathLike[str] | Classifier,
-    columns: Columns,
-    label_map: Mapping[str, str],
-    load: Callable[[str], Classifier],
-) -> FindRival:
-    """What applies the other side to rows that hold their text.
-
-    Models and keywords are loaded now, so that what is wrong with them is known at once.
-
-    Args:
-        against: a model, or what the module's documentation says.
-        columns: of the posts that TF-IDF trains on.
-        label_map: of these posts.
-        load: opens a model.
-
-    Raises:
-        ArtifactError: the model cannot be used.
-        InputError: the file of keywords or of posts cannot be used.
-    """
-    if not isinstance(against, str | os.PathLike):
-        return partial(_model_rival, "another model", against)
-    kind, has_file, name = os.fspath(against).partition("=")
-    file = Path(name)
-    if has_file and kind == "keywords":
-        return partial(_keyword_rival, file.name, _keywords(file))
-    if has_file and kind == "tfidf":
-        with open_table(file, text_columns=(columns.text,)):
-            return partial(_tfidf_rival, file, columns, label_map)
-    return partial(_model_rival, Path(against).name, load(os.fspath(against)))
-
-
-def compare(rows: ScoredRows, rival: Rival) -> tuple[dict[str, Any], NDArray[np.int64]]:
+def compare(rows: ScoredRows, baseline: Baseline) -> tuple[Comparison, NDArray[np.int64]]:
     """Both sides' figures, their differences (ours minus theirs), and paired tests.
 
+    Args:
+        rows: as the model scored them.
+        baseline: the other side, on the same rows.
+
     Returns:
-        The figures, and the rows where one side raises an alarm and the other does not.
+        The figures, and the indices of the rows where only one side raises an alarm.
     """
     intervals = intervals_of(rows)
     ours = rows.decision >= DECISIONS.index("review")
     hard, risky = rows.clearly, rows.risky
     benign = hard & ~risky
-    table = np.stack(
-        [
-            intervals.table(part & alarm if alarm is not None else part)
-            for part in (risky, benign)
-            for alarm in (None, ours, rival.alarm)
-        ],
-        axis=1,
-    )
-    difference = {
-        "recall": intervals.statistic(table, lambda x: _share(x, 1, 0) - _share(x, 2, 0)),
-        "false_positive_rate": intervals.statistic(
-            table, lambda x: _share(x, 4, 3) - _share(x, 5, 3)
-        ),
-        "precision": intervals.statistic(
-            table,
-            lambda x: (
-                ratio(x[..., 1], x[..., 1] + x[..., 4]) - ratio(x[..., 2], x[..., 2] + x[..., 5])
-            ),
-        ),
-    }
-    result: dict[str, Any] = {
-        "name": rival.name,
-        "how": rival.how,
-        "ours": alarm_figures(rows, ours, intervals),
-        "theirs": alarm_figures(rows, rival.alarm, intervals),
-        "difference": difference,
-        "mcnemar": {
-            "risky": mcnemar(ours[risky], rival.alarm[risky]),
-            "benign": mcnemar(ours[benign], rival.alarm[benign]),
-        },
-    }
-    if rival.predicted is not None:
-        size = len(rows.labels)
-        gold = np.where(hard, rows.gold, 0) * size
+    differ = np.flatnonzero(ours != baseline.alarm)
+    family = None if rows.family is None else rows.family.grouped()
+
+    def test(one: Flags, other: Flags, part: Flags) -> PairedTest:
+        return mcnemar(one[part], other[part], None if family is None else family[part])
+
+    def sums(*parts: Flags) -> Floats:
+        return np.stack([intervals.table(part) for part in parts], axis=1)
+
+    def difference_of_shares(whole: Flags) -> Estimate:
+        table = sums(whole, whole & ours, whole & baseline.alarm)
+        return intervals.difference(table, lambda x: ratio(x[..., 1] - x[..., 2], x[..., 0]))
+
+    def difference_of_precision() -> Estimate:
+        table = sums(*(part & alarm for alarm in (ours, baseline.alarm) for part in (risky, hard)))
+        return intervals.difference(
+            table, lambda x: ratio(x[..., 0], x[..., 1]) - ratio(x[..., 2], x[..., 3])
+        )
+
+    f1s, f1_difference, labels = None, None, None
+    if baseline.predicted is not None:
+        size = len(rows.labels) ** 2
+        gold = np.where(hard, rows.gold, 0) * len(rows.labels)
         both = np.concatenate(
             [
-                intervals.table(hard, gold + predicted, size * size)
-                for predicted in (rows.predicted, rival.predicted)
+                intervals.table(hard, gold + predicted, size)
+                for predicted in (rows.predicted, baseline.predicted)
             ],
             axis=1,
         )
-        score = macro_f1(size)
-        result["macro_f1"] = {
-            "ours": intervals.statistic(both[:, : size * size], score),
-            "theirs": intervals.statistic(both[:, size * size :], score),
-        }
-        difference["macro_f1"] = intervals.statistic(
-            both, lambda x: score(x[..., : size * size]) - score(x[..., size * size :])
+        f1s = PairedEstimate(
+            *(
+                label_figures(rows.labels, rows.gold, predicted, rows.weight, intervals).macro.f1
+                for predicted in (rows.predicted, baseline.predicted)
+            )
         )
-        result["mcnemar"]["label"] = mcnemar(
-            (rows.predicted == rows.gold)[hard], (rival.predicted == rows.gold)[hard]
+        score = macro_f1(len(rows.labels))
+        f1_difference = intervals.difference(
+            both, lambda x: score(x[..., :size]) - score(x[..., size:])
         )
-    if rival.risk is not None:
+        labels = test(rows.predicted == rows.gold, baseline.predicted == rows.gold, hard)
+    theirs_curve = None
+    if baseline.risk is not None:
         weight = None if rows.weight is None else rows.weight[hard]
-        result["curve"] = curve(risky[hard], rival.risk[hard], weight)
-    differ = np.flatnonzero(ours != rival.alarm)
-    result["differ"] = len(differ)
-    return result, differ
-
-
-def _share(sums: Floats, part: int, whole: int) -> Floats:
-    return ratio(sums[..., part], sums[..., whole])
-
-
-def _model_rival(
-    name: str, model: Classifier, rows: ScoredRows, progress: Progress | None
-) -> Rival:
-    texts = _texts(rows)
-    predictions = []
-    for done, prediction in enumerate(model.stream(texts)):
-        predictions.append(prediction)
-        if progress and done % 256 == 0:
-            progress(done, len(texts))
-    predicted = None
-    if set(model.labels) == set(rows.labels):
-        predicted = np.array([rows.labels.index(x.label) for x in predictions], dtype=np.int64)
-    return Rival(
-        name,
-        "its own flag and review",
-        np.array([x.decision != "clear" for x in predictions]),
-        np.array([x.risk for x in predictions]),
-        predicted,
-    )
-
-
-def _keywords(file: Path) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{file} does not exist; check the path") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{file} is not UTF-8 text; save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from None
-    keywords = sorted({word for line in lines if (word := prepared(line))})
-    if not keywords:
-        raise InputError(f"{file} holds no keywords; write one a line")
-    return keywords
-
-
-def _keyword_rival(
-    name: str, keywords: Sequence[str], rows: ScoredRows, _: Progress | None
-) -> Rival:
-    pattern = re.compile("|".join(map(re.escape, keywords)))
-    found = [pattern.search(prepared(text)) is not None for text in _texts(rows)]
-    return Rival(name, f"every post with one of {len(keywords):,} keywords", np.array(found))
-
-
-def _tfidf_rival(
-    file: Path,
-    columns: Columns,
-    label_map: Mapping[str, str],
-    rows: ScoredRows,
-    _: Progress | None,
-) -> Rival:
-    texts = _texts(rows)
-    training, rejects, _model = read_rows(
-        file,
-        _Unscored(rows),
-        lambda: _Unscored(rows),
-        columns=replace(columns, id=None, slice=None, language=None, weight=None),
-        label_map=label_map,
-        keep_text=True,
-    )
-    learnt = _texts(training)
-    evaluated = {prepared(text) for text in texts}
-    known = np.array([prepared(text) in evaluated for text in learnt])
-    if training.family is not None and rows.family is not None:
-        present = [rows.family.names[code] for code in np.unique(rows.family.codes) if code >= 0]
-        names = np.array([*training.family.names, ""], dtype=object)[training.family.codes]
-        known |= np.isin(names.astype(str), np.array(present, dtype=str))
-    used = training.clearly & ~known
-    if len(np.unique(training.gold[used])) < 2:
-        raise EvaluationError(
-            f"{file}: TF-IDF needs posts of two labels to train on; {int(used.sum()):,} posts are "
-            f"left, {int(known.sum()):,} were left out since their family or text is evaluated too"
-        )
-    pipeline = tfidf(10.0)
-    pipeline.fit([text for text, use in zip(learnt, used, strict=True) if use], training.gold[used])
-    scores = pipeline.predict_proba(texts)
-    classes: list[int] = pipeline.classes_.tolist()
-    is_risk = [rows.labels[index] in rows.risk_labels for index in classes]
-    risk: Floats = scores[:, is_risk].sum(axis=1)
-    alarms = int((rows.decision >= DECISIONS.index("review")).sum())
-    alarm = np.zeros(len(rows), dtype=bool)
-    alarm[np.argsort(-risk, kind="stable")[:alarms]] = True
-    how = f"its {alarms:,} riskiest posts, as many as ours; trained on {int(used.sum()):,} posts"
-    if known.any():
-        how += f", {int(known.sum()):,} left out since their family or text is evaluated too"
-    if len(rejects):
-        how += f", {len(rejects):,} that could not be read"
-    predicted = np.array(classes, dtype=np.int64)[scores.argmax(axis=1)]
-    return Rival(f"TF-IDF on {file.name}", how, alarm, risk, predicted)
-
-
-def tfidf(strength: float) -> Any:
-    """Character n-gram TF-IDF with logistic regression; `strength` is scikit-learn's C."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    return make_pipeline(
-        TfidfVectorizer(
-            analyzer="char", ngram_range=(1, 4), sublinear_tf=True, preprocessor=prepared
+        theirs_curve = curve(risky[hard], baseline.risk[hard], weight)
+    comparison = Comparison(
+        name=baseline.name,
+        how=baseline.how,
+        ours=alarm_figures(rows, ours, intervals),
+        theirs=alarm_figures(rows, baseline.alarm, intervals),
+        difference=Differences(
+            recall=difference_of_shares(risky),
+            false_positive_rate=difference_of_shares(benign),
+            precision=difference_of_precision(),
+            macro_f1=f1_difference,
         ),
-        LogisticRegression(C=strength, max_iter=2000, class_weight="balanced"),
+        mcnemar=PairedTests(
+            risky=test(ours, baseline.alarm, risky),
+            benign=test(ours, baseline.alarm, benign),
+            label=labels,
+        ),
+        differ=len(differ),
+        macro_f1=f1s,
+        curve=theirs_curve,
     )
-
-
-class _Unscored:
-    """Reads labelled posts without a model: the labels are those of the evaluated rows."""
-
-    def __init__(self, rows: ScoredRows) -> None:
-        self.labels = rows.labels
-        self._risk_labels = rows.risk_labels
-
-    def info(self) -> dict[str, Any]:
-        return {"saved_as": {"risk_labels": self._risk_labels}}
-
-    def stream(self, posts: Any) -> Any:
-        from riskclf.labels import Prediction
-
-        scores = dict.fromkeys(self.labels, 0.0)
-        return (Prediction(self.labels[0], scores, 0.0, "clear", False) for _ in posts)
-
-
-def _texts(rows: ScoredRows) -> list[str]:
-    if rows.text is None:
-        raise EvaluationError("a comparison needs the text of the posts; keep the text column")
-    texts: list[str] = rows.text.tolist()
-    return texts
-
-
-def prepared(text: str) -> str:
-    """As keywords and TF-IDF read a text: normalised, in lower case."""
-    return normalise(text).text.lower().strip()
+    return comparison, differ

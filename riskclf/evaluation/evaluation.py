@@ -4,12 +4,13 @@
 
     from riskclf import evaluate
 
-    result = evaluate(None, "labelled.csv", prevalence=0.001)  # None: the packaged model
-    result.figures["operating_points"]["flag"]["precision"]    # {"hits", "of", "value", ...
+    result = evaluate("labelled.csv", prevalence=0.001)  # of the packaged model
+    result.figures.operating_points["flag"].precision.value
     result.save("report")                                      # report.html, report.json, ...
 
-How the figures are made is told where they are made: `riskclf.evaluation.scored` (rows), `riskclf.evaluation.metrics`,
-`riskclf.evaluation.intervals`, `riskclf.evaluation.thresholds`, `riskclf.evaluation.compare`.
+How each figure is computed is documented where it is: `riskclf.evaluation.scored` (rows),
+`riskclf.evaluation.metrics`, `riskclf.evaluation.intervals`, `riskclf.evaluation.thresholds`,
+`riskclf.evaluation.compare`.
 """
 
 from __future__ import annotations
@@ -18,26 +19,37 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import riskclf
 from riskclf.errors import InputError
-from riskclf.evaluation.compare import compare, open_rival
-from riskclf.evaluation.intervals import MIN_FAMILIES
+from riskclf.evaluation.baselines import open_baseline
+from riskclf.evaluation.compare import compare
+from riskclf.evaluation.figures import (
+    DataFigures,
+    Figures,
+    ModelFigures,
+    RowFigures,
+    StreamFigures,
+)
 from riskclf.evaluation.metrics import figures_of
-from riskclf.evaluation.scored import Classifier, Progress, ScoredRows, read_rows
+from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.evaluation.thresholds import Rate, Stream, check_share, choose_thresholds, first_posts
 from riskclf.labels import DECISIONS
+from riskclf.progress import Progress, following
 from riskclf.tables import Columns, Data, Reject, create_table, write_rejects
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Columns", "Evaluation", "evaluate"]
+
+_FEW_FAMILIES = 10
+"""Fewer say little about how families differ."""
 
 Model = str | os.PathLike[str] | Classifier
 
@@ -46,8 +58,8 @@ Model = str | os.PathLike[str] | Classifier
 class Evaluation:
     """What `evaluate` found."""
 
-    figures: dict[str, Any]
-    """Everything that was measured, as JSON values; it holds no text of a post."""
+    figures: Figures
+    """Everything that was measured; it holds no text of a post."""
 
     rows: ScoredRows = field(repr=False)
     """The rows that the figures are made from, with their predictions."""
@@ -61,9 +73,9 @@ class Evaluation:
     def save(self, directory: str | os.PathLike[str], *, include_text: bool = False) -> None:
         """Write the report.
 
-        report.html (one file that needs no network), report.md, report.json (`figures`), the plots
-        as PNG, rejects.csv where rows were rejected, and for each comparison differences-N.csv: the
-        rows that only one side puts before a person. Every file is written beside its place first.
+        report.html (one file that needs no network), report.md, report.json
+        (`figures.to_dict()`), the plots as PNG, rejects.csv where rows were rejected, and for each
+        comparison differences-N.csv: the rows where only one side raises an alarm.
 
         Args:
             directory: made if it is not there; files of an earlier report in it are replaced.
@@ -117,9 +129,9 @@ class Evaluation:
 
 
 def evaluate(
-    model: Model | None,
     data: Data,
     *,
+    model: Model | None = None,
     columns: Columns | None = None,
     label_map: Mapping[str, str] | None = None,
     prevalence: float | None = None,
@@ -131,18 +143,18 @@ def evaluate(
     against: Sequence[Model] = (),
     device: str = "auto",
     batch_size: int = 64,
-    progress: Progress | None = None,
+    progress: Progress = None,
 ) -> Evaluation:
     """How good a model is on labelled posts, how sure that is, and what it means on your stream.
 
     Args:
-        model: a `RiskClassifier`, a model directory or a hub id. None takes the scores that
-            `riskclf predict --output` has put into the data, and the packaged model if there are
-            none.
         data: a CSV, TSV, JSON Lines or Parquet file, a `datasets.Dataset`, or any rows as mappings.
             A row has a text (unless it has scores) and a label: one of the model's, `unclear`, or a
             soft target such as `{"minor_solicitation": 0.5, "benign": 0.5}`. Optional are id,
             slice, language, family (rows that belong together) and weight.
+        model: a `RiskClassifier`, a model directory or a hub id. None takes the scores that
+            `riskclf predict --output` has put into the data, and the packaged model if there are
+            none.
         columns: names of the columns, where they are not these.
         label_map: your label to the model's (or to `unclear`).
         prevalence: share of risky posts in your stream, such as 0.001.
@@ -150,11 +162,11 @@ def evaluate(
         capacity: how many posts your team can look at, such as "20/hour": chooses a threshold.
         min_precision: chooses the lowest threshold that reaches it, at `prevalence` if given.
         min_recall: chooses the highest threshold that reaches it.
-        same_rows: choose thresholds and measure them on the same rows; the figures then flatter.
-        against: other models, "keywords=FILE" or "tfidf=FILE", see `riskclf.evaluation.compare`.
+        same_rows: choose thresholds and measure them on the same rows (optimistic).
+        against: other models, "keywords=FILE" or "tfidf=FILE", see `riskclf.evaluation.baselines`.
         device: of the models that are loaded here, see `RiskClassifier.load`.
         batch_size: likewise.
-        progress: is told how far the reading is, and where its end is (None: not known).
+        progress: see `riskclf.progress`.
 
     Raises:
         ArtifactError: a model cannot be used.
@@ -177,62 +189,60 @@ def evaluate(
 
     columns = columns or Columns()
     label_map = dict(label_map or {})
-    rivals = [open_rival(other, columns, label_map, load) for other in against]
-    rows, rejects, used = read_rows(
-        data,
-        load(model) if isinstance(model, str | os.PathLike) else model,
-        lambda: load(None),
-        columns=columns,
-        label_map=label_map,
-        keep_text=bool(against),
-        progress=progress,
-    )
+    baselines = [open_baseline(other, columns, label_map, load) for other in against]
+    with following(progress) as tell:
+        rows, rejects, used = read_rows(
+            data,
+            load(model) if isinstance(model, str | os.PathLike) else model,
+            lambda: load(None),
+            columns=columns,
+            label_map=label_map,
+            keep_text=bool(against),
+            progress=tell,
+        )
+        compared = [apply(rows, tell) for apply in baselines]
     name = None
     if isinstance(data, str | os.PathLike) and os.fspath(data) != "-":
         name = Path(data).name
-    figures: dict[str, Any] = {
-        "riskclf": riskclf.__version__,
-        "model": None if used is None else _described(used),
-        "data": {
-            "name": name,
-            "rejected": len(rejects),
-            "reasons": dict(Counter(x.reason for x in rejects).most_common()),
-        },
-        "stream": {
-            "prevalence": prevalence,
-            "volume": volume,
-            "capacity": capacity,
-        },
-        **figures_of(rows, prevalence),
-        "first": first_posts(rows, stream),
-        "thresholds": choose_thresholds(
-            rows, stream, min_precision=min_precision, min_recall=min_recall, same_rows=same_rows
-        ),
-        "comparisons": [],
-    }
-    figures["notes"] = _notes(rows, figures)
-    differing = []
-    for find_rival in rivals:
-        comparison, where = compare(rows, find_rival(rows, progress))
-        figures["comparisons"].append(comparison)
+    measured = figures_of(rows, prevalence)
+    read = DataFigures(name, len(rejects), dict(Counter(x.reason for x in rejects).most_common()))
+    first = first_posts(rows, stream)
+    thresholds = choose_thresholds(
+        rows, stream, min_precision=min_precision, min_recall=min_recall, same_rows=same_rows
+    )
+    comparisons, differing = [], []
+    for baseline in compared:
+        comparison, where = compare(rows, baseline)
+        comparisons.append(comparison)
         differing.append(where)
+    figures = Figures(
+        riskclf=riskclf.__version__,
+        model=None if used is None else _described(used),
+        data=read,
+        stream=StreamFigures(prevalence, volume, capacity),
+        **{item.name: getattr(measured, item.name) for item in fields(measured)},
+        first=first,
+        thresholds=thresholds,
+        comparisons=comparisons,
+        notes=_notes(rows, measured, read, stream),
+    )
     return Evaluation(figures, rows, rejects, differing)
 
 
-def _described(model: Classifier) -> dict[str, Any]:
+def _described(model: Classifier) -> ModelFigures:
     info = model.info()
-    return {name: info[name] for name in ("fingerprint", "thresholds", "versions") if name in info}
+    return ModelFigures(info.get("fingerprint"), info.get("thresholds"), info.get("versions"))
 
 
-def _notes(rows: ScoredRows, figures: Mapping[str, Any]) -> list[str]:
+def _notes(rows: ScoredRows, figures: RowFigures, read: DataFigures, stream: Stream) -> list[str]:
     """What a reader must know to read the figures rightly, one sentence each."""
-    counts, notes = figures["counts"], []
-    if figures["data"]["rejected"]:
+    counts, notes = figures.counts, []
+    if read.rejected:
         notes.append(
-            f"{figures['data']['rejected']:,} rows could not be used; rejects.csv lists them with "
+            f"{read.rejected:,} rows could not be used; rejects.csv lists them with "
             "the reason. They are in none of the figures."
         )
-    if "it is not UTF-8" in figures["data"]["reasons"]:
+    if "it is not UTF-8" in read.reasons:
         notes.append(
             "Some rows are not UTF-8 text, and perhaps all in one language: spreadsheets may save "
             "Shift_JIS. Save the file as CSV UTF-8 and evaluate again before trusting the figures."
@@ -242,36 +252,34 @@ def _notes(rows: ScoredRows, figures: Mapping[str, Any]) -> list[str]:
             f"{rows.blank:,} posts are empty. They count like any other: leave them out if they "
             "are not posts."
         )
-    if counts["unclear"] and rows.risk_labels:
+    if counts.unclear and rows.risk_labels:
         notes.append(
-            f"{counts['unclear']:,} unclear posts have no right answer: they count for the "
+            f"{counts.unclear:,} unclear posts have no right answer: they count for the "
             "workload, and in the section on unclear posts."
         )
-    for label, found in figures["labels"].items():
-        if not found["support"]:
+    for label, found in figures.labels.items():
+        if not found.support:
             notes.append(
                 f"No post has the label {label}: its recall is unknown, and the macro figures "
                 "mean little."
             )
-    if rows.risk_labels and (not counts["risky"] or not counts["benign"]):
-        which = "benign" if counts["risky"] else "risky"
+    if rows.risk_labels and (not counts.risky or not counts.benign):
+        which = "benign" if counts.risky else "risky"
         notes.append(
             f"There are no {which} posts: curves, areas and thresholds need both, and are left out."
         )
-    if counts["families"] is None:
+    if counts.families is None:
         notes.append(
-            "No families are given: posts are taken for independent. If several tell the same "
-            "story, the intervals are too narrow."
+            "No families are given: posts are assumed independent. If several tell the same story, "
+            "the intervals are too narrow."
         )
-    elif counts["families"] < MIN_FAMILIES:
+    elif counts.families < _FEW_FAMILIES:
         notes.append(
-            f"There are {counts['families']} families, too few (under {MIN_FAMILIES}) to draw them "
-            "as wholes: posts are taken for independent, and the intervals are too narrow."
+            f"There are only {counts.families} families: the intervals rest largely on an assumed "
+            "correlation within families, and are wide."
         )
     else:
-        notes.append(
-            f"Intervals draw whole families wherever {MIN_FAMILIES} of them count for a figure."
-        )
+        notes.append("Intervals allow for families: posts of one are right and wrong together.")
     if rows.family is not None and (lone := int((rows.family.codes < 0).sum())):
         notes.append(f"{lone:,} rows name no family; each counts as one of its own.")
     if rows.id is not None:
@@ -283,7 +291,7 @@ def _notes(rows: ScoredRows, figures: Mapping[str, Any]) -> list[str]:
             "Shares are weighted; hits and totals are numbers of rows. Intervals use the effective "
             "number of rows (Kish 1965)."
         )
-    if figures["stream"]["prevalence"] is None and counts["risky"] and counts["benign"]:
+    if stream.prevalence is None and counts.risky and counts.benign:
         share = float(np.average(rows.risky[rows.clearly]))
         notes.append(
             f"Precision is that of these rows, of which {share:.1%} are risky. A stream with fewer "

@@ -1,35 +1,52 @@
-"""How sure a figure is: 95 % intervals and paired tests.
+"""How sure a figure is: 95 % intervals and paired tests that respect families.
 
-Which interval a proportion gets:
+Posts of one family are right and wrong together, so they tell less than as many independent posts.
 
-- **Wilson's score interval** (Wilson 1927) where rows are independent. With weights, hits and total
-  are scaled to the effective sample size of Kish (1965), (sum w)^2 / sum w^2.
-- Where rows come in **families** and 40 or more of them count for the figure, whole families are
-  drawn with replacement (cluster bootstrap: Efron 1979; Davison and Hinkley 1997, section 3.8), and
-  the percentile interval is widened to Wilson's where that reaches further. The bootstrap alone is
-  far too narrow near 0 and 1. With fewer families rows are taken for independent: too narrow when
-  the posts of a family are right and wrong together.
+**A proportion** gets Wilson's score interval (Wilson 1927), with the effective number of rows in
+place of their number. It is made from the rows in three steps:
 
-F1 gets the interval of a proportion too, see `riskclf.evaluation.metrics`. Other figures (macro means,
-differences) get the percentile interval of the same bootstrap, over families where there are 40 of
-them, over rows otherwise.
+1. Weights: (sum w)^2 / sum w^2 rows (Kish 1965).
+2. Families: that number divided by the design effect. The design effect is that of the linearised
+   variance of the share over families (Taylor series; Woodruff 1971). A variance of a few families
+   with hits is itself unsure, and with no hits (or nothing but hits) it cannot be estimated. So it
+   is averaged with the design effect that an intra-class correlation of 0.3 gives families of these
+   sizes, 1 + 0.3 (m - 1), where m is their mean size weighted by size. This counts as much as 4
+   families; the rows' own estimate counts as much as there are families with a hit, or with a miss
+   if these are fewer, less 1. A design effect below 1 is taken for 1: the interval is never
+   narrower than that of as many independent rows, even where posts of a family differ more than
+   chance would have it.
+3. Degrees of freedom: multiplied by (t(n - 1) / t(G - 1))^2, for n rows of G families (Korn and
+   Graubard 1998).
 
-**Where the 95 % do not hold.** Averaged over true rates from 0.1 to 0.9, Wilson's interval covers
-94 to 96.5 % from 100 rows on (by the binomial distribution: 95.0 %). At a single rate it may cover
-93 %, below one expected hit or miss as little as 84 %. A bootstrap of a handful of rows cannot
-show what they lack: macro figures of a few dozen rows are surer than they should be. And no
-interval knows that the posts were chosen in another way than those of the stream.
+Rows without families are families of their own, so that steps 2 and 3 change nothing.
+
+**A mean over labels**, such as macro-F1, gets the same interval, where the effective number of rows
+is the one that its variance implies. **A difference** gets its value plus and minus t(G - 1)
+standard errors. Both variances are those of the jackknife that leaves out one family at a time
+(Wolter 2007).
+
+**How often they hold the truth.** ``python -m tests.evaluation.coverage`` prints it for 8 to 100
+families of up to 30 posts, rates from 0.02 to 0.9 and intra-class correlations from 0 to 0.3: on
+average 97 %, and at least 91 %. Where the intra-class correlation is far above 0.3 and families
+with a hit (or a miss) are few, they hold it more rarely. Wilson's interval of independent rows
+covers 94 to 96.5 % on average over rates from 0.1 to 0.9; at a single rate it may cover 93 %, below
+one expected hit or miss as little as 84 %. And no interval knows that the posts were chosen in
+another way than those of the stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import beta
-from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
+from scipy.signal import convolve
+from scipy.stats import beta, binom
+from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
+
+from riskclf.evaluation.figures import Estimate, PairedTest, Proportion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,14 +54,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-__all__ = ["MIN_FAMILIES", "Intervals", "mcnemar", "precision_at", "ratio", "wilson"]
+__all__ = ["Intervals", "mcnemar", "precision_at", "ratio", "wilson"]
 
-MIN_FAMILIES = 40
-"""From this many on, families are drawn; fewer say too little about how families differ."""
+_CORRELATION, _WORTH = 0.3, 4
+"""The intra-class correlation that is assumed beforehand, and how many families it counts as."""
 
-_DRAWS = 1000
 _MAX_GROUPS = 1000
 _TAILS = (2.5, 97.5)
+_NORMAL = 1.959964
+"""The 97.5 % quantile of the normal distribution, which Wilson's interval uses."""
 
 
 def wilson(hits: float, of: float) -> tuple[float, float]:
@@ -68,45 +86,34 @@ class Intervals:
     def __init__(
         self, count: int, weight: Floats | None = None, family: NDArray[np.int64] | None = None
     ) -> None:
-        self._count = count
-        self._weight = weight
-        self._family = family
-        self.families = 0 if family is None else len(np.unique(family))
-        self._by_family = self.families >= MIN_FAMILIES
-        self._cached: tuple[NDArray[np.int64], Floats] | None = None
+        self._weight = np.ones(count) if weight is None else weight
+        self._family: NDArray[np.int64] | None = None
+        self.families = 0
+        if family is not None:
+            names, self._family = np.unique(family, return_inverse=True)
+            self.families = len(names)
+        self._group: NDArray[np.int64] | None = None
 
-    def proportion(self, hits: Flags, of: Flags) -> dict[str, Any]:
+    def proportion(self, hits: Flags, of: Flags) -> Proportion:
         """The share of `hits` among the rows `of`, both of shape (rows,).
 
-        Returns:
-            hits and of: numbers of rows; value: the (weighted) share, None without rows; low and
-            high: its interval; effective: how many independent rows would tell as much. With
-            families, families: how many of them count.
+        Without rows its value is None, and its interval 0 to 1.
         """
-        hits = hits & of
-        weight = np.ones(int(of.sum())) if self._weight is None else self._weight[of]
-        total = float(weight.sum())
-        result: dict[str, Any] = {"hits": int(hits.sum()), "of": len(weight)}
-        families = None
-        if self._family is not None:
-            families = result["families"] = len(np.unique(self._family[of]))
-        if not len(weight):
-            return result | {"value": None, "low": 0.0, "high": 1.0, "effective": 0.0}
-        share = float(weight[hits[of]].sum()) / total
+        weight, hit = self._weight[of], hits[of]
+        count, total = len(weight), float(weight.sum())
+        family = None if self._family is None else self._family[of]
+        families = None if family is None else int((np.bincount(family) > 0).sum())
+        if not count:
+            return Proportion(0, 0, None, 0.0, 1.0, 0.0, families)
+        share = min(1.0, float(weight[hit].sum()) / total)
         effective = total**2 / float((weight**2).sum())
+        if family is not None:
+            effective = _effective(weight, hit, family, share, effective)
         low, high = wilson(share * effective, effective)
-        if families is not None and families >= MIN_FAMILIES:
-            table = np.stack([self.table(hits), self.table(of)], axis=1)
-            draws = self._draws(table, lambda sums: ratio(sums[..., 0], sums[..., 1]))
-            below, above = np.nanpercentile(draws, _TAILS)
-            low, high = min(low, float(below)), max(high, float(above))
-            spread = float(np.nanvar(draws))
-            if spread > 0:
-                effective = min(effective, share * (1 - share) / spread)
-        return result | {"value": share, "low": low, "high": high, "effective": effective}
+        return Proportion(int(hit.sum()), count, share, low, high, effective, families)
 
     def table(self, rows: Flags, code: NDArray[np.int64] | None = None, size: int = 1) -> Floats:
-        """Sums of weights of the chosen rows for every group that is drawn as a whole.
+        """Sums of weights of the chosen rows for every group that is left out as a whole.
 
         Args:
             rows: which rows count, shape (rows,).
@@ -114,57 +121,112 @@ class Intervals:
             size: number of cells.
 
         Returns:
-            Shape (groups,), or (groups, size) where `code` is given.
+            Shape (groups,), or (groups, size) where `code` is given. A group is a family (a row,
+            where there are no families), or of more than 1,000 of these some drawn at random.
         """
-        group, draws = self._resampling()
-        weight = None if self._weight is None else self._weight[rows]
-        cells = draws.shape[1] * size
+        group = self._groups()
+        groups = int(group.max(initial=0)) + 1
         if code is None:
-            return np.bincount(group[rows], weight, cells).astype(float)
+            return np.bincount(group[rows], self._weight[rows], groups).astype(np.float64)
         where = group[rows] * size + code[rows]
-        return np.bincount(where, weight, cells).astype(float).reshape(-1, size)
+        sums = np.bincount(where, self._weight[rows], groups * size).astype(np.float64)
+        return sums.reshape(-1, size)
 
-    def statistic(self, table: Floats, function: Callable[[Floats], Floats]) -> dict[str, Any]:
-        """A figure that is a function of sums, with its percentile bootstrap interval.
+    def score(self, table: Floats, function: Callable[[Floats], Floats]) -> Estimate:
+        """A figure between 0 and 1 that is a function of sums, with its interval.
 
         Args:
             table: see `table`, shape (groups, cells); several may stand beside each other.
-            function: from sums of shape (..., cells) to the figure, shape (...,); nan is left out.
+            function: from sums of shape (..., cells) to the figure, shape (...,).
 
         Returns:
-            value, low, high; all None where the rows do not determine the figure.
+            All None where the rows do not determine the figure. Where no group changes the figure,
+            as when all is right, low and high are the value: the rows tell nothing of its variance.
         """
-        value = float(function(table.sum(axis=0)))
-        draws = self._draws(table, function)
-        if np.isnan(value) or np.isnan(draws).all():
-            return {"value": None, "low": None, "high": None}
-        low, high = np.nanpercentile(draws, _TAILS)
-        return {"value": value, "low": float(low), "high": float(high)}
+        value, error, quantile = _jackknife(table, function)
+        if np.isnan(value):
+            return Estimate(None, None, None)
+        if np.isnan(error):
+            return Estimate(value, 0.0, 1.0)
+        if error == 0 or not 0 < value < 1:
+            return Estimate(value, value, value)
+        effective = value * (1 - value) / (error * quantile / _NORMAL) ** 2
+        return Estimate(value, *wilson(value * effective, effective))
 
-    def _draws(self, table: Floats, function: Callable[[Floats], Floats]) -> Floats:
-        return function(self._resampling()[1] @ table)
+    def difference(self, table: Floats, function: Callable[[Floats], Floats]) -> Estimate:
+        """A difference of two shares that is a function of sums, with its interval.
 
-    def _resampling(self) -> tuple[NDArray[np.int64], Floats]:
-        """The group of each row, and how often each group is drawn, shape (draws, groups)."""
-        if self._cached is None:
-            rng = np.random.default_rng(0)
-            if self._by_family and self._family is not None:
-                unit = np.unique(self._family, return_inverse=True)[1]
-                units = self.families
-            else:
-                unit, units = np.arange(self._count), self._count
-            groups = max(1, min(units, _MAX_GROUPS))
-            # Many families are put together at random and drawn as groups (random groups: Wolter
-            # 2007): the groups are as independent, and the work does not grow with their number.
-            group = rng.permutation(units)[unit] % groups
-            draws = rng.multinomial(groups, np.full(groups, 1 / groups), size=_DRAWS)
-            self._cached = group.astype(np.int64), draws.astype(float)
-        return self._cached
+        Arguments and result are those of `score`, but between -1 and 1.
+        """
+        value, error, quantile = _jackknife(table, function)
+        if np.isnan(value):
+            return Estimate(None, None, None)
+        reach = 2.0 if np.isnan(error) else error * quantile
+        return Estimate(value, max(-1.0, value - reach), min(1.0, value + reach))
+
+    def _groups(self) -> NDArray[np.int64]:
+        """The group of each row, shape (rows,)."""
+        if self._group is None:
+            rows = np.arange(len(self._weight)) if self._family is None else self._family
+            units = len(rows) if self._family is None else self.families
+            # Many families are put together at random (random groups: Wolter 2007): the groups are
+            # as independent, and the work does not grow with their number.
+            order = np.random.default_rng(0).permutation(units)
+            self._group = (order[rows] % _MAX_GROUPS).astype(np.int64)
+        return self._group
+
+
+def _effective(
+    weight: Floats, hit: Flags, family: NDArray[np.int64], share: float, rows: float
+) -> float:
+    """How many independent rows tell as much; see the module's documentation.
+
+    Args:
+        weight: of each row that counts, shape (rows,).
+        hit: likewise.
+        family: likewise.
+        share: the weighted share of hits.
+        rows: the effective number of rows if they were independent.
+    """
+    members = np.bincount(family)
+    present = members > 0
+    masses = np.bincount(family, weight)[present]
+    hits = np.bincount(family, hit)[present].astype(np.int64)
+    families = len(masses)
+    size = float((masses**2).sum() / (weight**2).sum())
+    effect = 1 + _CORRELATION * (size - 1)
+    evidence = min(int((hits > 0).sum()), int((hits < members[present]).sum())) - 1
+    if evidence > 0:
+        deviations = np.bincount(family, weight * (hit - share))[present] / masses.sum()
+        variance = families / (families - 1) * float((deviations**2).sum())
+        measured = variance * (rows - 1) / (share * (1 - share))
+        effect = (evidence * measured + _WORTH * effect) / (evidence + _WORTH)
+    quantiles = _quantile(len(weight) - 1) / _quantile(families - 1)
+    return rows / max(1.0, effect) * quantiles**2
+
+
+def _jackknife(table: Floats, function: Callable[[Floats], Floats]) -> tuple[float, float, float]:
+    """Value, standard error (nan if it rests on one group), and the quantile that belongs to it."""
+    total = table.sum(axis=0)
+    value = float(function(total))
+    counting = table[table.any(axis=1)]
+    groups = len(counting)
+    left = total - counting
+    # Weights that cancel out leave a rest of rounding.
+    left = function(np.where(left < 1e-9 * total, 0.0, left))
+    error = float(np.sqrt((groups - 1) / max(groups, 1) * ((left - value) ** 2).sum()))
+    return value, error if groups > 1 else float("nan"), _quantile(groups - 1)
+
+
+@cache
+def _quantile(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t."""
+    return float(student.ppf(0.975, max(1, degrees)))
 
 
 def precision_at(
-    prevalence: float, recall: dict[str, Any], false_positive_rate: dict[str, Any]
-) -> dict[str, Any]:
+    prevalence: float, recall: Proportion, false_positive_rate: Proportion
+) -> Estimate:
     """The share of alarms that are right where risky posts have another share than in the rows.
 
     By Bayes' rule from the two rates, which hold for any base rate as long as risky and ordinary
@@ -173,56 +235,60 @@ def precision_at(
 
     Args:
         prevalence: share of risky posts in the stream, between 0 and 1.
-        recall: a proportion of `Intervals.proportion`.
+        recall: of the alarms.
         false_positive_rate: likewise.
 
     Returns:
-        value, low, high. The value is None where one of the rates is unknown or no alarm was seen;
+        The value is None where one of the rates is unknown or no alarm was seen;
         where no false alarm was seen it is 1, and `low` says what that is worth.
     """
     rng = np.random.default_rng(0)
     rates = []
     for rate in (recall, false_positive_rate):
-        hits = (rate["value"] or 0.0) * rate["effective"]
-        posterior = beta(hits + 0.5, rate["effective"] - hits + 0.5)
+        hits = (rate.value or 0.0) * rate.effective
+        posterior = beta(hits + 0.5, rate.effective - hits + 0.5)
         rates.append(posterior.rvs(20_000, random_state=rng))
     right, wrong = prevalence * rates[0], (1 - prevalence) * rates[1]
     low, high = np.percentile(right / (right + wrong), _TAILS)
     value = None
-    if recall["value"] is not None and false_positive_rate["value"] is not None:
-        right_alarms = prevalence * recall["value"]
-        alarms = right_alarms + (1 - prevalence) * false_positive_rate["value"]
+    if recall.value is not None and false_positive_rate.value is not None:
+        right_alarms = prevalence * recall.value
+        alarms = right_alarms + (1 - prevalence) * false_positive_rate.value
         value = right_alarms / alarms if alarms > 0 else None
     if value is not None:
         low, high = min(low, value), max(high, value)
-    return {"value": value, "low": float(low), "high": float(high)}
+    return Estimate(value, float(low), float(high))
 
 
-def mcnemar(ours: Flags, theirs: Flags) -> dict[str, Any]:
-    """The exact test of McNemar (1947): do two classifiers hit equally often on the same rows?
+def mcnemar(ours: Flags, theirs: Flags, family: NDArray[np.int64] | None = None) -> PairedTest:
+    """An exact paired test: do two classifiers hit equally often on the same rows?
 
-    It takes rows for independent; weights are not used.
+    If they do, it is as likely as not that in any family the two change places. So the p-value is
+    the probability that the hits differ by as much as they do, or more, when a coin is tossed for
+    each family (randomisation test; for families of one row this is the exact test of McNemar
+    1947). All outcomes are counted, none is drawn. Weights are not used.
 
     Args:
         ours: where the first one hits, shape (rows,).
         theirs: where the second one does.
-
-    Returns:
-        both, only_ours, only_theirs, neither: numbers of rows; p_value: of equal rates.
+        family: number of each row's family, from 0, shape (rows,); None takes rows for independent.
     """
-    both, only_ours = int((ours & theirs).sum()), int((ours & ~theirs).sum())
-    only_theirs, neither = int((~ours & theirs).sum()), int((~ours & ~theirs).sum())
-    p_value = 1.0
-    if only_ours + only_theirs:
-        tested = _mcnemar([[both, only_ours], [only_theirs, neither]], exact=True)
-        p_value = min(1.0, float(tested.pvalue))
-    return {
-        "both": both,
-        "only_ours": only_ours,
-        "only_theirs": only_theirs,
-        "neither": neither,
-        "p_value": p_value,
-    }
+    both, neither = int((ours & theirs).sum()), int((~ours & ~theirs).sum())
+    only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    more = ours.astype(np.int64) - theirs
+    if family is not None and len(family):
+        more = np.rint(np.bincount(family, more)).astype(np.int64)
+    differences, counts = np.unique(np.abs(more[more != 0]), return_counts=True)
+    # The distribution of the sum of all differences with random signs, one size after the other.
+    chances = np.ones(1)
+    for difference, count in zip(differences.tolist(), counts.tolist(), strict=True):
+        own = np.zeros(2 * difference * count + 1)
+        own[:: 2 * difference] = binom.pmf(np.arange(count + 1), count, 0.5)
+        chances = convolve(chances, own)
+    middle = len(chances) // 2
+    sums = np.abs(np.arange(len(chances)) - middle)
+    p_value = float(chances[sums >= abs(int(more.sum()))].sum())
+    return PairedTest(both, only_ours, only_theirs, neither, min(1.0, max(0.0, p_value)))
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:

@@ -17,6 +17,7 @@ import datasets
 import evaluate
 import numpy as np
 
+from riskclf.evaluation.figures import Estimate, Proportion
 from riskclf.evaluation.metrics import label_figures
 
 __all__ = ["LabelMetric"]
@@ -63,14 +64,20 @@ class LabelMetric(evaluate.Metric):  # type: ignore[misc]
             np.array([places[x] for x in references], dtype=np.int64),
             np.array([places[x] for x in predictions], dtype=np.int64),
         )
-        figures = {f"macro_{name}": figure for name, figure in found["macro"].items()}
-        figures["accuracy"] = found["accuracy"]
+        figures: dict[str, Estimate | Proportion] = {
+            "macro_precision": found.macro.precision,
+            "macro_recall": found.macro.recall,
+            "macro_f1": found.macro.f1,
+            "accuracy": found.accuracy,
+        }
         supports = {}
-        for label, own in found["labels"].items():
-            figures |= {f"{name}_{label}": own[name] for name in ("precision", "recall", "f1")}
-            supports[f"support_{label}"] = own["support"]
-        result = {}
+        for label, own in found.labels.items():
+            figures[f"precision_{label}"] = own.precision
+            figures[f"recall_{label}"] = own.recall
+            figures[f"f1_{label}"] = own.f1
+            supports[f"support_{label}"] = own.support
+        result: dict[str, Any] = {}
         for name, figure in figures.items():
-            result[name] = figure["value"]
-            result |= {f"{name}_{end}": figure[end] for end in ("low", "high")}
+            result[name] = figure.value
+            result[f"{name}_low"], result[f"{name}_high"] = figure.low, figure.high
         return result | supports

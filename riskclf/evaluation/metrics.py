@@ -1,25 +1,40 @@
-"""Scored rows to figures: precision, recall, calibration, slices, as plain JSON values.
+"""Computes figures from scored rows: precision, recall, calibration, slices.
 
 Unclear posts have no right answer: they are left out of every figure except the workload (how many
-posts are flagged or reviewed) and have a section of their own. A proportion is a mapping with hits,
-of, value, low, high and effective, see `riskclf.evaluation.intervals`.
+posts are flagged or reviewed) and have a section of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics import (
     average_precision_score,
-    brier_score_loss,
     confusion_matrix,
     roc_auc_score,
     roc_curve,
 )
 
+from riskclf.evaluation.figures import (
+    AlarmFigures,
+    Areas,
+    Confusion,
+    Counts,
+    Curve,
+    Estimate,
+    LabelFigures,
+    Labelling,
+    Macro,
+    Proportion,
+    RowFigures,
+    Slice,
+    Unclear,
+    UnclearShares,
+)
 from riskclf.evaluation.intervals import Intervals, precision_at, ratio
+from riskclf.evaluation.reliability import calibration_of
 from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
@@ -34,11 +49,13 @@ __all__ = [
     "ALARMS",
     "TOO_WIDE",
     "alarm_figures",
+    "counts_of",
     "curve",
     "figures_of",
     "intervals_of",
     "label_figures",
     "macro_f1",
+    "other_risk_label",
 ]
 
 TOO_WIDE = 0.3
@@ -47,8 +64,6 @@ TOO_WIDE = 0.3
 ALARMS = {"flag": 2, "flag_or_review": 1}
 """The two operating points, with the lowest decision (see `DECISIONS`) that counts as an alarm."""
 
-_BINS = 10
-_CALIBRATION_DRAWS = 1000
 _CURVE_POINTS = 400
 _MAX_SLICES = 200
 _NO_NAME, _OTHER_NAMES = "(none)", "(all others)"
@@ -60,35 +75,39 @@ def intervals_of(rows: ScoredRows) -> Intervals:
     return Intervals(len(rows), rows.weight, family)
 
 
-def figures_of(rows: ScoredRows, prevalence: float | None = None) -> dict[str, Any]:
+def figures_of(rows: ScoredRows, prevalence: float | None = None) -> RowFigures:
     """All figures of one model on one set of rows; `prevalence` is the stream's, if it is known.
 
-    Without risk labels nothing is told of alarms: operating_points, other_risk_label and unclear
-    are not there, calibration and curve are empty, and a slice has its accuracy only.
+    Without risk labels there are no alarms: operating_points, calibration and curve are empty,
+    other_risk_label and unclear are None, and a slice has its accuracy only.
     """
     intervals = intervals_of(rows)
-    named = {"slices": rows.slice, "languages": rows.language}
-    alarms: dict[str, Any] = {}
-    if rows.risk_labels:
-        alarms = {
-            "operating_points": {
-                name: alarm_figures(rows, rows.decision >= lowest, intervals, prevalence)
-                for name, lowest in ALARMS.items()
-            },
-            "other_risk_label": intervals.proportion(
-                rows.gold != rows.predicted, rows.risky & rows.predicted_risky
-            ),
-            "unclear": _unclear(rows, intervals),
-        }
-    return {
-        "counts": _counts(rows, intervals),
-        **label_figures(rows.labels, rows.gold, rows.predicted, rows.weight, intervals),
-        "areas": _areas(rows),
-        **alarms,
-        "calibration": _calibration(rows, intervals),
-        "curve": curve(rows.risky[rows.clearly], rows.risk[rows.clearly], _weight(rows)),
-        **{name: _slices(rows, column) for name, column in named.items() if column is not None},
-    }
+    has_risks = bool(rows.risk_labels)
+    labelling = label_figures(rows.labels, rows.gold, rows.predicted, rows.weight, intervals)
+    return RowFigures(
+        counts=counts_of(rows, intervals),
+        labels=labelling.labels,
+        macro=labelling.macro,
+        accuracy=labelling.accuracy,
+        confusion=labelling.confusion,
+        areas=_areas(rows),
+        operating_points={
+            name: alarm_figures(rows, rows.decision >= lowest, intervals, prevalence)
+            for name, lowest in ALARMS.items()
+            if has_risks
+        },
+        other_risk_label=other_risk_label(rows, intervals) if has_risks else None,
+        unclear=_unclear(rows, intervals) if has_risks else None,
+        calibration=calibration_of(rows, intervals),
+        curve=curve(rows.risky[rows.clearly], rows.risk[rows.clearly], _weight(rows)),
+        slices=_slices(rows, rows.slice),
+        languages=_slices(rows, rows.language),
+    )
+
+
+def other_risk_label(rows: ScoredRows, intervals: Intervals) -> Proportion:
+    """Of the risky posts that got a risk label, those that got the wrong one of them."""
+    return intervals.proportion(rows.gold != rows.predicted, rows.risky & rows.predicted_risky)
 
 
 def label_figures(
@@ -97,7 +116,7 @@ def label_figures(
     predicted: NDArray[np.int64],
     weight: Floats | None = None,
     intervals: Intervals | None = None,
-) -> dict[str, Any]:
+) -> Labelling:
     """Precision, recall and F1 of every label, their plain means, accuracy, and the confusions.
 
     Args:
@@ -108,42 +127,40 @@ def label_figures(
         intervals: made from these very rows; None makes one without families.
 
     Returns:
-        labels: for each label precision and recall (proportions), f1 (value, low, high) and
-        support; macro: likewise without support; accuracy: a proportion; confusion: counts, one
-        row for each gold label. F1 is 0 for a label that is never right, as in scikit-learn; a
-        value of None has nothing to be counted on.
+        A value of None has no rows to count on.
     """
     intervals = intervals or Intervals(len(gold), weight)
     size = len(labels)
     hard = gold >= 0
     table = intervals.table(hard, np.where(hard, gold, 0) * size + predicted, size * size)
-    per_label: dict[str, Any] = {}
+    per_label: dict[str, LabelFigures] = {}
     for index, label in enumerate(labels):
         hits = hard & (gold == index) & (predicted == index)
-        per_label[label] = {
-            "precision": intervals.proportion(hits, hard & (predicted == index)),
-            "recall": intervals.proportion(hits, hard & (gold == index)),
-            "f1": _f1_of(
-                intervals.proportion(hits, hard & ((gold == index) | (predicted == index)))
-            ),
-            "support": int((gold == index).sum()),
-        }
-    macro = {}
-    for name, function in (("precision", _precision), ("recall", _recall), ("f1", _f1)):
-        found = macro[name] = intervals.statistic(table, _mean_of(function, size))
-        if found["value"] is not None and found["low"] == found["high"]:
-            # All right or all wrong: no draw differs, so the labels' own intervals must serve.
-            for end in ("low", "high"):
-                found[end] = float(np.mean([own[name][end] for own in per_label.values()]))
+        per_label[label] = LabelFigures(
+            precision=intervals.proportion(hits, hard & (predicted == index)),
+            recall=intervals.proportion(hits, hard & (gold == index)),
+            f1=_f1_of(intervals.proportion(hits, hard & ((gold == index) | (predicted == index)))),
+            support=int((gold == index).sum()),
+        )
+
+    def mean(function: Callable[[Floats], Floats], name: str) -> Estimate:
+        found = intervals.score(table, _mean_of(function, size))
+        if found.value is None or found.low != found.high:
+            return found
+        # All right or all wrong: the labels' own intervals must serve.
+        own = [getattr(figures, name) for figures in per_label.values()]
+        ends = (float(np.mean([getattr(x, end) for x in own])) for end in ("low", "high"))
+        return Estimate(found.value, *ends)
+
     counts = np.zeros((size, size), dtype=int)
     if hard.any():
         counts = confusion_matrix(gold[hard], predicted[hard], labels=range(size))
-    return {
-        "labels": per_label,
-        "macro": macro,
-        "accuracy": intervals.proportion(gold == predicted, hard),
-        "confusion": {"labels": list(labels), "counts": counts.tolist()},
-    }
+    return Labelling(
+        labels=per_label,
+        macro=Macro(mean(_precision, "precision"), mean(_recall, "recall"), mean(_f1, "f1")),
+        accuracy=intervals.proportion(gold == predicted, hard),
+        confusion=Confusion(labels, counts.tolist()),
+    )
 
 
 def macro_f1(size: int) -> Callable[[Floats], Floats]:
@@ -153,40 +170,35 @@ def macro_f1(size: int) -> Callable[[Floats], Floats]:
 
 def alarm_figures(
     rows: ScoredRows, alarm: Flags, intervals: Intervals, prevalence: float | None = None
-) -> dict[str, Any]:
-    """What comes of showing the posts of `alarm`, shape (rows,), to a person.
-
-    Returns:
-        precision, recall, recall_of each risk label, false_positive_rate, workload (share of all
-        posts, unclear ones included) and unclear (how many of the alarms are unclear posts);
-        with a prevalence also precision_at_prevalence.
-    """
+) -> AlarmFigures:
+    """What happens when the posts of `alarm`, shape (rows,), are shown to a person."""
     hard, risky = rows.clearly, rows.risky
     recall = intervals.proportion(alarm, risky)
     false_positives = intervals.proportion(alarm, hard & ~risky)
-    result = {
-        "precision": intervals.proportion(risky, alarm & hard),
-        "recall": recall,
-        "recall_of": {
+    at_prevalence = None
+    if prevalence is not None:
+        at_prevalence = precision_at(prevalence, recall, false_positives)
+    return AlarmFigures(
+        precision=intervals.proportion(risky, alarm & hard),
+        recall=recall,
+        recall_of={
             label: intervals.proportion(alarm, rows.gold == rows.labels.index(label))
             for label in rows.risk_labels
         },
-        "false_positive_rate": false_positives,
-        "workload": intervals.proportion(alarm, np.ones(len(rows), dtype=bool)),
-        "unclear_alarms": int((alarm & ~hard).sum()),
-    }
-    if prevalence is not None:
-        result["precision_at_prevalence"] = precision_at(prevalence, recall, false_positives)
-    return result
+        false_positive_rate=false_positives,
+        workload=intervals.proportion(alarm, np.ones(len(rows), dtype=bool)),
+        unclear_alarms=int((alarm & ~hard).sum()),
+        precision_at_prevalence=at_prevalence,
+    )
 
 
-def curve(risky: Flags, risk: Floats, weight: Floats | None = None) -> dict[str, list[float]]:
+def curve(risky: Flags, risk: Floats, weight: Floats | None = None) -> Curve:
     """Recall, false positive rate and precision at up to 400 thresholds, falling; for plots.
 
     Empty where there are only risky posts, or none.
     """
     if risky.all() or not risky.any():
-        return {"threshold": [], "recall": [], "false_positive_rate": [], "precision": []}
+        return Curve()
     false_rate, recall, threshold = roc_curve(
         risky, risk, sample_weight=weight, drop_intermediate=False
     )
@@ -196,132 +208,83 @@ def curve(risky: Flags, risk: Floats, weight: Floats | None = None) -> dict[str,
     # Even steps of recall, for the many thresholds lie where nobody looks.
     steps = np.searchsorted(recall[1:], np.linspace(0, 1, _CURVE_POINTS))
     chosen = np.unique(np.minimum(steps, len(precision) - 1))
-    return {
-        "threshold": threshold[1:][chosen].tolist(),
-        "recall": recall[1:][chosen].tolist(),
-        "false_positive_rate": false_rate[1:][chosen].tolist(),
-        "precision": precision[chosen].tolist(),
-    }
+    return Curve(
+        threshold=threshold[1:][chosen].tolist(),
+        recall=recall[1:][chosen].tolist(),
+        false_positive_rate=false_rate[1:][chosen].tolist(),
+        precision=precision[chosen].tolist(),
+    )
 
 
-def _f1_of(overlap: dict[str, Any]) -> dict[str, Any]:
+def _f1_of(overlap: Proportion) -> Estimate:
     """F1 from the share of rows that are right among those with the label on either side.
 
     That share is a plain proportion, and F1 rises with it: F1 = 2 share / (1 + share). So its
     interval goes over to F1 (the indirect Wilson interval of Lam, Gopal and Qian 2023).
     """
-    return {
-        name: None if overlap[name] is None else 2 * overlap[name] / (1 + overlap[name])
-        for name in ("value", "low", "high")
-    }
+    value, low, high = (
+        None if x is None else 2 * x / (1 + x) for x in (overlap.value, overlap.low, overlap.high)
+    )
+    return Estimate(value, low, high)
 
 
 def _weight(rows: ScoredRows) -> Floats | None:
     return None if rows.weight is None else rows.weight[rows.clearly]
 
 
-def _counts(rows: ScoredRows, intervals: Intervals) -> dict[str, Any]:
-    return {
-        "rows": len(rows),
-        "clear_cut": int(rows.clearly.sum()),
-        "risky": int(rows.risky.sum()),
-        "benign": int((rows.clearly & ~rows.risky).sum()),
-        "unclear": int((~rows.clearly).sum()),
-        "families": None if rows.family is None else intervals.families,
-        "weighted": rows.weight is not None,
-    }
+def counts_of(rows: ScoredRows, intervals: Intervals) -> Counts:
+    """Numbers of rows of each kind; `intervals` is `intervals_of(rows)`."""
+    return Counts(
+        rows=len(rows),
+        clear_cut=int(rows.clearly.sum()),
+        risky=int(rows.risky.sum()),
+        benign=int((rows.clearly & ~rows.risky).sum()),
+        unclear=int((~rows.clearly).sum()),
+        families=None if rows.family is None else intervals.families,
+        weighted=rows.weight is not None,
+    )
 
 
-def _areas(rows: ScoredRows) -> dict[str, Any]:
+def _areas(rows: ScoredRows) -> dict[str, Areas]:
     """Areas under the PR curve (average precision) and the ROC curve; None with one class only."""
     hard = rows.clearly
     weight = _weight(rows)
     wanted = {"risk": (rows.risky[hard], rows.risk[hard])} if rows.risk_labels else {}
     for index, label in enumerate(rows.labels):
         wanted[label] = (rows.gold[hard] == index, rows.scores[hard, index])
-    areas: dict[str, Any] = {}
+    areas: dict[str, Areas] = {}
     for name, (true, score) in wanted.items():
         if not true.any() or true.all() or not np.isfinite(score).all():
-            areas[name] = {"pr": None, "roc": None}
+            areas[name] = Areas(None, None)
         else:
-            areas[name] = {
-                "pr": float(average_precision_score(true, score, sample_weight=weight)),
-                "roc": float(roc_auc_score(true, score, sample_weight=weight)),
-            }
+            areas[name] = Areas(
+                float(average_precision_score(true, score, sample_weight=weight)),
+                float(roc_auc_score(true, score, sample_weight=weight)),
+            )
     return areas
 
 
-def _unclear(rows: ScoredRows, intervals: Intervals) -> dict[str, Any]:
-    """How often unclear posts are put before a person, for each kind of them."""
+def _unclear(rows: ScoredRows, intervals: Intervals) -> Unclear:
+    """How often unclear posts are shown to a person, for each kind of them."""
 
-    def shares(chosen: Flags) -> dict[str, Any]:
-        return {
-            name: intervals.proportion(rows.decision >= lowest, chosen)
-            for name, lowest in ALARMS.items()
-        }
+    def shares(chosen: Flags) -> UnclearShares:
+        flag, flag_or_review = (
+            intervals.proportion(rows.decision >= lowest, chosen) for lowest in ALARMS.values()
+        )
+        return UnclearShares(flag, flag_or_review)
 
     kinds = {
         name: shares(rows.kind.codes == code)
         for code, name in sorted(enumerate(rows.kind.names), key=lambda pair: pair[1])
     }
-    return {"all": shares(~rows.clearly), "kinds": kinds}
+    return Unclear(shares(~rows.clearly), kinds)
 
 
-def _calibration(rows: ScoredRows, intervals: Intervals) -> dict[str, Any]:
-    """Reliability of the risk in ten bins of equal width (DeGroot and Fienberg 1983).
-
-    `ece` is the expected calibration error (Naeini et al. 2015): the mean distance between risk and
-    share of risky posts over the bins, weighted by their rows. It is never 0 in small samples:
-    `ece_p_value` tells how often calibrated risks give as large a one (consistency resampling,
-    Broecker and Smith 2007; 1,000 draws; within a bin rows count as equally risky).
-    """
-    hard, risky = rows.clearly, rows.risky
-    if not rows.risk_labels or not hard.any():
-        return {"bins": [], "ece": None, "ece_p_value": None, "brier": None}
-    bin_of = np.minimum((rows.risk * _BINS).astype(int), _BINS - 1)
-    weight = np.ones(len(rows)) if rows.weight is None else rows.weight
-    bins, masses, error = [], [], 0.0
-    for index in range(_BINS):
-        inside = hard & (bin_of == index)
-        if not inside.any():
-            continue
-        mean = float(np.average(rows.risk[inside], weights=weight[inside]))
-        share = intervals.proportion(risky, inside)
-        bins.append({"from": index / _BINS, "to": (index + 1) / _BINS, "risk": mean, **share})
-        masses.append(float(weight[inside].sum()))
-        error += masses[-1] * abs(mean - share["value"])
-    brier = brier_score_loss(
-        risky[hard], np.clip(rows.risk[hard], 0, 1), sample_weight=weight[hard], pos_label=1
-    )
-    ece = error / float(weight[hard].sum())
-    return {
-        "bins": bins,
-        "ece": ece,
-        "ece_p_value": _calibrated_share(bins, masses, ece),
-        "brier": float(brier),
-    }
-
-
-def _calibrated_share(bins: list[dict[str, Any]], masses: list[float], ece: float) -> float:
-    """The share of draws from calibrated risks whose calibration error is `ece` or larger."""
-    rng = np.random.default_rng(0)
-    errors = np.zeros(_CALIBRATION_DRAWS)
-    for found, mass in zip(bins, masses, strict=True):
-        # As many independent rows as the bin's rows, with their weights and families, are worth.
-        count = max(1, round(found["effective"]))
-        drawn = rng.binomial(count, np.clip(found["risk"], 0, 1), size=_CALIBRATION_DRAWS) / count
-        errors += mass * np.abs(drawn - found["risk"])
-    as_large = int((errors / sum(masses) >= ece - 1e-12).sum())
-    return (1 + as_large) / (1 + _CALIBRATION_DRAWS)
-
-
-def _slices(rows: ScoredRows, column: Coded) -> dict[str, Any]:
-    """For each name in a column: what is found, what is raised in vain, what is labelled right.
-
-    `too_small` names the proportions whose interval is too wide to judge. Of more than 200 names
-    the rarer ones are put together.
-    """
-    result: dict[str, Any] = {}
+def _slices(rows: ScoredRows, column: Coded | None) -> dict[str, Slice]:
+    """The figures of each name in a column; of more than 200 names the rarer ones are joined."""
+    if column is None:
+        return {}
+    result: dict[str, Slice] = {}
     sizes = np.bincount(column.codes + 1, minlength=len(column.names) + 1)[1:]
     shown = np.argsort(-sizes, kind="stable")[:_MAX_SLICES]
     named = sorted((column.names[code], code) for code in shown)
@@ -336,7 +299,7 @@ def _slices(rows: ScoredRows, column: Coded) -> dict[str, Any]:
         alarm = part.decision >= DECISIONS.index("review")
         flag = part.decision >= DECISIONS.index("flag")
         benign = part.clearly & ~part.risky
-        shares = {}
+        shares: dict[str, Proportion] = {}
         if rows.risk_labels:
             shares = {
                 "recall": intervals.proportion(alarm, part.risky),
@@ -345,11 +308,11 @@ def _slices(rows: ScoredRows, column: Coded) -> dict[str, Any]:
                 "false_positive_rate_flag": intervals.proportion(flag, benign),
             }
         shares["accuracy"] = intervals.proportion(part.gold == part.predicted, part.clearly)
-        result[name] = {
-            "counts": _counts(part, intervals),
+        result[name] = Slice(
+            counts=counts_of(part, intervals),
             **shares,
-            "too_small": [x for x, y in shares.items() if y["high"] - y["low"] > TOO_WIDE],
-        }
+            too_small=[x for x, y in shares.items() if y.high - y.low > TOO_WIDE],
+        )
     return result
 
 

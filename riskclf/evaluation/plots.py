@@ -8,7 +8,7 @@ plot of the program, so only its font file is used.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from riskclf.evaluation.figures import Figures, Proportion
 
 __all__ = ["PLOTS", "draw"]
 
@@ -30,7 +32,7 @@ _SHOWN_SLICES = 30
 _LONGEST_NAME = 28
 
 
-def draw(figures: Mapping[str, Any], *, dark: bool = False) -> dict[str, bytes]:
+def draw(figures: Figures, *, dark: bool = False) -> dict[str, bytes]:
     """Every plot that the figures allow: name (see `PLOTS`) to PNG."""
     colours = _DARK if dark else _LIGHT
     style: Any = {
@@ -80,51 +82,57 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _precision_recall(figures: Mapping[str, Any]) -> Figure | None:
-    if not figures["curve"]["recall"]:
+def _precision_recall(figures: Figures) -> Figure | None:
+    if not figures.curve.recall:
         return None
     figure, axes = _axes(6, 4.2)
-    curves = [("model", figures["curve"])]
-    curves += [(_short(x["name"]), x["curve"]) for x in figures["comparisons"] if "curve" in x]
+    curves = [("model", figures.curve)]
+    curves += [(_short(x.name), x.curve) for x in figures.comparisons if x.curve is not None]
     for (name, curve), colour in zip(curves, (_BLUE, *_MORE_COLOURS), strict=False):
-        axes.plot(curve["recall"], curve["precision"], color=colour, label=_plain(name))
-    for name, marker in (("flag", "o"), ("flag_or_review", "s")):
-        point = figures["operating_points"][name]
-        if point["precision"]["value"] is not None:
-            axes.plot(
-                [point["recall"]["value"]],
-                [point["precision"]["value"]],
-                marker,
-                color=_ORANGE,
-                label=name.replace("_", " "),
-            )
-    for other in figures["comparisons"]:
-        if "curve" not in other and other["theirs"]["precision"]["value"] is not None:
-            theirs = other["theirs"]
-            place = [theirs["recall"]["value"]], [theirs["precision"]["value"]]
-            axes.plot(*place, "D", color=_MORE_COLOURS[-1], label=_plain(_short(other["name"])))
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall: risky posts found")
-    axes.set_ylabel("precision: alarms that are right, in these rows")
+        axes.plot(curve.recall, curve.precision, color=colour, label=_plain(name))
+    points = [
+        (name.replace("_", " "), figures.operating_points[name], marker, _ORANGE)
+        for name, marker in (("flag", "o"), ("flag_or_review", "s"))
+    ]
+    points += [
+        (_plain(_short(x.name)), x.theirs, "D", _MORE_COLOURS[-1])
+        for x in figures.comparisons
+        if x.curve is None
+    ]
+    for name, point, marker, colour in points:
+        recall, precision = point.recall.value, point.precision.value
+        if recall is not None and precision is not None:
+            axes.plot([recall], [precision], marker, color=colour, label=name)
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall")
+    axes.set_ylabel("precision, in these rows")
     axes.legend(loc="best")
     return figure
 
 
-def _reliability(figures: Mapping[str, Any]) -> Figure | None:
-    bins = figures["calibration"]["bins"]
+def _reliability(figures: Figures) -> Figure | None:
+    bins = figures.calibration.bins
     if not bins:
         return None
     figure, axes = _axes(5, 4.2)
-    risk, share = ([x[name] for x in bins] for name in ("risk", "value"))
-    axes.plot([0, 1], [0, 1], "--", color=_MORE_COLOURS[-1], label="as it should be")
-    axes.errorbar(risk, share, _errors(bins), fmt="o", color=_BLUE, capsize=3, label="measured")
+    risk, share = [x.risk for x in bins], [_value(x.share) for x in bins]
+    axes.plot([0, 1], [0, 1], "--", color=_MORE_COLOURS[-1], label="perfectly calibrated")
+    axes.errorbar(
+        risk,
+        share,
+        _errors([x.share for x in bins]),
+        fmt="o",
+        color=_BLUE,
+        capsize=3,
+        label="measured",
+    )
     axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xlabel="risk that the model gives")
     axes.set_ylabel("share of risky posts, 95 % interval")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)  # intervals fill the inside
     return figure
 
 
-def _confusion(figures: Mapping[str, Any]) -> Figure | None:
-    labels, counts = figures["confusion"]["labels"], np.array(figures["confusion"]["counts"])
+def _confusion(figures: Figures) -> Figure | None:
+    labels, counts = figures.confusion.labels, np.array(figures.confusion.counts)
     if not counts.sum():
         return None
     size = 1.9 + 1.1 * len(labels)
@@ -142,23 +150,22 @@ def _confusion(figures: Mapping[str, Any]) -> Figure | None:
     return figure
 
 
-def _slices(figures: Mapping[str, Any]) -> Figure | None:
+def _slices(figures: Figures) -> Figure | None:
     parts = [
-        (name, found)
-        for kind in ("slices", "languages")
-        for name, found in figures.get(kind, {}).items()
-        if found["counts"]["risky"]
+        (name, found.recall, "recall" in found.too_small)
+        for kind in (figures.slices, figures.languages)
+        for name, found in kind.items()
+        if found.recall is not None and found.recall.of
     ]
-    if not parts:
+    everywhere = figures.operating_points.get("flag_or_review")
+    if not parts or everywhere is None:
         return None
-    parts = sorted(parts, key=lambda part: -part[1]["counts"]["risky"])[:_SHOWN_SLICES]
-    parts.sort(key=lambda part: (part[1]["recall"]["value"], part[0]))
+    parts = sorted(parts, key=lambda part: -part[1].of)[:_SHOWN_SLICES]
+    parts.sort(key=lambda part: (_value(part[1]), part[0]))
     figure, axes = _axes(6.4, 1.2 + 0.28 * len(parts))
-    for height, (_, found) in enumerate(parts):
-        recall = found["recall"]
-        faint = "recall" in found["too_small"]
+    for height, (_, recall, faint) in enumerate(parts):
         axes.errorbar(
-            [recall["value"]],
+            [_value(recall)],
             [height],
             xerr=_errors([recall]),
             fmt="o",
@@ -166,17 +173,16 @@ def _slices(figures: Mapping[str, Any]) -> Figure | None:
             alpha=0.6 if faint else 1.0,
             capsize=3,
         )
-    everywhere = figures["operating_points"]["flag_or_review"]["recall"]["value"]
-    axes.axvline(everywhere, linestyle="--", color=_ORANGE, label="all posts")
-    names = [f"{_short(name)}  ({found['counts']['risky']:,})" for name, found in parts]
+    axes.axvline(_value(everywhere.recall), linestyle="--", color=_ORANGE, label="all posts")
+    names = [f"{_short(name)}  ({recall.of:,})" for name, recall, _ in parts]
     axes.set_yticks(range(len(parts)), names, parse_math=False)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.7, len(parts) - 0.3))
-    axes.set_xlabel("risky posts found (flag or review), 95 % interval; grey: too few to judge")
+    axes.set_xlabel("recall at flag or review, 95 % interval; grey: too few to judge")
     axes.legend(loc="lower left")
     return figure
 
 
-PLOTS: Mapping[str, Callable[[Mapping[str, Any]], Figure | None]] = {
+PLOTS: Mapping[str, Callable[[Figures], Figure | None]] = {
     "precision_recall": _precision_recall,
     "reliability": _reliability,
     "confusion": _confusion,
@@ -185,11 +191,17 @@ PLOTS: Mapping[str, Callable[[Mapping[str, Any]], Figure | None]] = {
 """Name of each plot, and what draws it; that returns None where there is nothing to draw."""
 
 
-def _errors(proportions: list[Mapping[str, Any]]) -> list[list[float]]:
+def _value(proportion: Proportion) -> float:
+    """Of a proportion of some rows."""
+    assert proportion.value is not None
+    return proportion.value
+
+
+def _errors(proportions: Sequence[Proportion]) -> list[list[float]]:
     """Lengths of the error bars below and above."""
     return [
-        [max(0.0, x["value"] - x["low"]) for x in proportions],
-        [max(0.0, x["high"] - x["value"]) for x in proportions],
+        [max(0.0, _value(x) - x.low) for x in proportions],
+        [max(0.0, x.high - _value(x)) for x in proportions],
     ]
 
 

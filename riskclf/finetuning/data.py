@@ -1,22 +1,25 @@
-"""Labelled posts to learn from: read, checked against each other, put into groups.
+"""Labelled posts to train on: read, checked against each other, put into groups.
 
-What `riskclf.evaluation.scored` does for evaluation, this does for fine-tuning: the same formats, the same
-words for what is wrong with a row. Besides it looks for what would make the held-out figures lie:
-posts that stand twice, that contradict each other, or that are nearly the same.
+Formats and messages are those of `riskclf.evaluate`. Besides, this finds what would bias the
+held-out figures: posts that occur twice, that contradict each other, or that are nearly the same.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from riskclf.artifact import Base
 from riskclf.errors import EvaluationError, InputError
+from riskclf.labels import Label
 from riskclf.tables import (
     UNCLEAR,
     Columns,
@@ -26,6 +29,7 @@ from riskclf.tables import (
     Source,
     TargetReader,
     is_missing,
+    open_table,
     same_text,
     text_problem,
 )
@@ -34,15 +38,33 @@ from riskclf.tables.duplicates import near_duplicate_groups
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LabelledPosts", "RawRows", "labels_in", "read_labelled", "read_raw"]
+__all__ = [
+    "OLD_LABELS",
+    "OLD_RISKS",
+    "LabelledPosts",
+    "RawRows",
+    "choose_labels",
+    "labels_in",
+    "read_labelled",
+    "read_ordinary",
+    "read_raw",
+]
 
-MAX_LABELS = 50
-"""More different labels than this are a column chosen by mistake."""
+OLD_LABELS = tuple(map(str, Label))
+"""Labels of the packaged model."""
+OLD_RISKS: tuple[str, ...] = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
+"""Those of them that are risks."""
+
+_MOST_LABELS = 50
+_LONGEST_LABEL = 64
+"""A column with more different values, or longer ones, is taken for one chosen by mistake."""
+
+_MOST_LISTED = 10
 
 
 @dataclass(frozen=True)
 class RawRows:
-    """Rows as they were read."""
+    """All rows of a table, in memory."""
 
     name: str
     rows: list[Row]
@@ -51,33 +73,37 @@ class RawRows:
 
 @dataclass(frozen=True)
 class LabelledPosts:
-    """Posts that can be learned from; every sequence has one item for each of them."""
+    """Posts that can be trained on; every sequence has one item for each of them."""
 
     texts: list[str]
     targets: list[tuple[float, ...]]
     """Probability of each label."""
-    labels: list[str]
-    """The label column as `riskclf.evaluation.scored` reads it again: a name, or a soft target as JSON."""
     groups: NDArray[np.int64]
-    """Posts of one group are of one family or nearly the same: they stay on one side of a split."""
+    """Posts of one group are of one family or nearly the same: they stay in one fold. Shape
+    (posts,)."""
     alike: NDArray[np.int64]
-    """Posts of one number are nearly the same, whatever their family."""
+    """Posts with the same number are nearly the same, whatever their family. Shape (posts,)."""
     rejects: list[Reject]
     duplicates: int
-    """Rows left out because their text and label stood before."""
+    """Rows left out because an earlier row has the same text and label."""
     contradictory: int
-    """Rows rejected because their text stands elsewhere with another label."""
+    """Rows rejected because another row has the same text and another label."""
 
     def __len__(self) -> int:
         return len(self.texts)
 
 
 def read_raw(data: Data, columns: Columns, *, labelled: bool = True) -> RawRows:
-    """All rows of a table, in memory.
+    """Read all rows of a table into memory.
 
     Raises:
-        InputError: it cannot be read, or lacks a column.
+        InputError: it cannot be read, lacks a column, or the label column is the text column.
     """
+    if labelled and columns.label == columns.text:
+        raise InputError(
+            f"the column '{columns.text}' is named for the posts and for their labels: name the "
+            "column of the labels with --label-column"
+        )
     with ExitStack() as stack:
         source = Source(data, stack)
         needed = [columns.text, columns.label] if labelled else [columns.text]
@@ -94,13 +120,36 @@ def read_raw(data: Data, columns: Columns, *, labelled: bool = True) -> RawRows:
         return RawRows(source.name, rows, rejects)
 
 
-def labels_in(raw: RawRows, columns: Columns, label_map: Mapping[str, str]) -> tuple[str, ...]:
-    """The labels that the label column names, sorted.
+def read_ordinary(data: Data, columns: Columns) -> list[str]:
+    """The texts of posts without labels, from a table or from a .txt file with one a line.
+
+    Rows that cannot be read are left out.
 
     Raises:
-        InputError: there are too many for a column of labels, or fewer than two.
+        InputError: the data cannot be read.
+        EvaluationError: no row can be used.
     """
-    found: set[str] = set()
+    with ExitStack() as stack:
+        if isinstance(data, str | os.PathLike) and Path(data).suffix == ".txt":
+            table = open_table(data, format="lines", text_columns=(columns.text,))
+            data = [x.values for x in stack.enter_context(table) if isinstance(x, Row)]
+    raw = read_raw(data, Columns(text=columns.text), labelled=False)
+    if not raw.rows:
+        raise EvaluationError(f"{raw.name} has no ordinary post that can be read")
+    return [row.values[columns.text] for row in raw.rows]
+
+
+def labels_in(
+    raw: RawRows, columns: Columns, label_map: Mapping[str, str]
+) -> tuple[tuple[str, ...], str]:
+    """The labels that the label column names, sorted; and the same in words for a message.
+
+    The words list them only where they cannot be posts: few, short, and each in two rows or more.
+
+    Raises:
+        InputError: they are too many or too long for labels, or fewer than two.
+    """
+    found: Counter[str] = Counter()
     for row in raw.rows:
         value = row.values.get(columns.label)
         names: Sequence[Any] = [value]
@@ -111,14 +160,62 @@ def labels_in(raw: RawRows, columns: Columns, label_map: Mapping[str, str]) -> t
                 continue  # the row is rejected when it is read
         if isinstance(value, Mapping):
             names = [name for name, share in value.items() if share]
-        found |= {label_map.get(str(x), str(x)) for x in names if not is_missing(x)}
-    found.discard(UNCLEAR)
-    if not 2 <= len(found) <= MAX_LABELS:
+        found.update(label_map.get(str(x), str(x)) for x in names if not is_missing(x))
+    del found[UNCLEAR]
+    if not 2 <= len(found) <= _MOST_LABELS:
         raise InputError(
             f"{raw.name}: column '{columns.label}' holds {len(found):,} different labels, 2 to "
-            f"{MAX_LABELS} are needed: say which column holds them with --label-column"
+            f"{_MOST_LABELS} are needed: name the column of the labels with --label-column"
         )
-    return tuple(sorted(found))
+    if max(map(len, found)) > _LONGEST_LABEL:
+        raise InputError(
+            f"{raw.name}: column '{columns.label}' holds a label of more than {_LONGEST_LABEL} "
+            "characters: name the column of the labels with --label-column"
+        )
+    labels = tuple(sorted(found))
+    can_be_listed = len(labels) <= _MOST_LISTED and min(found.values()) >= 2
+    return labels, ", ".join(labels) if can_be_listed else f"{len(labels)} labels"
+
+
+def choose_labels(
+    base: Base,
+    risk_labels: Sequence[str] | None,
+    raw: RawRows,
+    columns: Columns,
+    label_map: Mapping[str, str],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The labels of the new model, and which of them are risks.
+
+    Without `risk_labels` they are those of the base, or of the packaged model where the base has
+    none. With it, they are those of the data.
+
+    Raises:
+        InputError: a risk label is not in the data, or all labels are risks.
+    """
+    before = base.manifest
+    if risk_labels is None:
+        if before is None:
+            return OLD_LABELS, OLD_RISKS
+        if set(before.labels) == set(before.risk_labels):
+            raise InputError(
+                f"all labels of the base {base.directory} are risks, so the risk of every post is "
+                "1: choose another base, or name the risk labels with --risk-labels"
+            )
+        return before.labels, before.risk_labels
+    labels, listed = labels_in(raw, columns, label_map)
+    unknown = [label for label in risk_labels if label not in labels]
+    if unknown:
+        raise InputError(f"the risk label '{unknown[0]}' is not in the data, which has {listed}")
+    if len(set(risk_labels)) == len(labels):
+        raise InputError("all labels are named as risks: at least one must not be a risk")
+    risks = tuple(label for label in labels if label in risk_labels)
+    # In the base's own order, so that its head is kept.
+    if before is not None and set(before.labels) == set(labels):
+        if set(before.risk_labels) == set(risks):
+            return before.labels, before.risk_labels
+        labels = before.labels
+        risks = tuple(label for label in labels if label in risk_labels)
+    return labels, risks
 
 
 def read_labelled(
@@ -128,9 +225,10 @@ def read_labelled(
     columns: Columns,
     label_map: Mapping[str, str],
 ) -> LabelledPosts:
-    """Rows to posts; what cannot be learned from is rejected with its reason.
+    """Rows to posts; a row that cannot be used is rejected with the reason.
 
-    `unclear` without shares becomes half risk, half not, each half spread evenly over its labels.
+    `unclear` without shares becomes half risk and half not, each half divided evenly over its
+    labels.
 
     Raises:
         EvaluationError: no row can be used.
@@ -156,19 +254,18 @@ def read_labelled(
         contradictory += len(posts)
         for row, _ in posts:
             other = next(x.number for x, _ in posts if x is not row)
-            reason = f"row {other} has the same text: they do not agree on the label"
+            reason = f"row {other} has the same text and another label"
             rejects.append(Reject(row.number, columns.label, reason))
     rejects.sort(key=lambda reject: reject.number)
     if not chosen:
         first = f"; row {rejects[0].number}: {rejects[0].reason}" if rejects else ""
-        raise EvaluationError(f"{raw.name} has no row to learn from{first}")
+        raise EvaluationError(f"{raw.name} has no row to train on{first}")
     texts = [row.values[columns.text] for row, _ in chosen]
     families = [row.values.get(columns.optional("family")) for row, _ in chosen]
     alike = near_duplicate_groups(texts)
     return LabelledPosts(
         texts=texts,
         targets=[target for _, target in chosen],
-        labels=[_written(target, labels) for _, target in chosen],
         groups=_joined(alike, families),
         alike=alike,
         rejects=rejects,
@@ -180,11 +277,6 @@ def read_labelled(
 def _unclear(labels: Sequence[str], risk_labels: Sequence[str]) -> tuple[float, ...]:
     sides = Counter(label in risk_labels for label in labels)
     return tuple(1 / len(sides) / sides[label in risk_labels] for label in labels)
-
-
-def _written(target: Sequence[float], labels: Sequence[str]) -> str:
-    shares = {label: share for label, share in zip(labels, target, strict=True) if share > 0}
-    return next(iter(shares)) if len(shares) == 1 else json.dumps(shares, ensure_ascii=False)
 
 
 def _joined(groups: NDArray[np.int64], families: Sequence[Any]) -> NDArray[np.int64]:

@@ -1,19 +1,27 @@
-"""Posts of our own that come with the package, for fine-tuning.
+"""Our own posts that come with the package: the replay set, and old posts to measure on.
 
-`replay.jsonl` is made by ``python -m training.recipe.replay`` from the posts that the packaged model
-learned from (`rehearsal`: mixed into the new posts, so that the old is not forgotten) and from
-families that it never learned from (`old`: measured before and after, never trained on).
+`replay.jsonl` is written by ``python -m training.recipe.replay``. Its `replay` posts are of those
+that the packaged model was trained on: they are mixed into the new posts, so that the model does
+not forget them (experience replay). Its `old` posts are of families that it was never trained on:
+they are measured before and after, and never trained on.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Literal
 
-__all__ = ["OurPost", "load_our_posts"]
+from riskclf import artifact
+from riskclf.artifact import Base
+from riskclf.decide import probabilities
+from riskclf.finetuning.trainer import Example
+
+__all__ = ["OurPost", "base_answers", "load_our_posts", "training_mix"]
+
+_MOST_REPEATS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,11 @@ class OurPost:
     """Probability of each label that is not 0."""
     family: str
     """Posts of one scenario."""
-    part: Literal["rehearsal", "old"]
+    part: Literal["replay", "old"]
+
+    def example(self, labels: Sequence[str]) -> Example:
+        """The post as it is trained on, with its own target."""
+        return Example(self.text, tuple(self.target.get(label, 0.0) for label in labels))
 
 
 def load_our_posts() -> list[OurPost]:
@@ -33,3 +45,38 @@ def load_our_posts() -> list[OurPost]:
     file = resources.files("riskclf.finetuning") / "replay.jsonl"
     lines = file.read_text(encoding="utf-8").splitlines()
     return [OurPost(**json.loads(line)) for line in lines]
+
+
+def training_mix(new: Sequence[Example], replay: Sequence[Example]) -> list[Example]:
+    """What is trained on: the replay set, and the new posts repeated up to three times.
+
+    They are repeated as long as they do not outnumber the replay set.
+    """
+    repeats = max(1, min(_MOST_REPEATS, len(replay) // max(1, len(new))))
+    return [*new] * repeats + [*replay]
+
+
+def base_answers(
+    base: Base, texts: Sequence[str], *, device: str = "auto", batch_size: int = 64
+) -> list[Example]:
+    """Posts with the base's own probabilities as targets: what must not be forgotten.
+
+    This is learning without forgetting (Li and Hoiem 2017) on the replay set. Trained on the posts'
+    labels instead, the model becomes more confident than its base, and the base's thresholds,
+    which it keeps, no longer fit.
+
+    Args:
+        base: an artifact.
+        texts: of the replay set.
+        device: see `riskclf.RiskClassifier.load`.
+        batch_size: likewise.
+
+    Returns:
+        In the order of the texts, with the base's probabilities before calibration.
+    """
+    loaded = artifact.load(base.directory, device=device, batch_size=batch_size)
+    heads = [encoding.head.ids for encoding in loaded.tokenizer.encode_batch(texts)]
+    logits = loaded.engine.compute(heads).logits
+    # Rounded, so that a resumed run has the same targets where a device gives other last digits.
+    targets = probabilities(logits, 1.0).round(4).tolist()
+    return [Example(text, tuple(row)) for text, row in zip(texts, targets, strict=True)]

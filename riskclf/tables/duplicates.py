@@ -9,7 +9,7 @@ with the number of texts and not with that of the pairs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ from riskclf.text import normalise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["near_duplicate_groups", "same_text"]
+__all__ = ["near_duplicate_groups", "near_duplicate_pairs", "same_text"]
 
 _PAIRS = 1 << 21
 """Pairs that are compared at once: some 100 MB where all of them share a trigram."""
@@ -41,8 +41,7 @@ def near_duplicate_groups(texts: Sequence[str], *, similarity: float = 0.6) -> N
     Raises:
         InputError: `similarity` is not above 0 and at most 1.
     """
-    if not 0 < similarity <= 1:
-        raise InputError(f"similarity is {similarity!r}: it must be above 0 and at most 1")
+    _check(similarity)
     # Reposts are one text: thousands of copies would make millions of pairs.
     places: dict[str, int] = {}
     copies = [places.setdefault(same_text(text), len(places)) for text in texts]
@@ -53,28 +52,70 @@ def near_duplicate_groups(texts: Sequence[str], *, similarity: float = 0.6) -> N
     return np.argsort(np.argsort(first))[group].astype(np.int64)
 
 
+def near_duplicate_pairs(
+    texts: Sequence[str], others: Sequence[str] | None = None, *, similarity: float = 0.6
+) -> Iterator[tuple[int, int, float]]:
+    """Pairs of near-duplicates, as places in the sequences, with their Jaccard index.
+
+    Args:
+        texts: any texts.
+        others: compared with each of `texts`; None compares `texts` among themselves, and each pair
+            is given once, the earlier text first.
+        similarity: as for `near_duplicate_groups`.
+
+    Raises:
+        InputError: `similarity` is not above 0 and at most 1.
+    """
+    _check(similarity)
+    keys = [same_text(text) for text in texts]
+    other_keys = None if others is None else [same_text(text) for text in others]
+    for one, other, alike in _pairs(keys, other_keys, similarity):
+        yield from zip(one.tolist(), other.tolist(), alike.tolist(), strict=True)
+
+
+def _check(similarity: float) -> None:
+    if not 0 < similarity <= 1:
+        raise InputError(f"similarity is {similarity!r}: it must be above 0 and at most 1")
+
+
 def _linked(texts: list[str], similarity: float) -> NDArray[np.int64]:
     """A number for each of different texts, equal for those that a chain of pairs links."""
-    from sklearn.feature_extraction.text import CountVectorizer  # takes seconds to import
-
-    holds = CountVectorizer(analyzer=_trigrams, binary=True, dtype=np.int32).fit_transform(texts)
-    held_by = holds.T.tocsr()
-    sizes = np.diff(holds.indptr)
     group = np.arange(len(texts))
-    rows = max(1, _PAIRS // len(texts))
-    for start in range(0, len(texts), rows):
-        shared = (holds[start : start + rows] @ held_by[:, start:]).tocoo()
-        one, other = shared.row + start, shared.col + start
-        union = sizes[one] + sizes[other] - shared.data
-        alike = (one < other) & (shared.data >= similarity * union - 1e-9)
+    for one, other, _ in _pairs(texts, None, similarity):
         # Only what the pairs so far come to is kept, as a link from each text to its group.
         links = (
-            np.concatenate([one[alike], np.arange(len(texts))]),
-            np.concatenate([other[alike], np.unique(group, return_index=True)[1][group]]),
+            np.concatenate([one, np.arange(len(texts))]),
+            np.concatenate([other, np.unique(group, return_index=True)[1][group]]),
         )
         graph = coo_array((np.ones(len(links[0]), dtype=bool), links), shape=(len(texts),) * 2)
         group = connected_components(graph, directed=False)[1]
     return group.astype(np.int64)
+
+
+def _pairs(
+    keys: Sequence[str], others: Sequence[str] | None, similarity: float
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+    """Pairs of what `same_text` gave, a block at a time: two places and the Jaccard index."""
+    from sklearn.feature_extraction.text import CountVectorizer  # takes seconds to import
+
+    if not keys or (others is not None and not others):
+        return
+    counter = CountVectorizer(analyzer=_trigrams, binary=True, dtype=np.int32)
+    holds = counter.fit_transform(keys)
+    held_by = (holds if others is None else counter.transform(others)).T.tocsc()
+    size, other_size = np.diff(holds.indptr), np.diff(held_by.indptr)
+    if others is not None:  # with the trigrams that only they hold
+        other_size = np.array([len(set(_trigrams(key))) for key in others])
+    rows = max(1, _PAIRS // held_by.shape[1])
+    for start in range(0, len(keys), rows):
+        first = start if others is None else 0  # of their pairs each is counted once
+        shared = (holds[start : start + rows] @ held_by[:, first:]).tocoo()
+        one, other = shared.row + start, shared.col + first
+        union = size[one] + other_size[other] - shared.data
+        alike = shared.data >= similarity * union - 1e-9
+        if others is None:
+            alike &= one < other
+        yield one[alike], other[alike], (shared.data / union)[alike]
 
 
 def same_text(text: str) -> str:

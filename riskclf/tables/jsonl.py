@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+_MOST_AHEAD = 1000  # lines of a stream that are read to find the text columns
 _DEEPEST = 100  # levels; Python cannot write what is nested some 500 deep
 
 
@@ -38,8 +39,10 @@ class JsonLinesReader(TableReader):
                 problem = problem or f": line {number}: {record}"
                 continue
             columns = (columns or {}) | dict.fromkeys(record)
-            if self.is_stream:
-                break  # its next record may be long in coming
+            # The next record of a stream may be long in coming.
+            seen, known = len(self._head), columns.keys() >= set(self._text_columns)
+            if seen >= (self._look_ahead if known else _MOST_AHEAD):
+                break
         if columns is None:
             raise FormatError(
                 f"{self.name} is not JSON Lines (one JSON object a line){problem}; "
@@ -142,9 +145,10 @@ class JsonLinesWriter(TableWriter):
 
     def checked(self, row: Row) -> Row | Reject:
         """The row, or why this table has no place for it: see `TableWriter.checked`."""
-        if row.values.keys().isdisjoint(self._added):
+        taken = next((name for name in self._added if name in row.values), None)
+        if taken is None:
             return row
-        reason = "it has a column that the first row does not have, with the name of one of ours"
+        reason = f"it has a column '{taken}', which the first row does not have"
         return Reject(row.number, None, reason)
 
     def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -55,21 +55,22 @@ def open_table(
     *,
     format: str | None = None,
     text_columns: Sequence[str] = ("text",),
+    look_ahead: int = 1,
     before_wait: Callable[[], None] | None = None,
 ) -> TableReader:
     """Open a table for reading; ``"-"`` is standard input (JSON Lines unless `format` says else).
 
-    `text_columns` must exist, and must hold a str in every row; a row where one does not becomes a
-    `Reject`. Plain lines have one column, the first of `text_columns`.
-
-    A JSON Lines file is read through once here, so that its columns are known. The columns of a
-    stream are those of its first record; a later one may have others (see `TableWriter.checked`).
-    Standard input is not closed with the table.
+    A JSON Lines file is read through once here, so that its columns are known. Of a stream they are
+    those of its first records; later ones may have others (see `TableWriter.checked`). Standard
+    input is not closed with the table.
 
     Args:
         source: a path, or ``"-"``.
         format: see `format_of`.
-        text_columns: columns that must hold text.
+        text_columns: columns that must exist and must hold a str in every row; a row where one does
+            not becomes a `Reject`. Plain lines have one column, the first of these.
+        look_ahead: how many lines of a JSON Lines stream tell its columns. No row comes out before
+            that many have arrived; up to 1,000 are read to find the text columns.
         before_wait: called before each read from a stream, since its next row may be long in
             coming: handle the rows that were read so far.
 
@@ -84,7 +85,7 @@ def open_table(
             raise FormatError("Parquet cannot be read from standard input; name a file")
         raw = _Stream(sys.stdin.buffer, before_wait, is_ours=False)
         stream = io.BufferedReader(raw, _HEAD)
-        return _open_stream("standard input", stream, None, chosen, text_columns)
+        return _open_stream("standard input", stream, None, chosen, text_columns, look_ahead)
     name = os.fspath(source)
     try:
         if Path(source).is_dir():
@@ -97,9 +98,10 @@ def open_table(
     try:
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None  # None: a pipe
+        chosen = format_of(source, format)
         if size is None:
             file = io.BufferedReader(_Stream(file, before_wait, is_ours=True), _HEAD)
-        return _open_stream(name, file, size, format_of(source, format), text_columns)
+        return _open_stream(name, file, size, chosen, text_columns, look_ahead)
     except BaseException:
         file.close()
         raise
@@ -111,6 +113,7 @@ def _open_stream(
     size: int | None,
     format: Format,
     text_columns: Sequence[str],
+    look_ahead: int,
 ) -> TableReader:
     # Here, because they build on this module, and Parquet alone needs Arrow.
     from riskclf.tables.jsonl import JsonLinesReader, LinesReader
@@ -125,7 +128,7 @@ def _open_stream(
         "parquet": ParquetReader,
         "lines": LinesReader,
     }
-    return kinds[format](name, stream, size, format, text_columns)
+    return kinds[format](name, stream, size, format, text_columns, look_ahead)
 
 
 def _check_head(name: str, format: Format, head: bytes) -> None:
@@ -215,12 +218,14 @@ class TableReader(ABC):
         size: int | None,
         format: Format,
         text_columns: Sequence[str],
+        look_ahead: int,
     ) -> None:
         self.name = name
         self.size = size
         self.format = format
         self._stream = stream
         self._text_columns = tuple(text_columns)
+        self._look_ahead = look_ahead
         self._open()
 
     @abstractmethod

@@ -45,7 +45,7 @@ def test_what_predict_has_written_is_evaluated_without_scoring_again(
     assert fake.posts == []
     figures = json.loads((report / "report.json").read_text(encoding="utf-8"))
     assert list(figures["slices"]) == ["sport"]
-    assert figures["thresholds"][0]["wish"] == "recall"
+    assert figures["thresholds"][0]["constraint"] == "recall"
     assert [row["row"] for row in records(report / "rejects.csv")] == ["6"]
 
 

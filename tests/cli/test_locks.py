@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from riskclf.files import locked
 from tests.cli.helpers import (
     ROOT,
     only_line,
@@ -18,6 +19,28 @@ from tests.cli.helpers import (
     start,
     wait_for_two_batches,
 )
+
+HOLD = """
+import sys
+sys.path.insert(0, {root!r})
+from riskclf.files import locked
+with locked(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Another process holds the lock of the path."""
+    code = HOLD.format(root=str(ROOT))
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        yield
+        holder.communicate()
 
 
 @pytest.fixture
@@ -60,8 +83,8 @@ def test_two_outputs_do_not_share_a_list_of_rejects(
     tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listed = tmp_path / "bad.csv"
-    with locked(listed):
-        options = ["--output", tmp_path / "o.csv", "--rejects", listed]
+    options: list[str | Path] = ["--output", tmp_path / "o.csv", "--rejects", listed]
+    with held(listed):
         assert run("predict", "--input", table, *options) == 2
     assert f"{listed} is being written by another run" in only_line(capsys.readouterr().err)
     assert not (tmp_path / "o.csv").exists()
@@ -74,16 +97,6 @@ def test_a_run_after_a_killed_one_is_not_refused(tmp_path: Path, table: Path) ->
     first.kill()
     first.communicate()
     assert run("predict", "--input", table, "--output", out) == 1
-
-
-HOLD = """
-import sys
-sys.path.insert(0, {root!r})
-from riskclf.files import locked
-with locked(sys.argv[1]):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.mark.parametrize(
@@ -105,16 +118,8 @@ def test_every_command_that_writes_obeys_the_lock(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
-    code = HOLD.format(root=str(ROOT))
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / arguments[-1])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
+    with held(tmp_path / arguments[-1]):
         assert run(*arguments) == 2
         error = only_line(capsys.readouterr().err)
         assert f"{arguments[-1]} is being written by another run" in error
-        holder.communicate()
     assert sorted(tmp_path.iterdir()) == before

@@ -58,8 +58,8 @@ class Pipes:
 
 
 @contextmanager
-def pipes(format: str) -> Iterator[Pipes]:
-    command = program(0, "predict", "--input", "-", "--format", format, "--output", "-")
+def pipes(format: str, delay: float = 0) -> Iterator[Pipes]:
+    command = program(delay, "predict", "--input", "-", "--format", format, "--output", "-")
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -90,7 +90,7 @@ def test_posts_come_out_while_the_pipe_stays_open(format: str) -> None:
 
 def test_a_reject_is_counted_and_holds_nothing_up() -> None:
     with pipes("jsonl") as both:
-        both.write('{\n{"text": "天気"}\n{"other": 1}\n{"text": 3}\n{"text": "雪"}\n')
+        both.write('{\n{"other": 1}\n{"text": "天気"}\n{"text": 3}\n{"text": "雪"}\n')
         assert "天気" in both.line()
         assert "雪" in both.line()
         _, errors = both.process.communicate(timeout=_SECONDS)
@@ -107,16 +107,27 @@ def test_a_later_row_may_have_another_column_but_none_of_ours(
     rows = [json.loads(line) for line in out.splitlines()]
     assert [row["text"] for row in rows] == ["天気", "雨"]
     assert rows[1]["n"] == 1
-    assert "row 3: it has a column that the first row does not have, with the name of one of" in err
+    assert "row 3: it has a column 'label', which the first row does not have" in err
 
 
-def test_a_csv_has_no_place_for_a_column_that_comes_later(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_first_rows_of_a_stream_tell_the_columns_of_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stdin(monkeypatch, '{"text":"天気"}\n{"text":"雨","n":1}\n')
-    assert run("predict", "--input", "-", "--output", tmp_path / "o.csv") == 1
-    assert [row["text"] for row in records(tmp_path / "o.csv")] == ["天気"]
-    assert "1 row was rejected" in capsys.readouterr().err
+    assert run("predict", "--input", "-", "--output", tmp_path / "o.csv") == 0
+    assert [row["n"] for row in records(tmp_path / "o.csv")] == ["", "1"]
+
+
+@pytest.mark.parametrize("format", list(FIRST))
+def test_posts_that_arrive_together_are_computed_together(format: str) -> None:
+    with pipes(format, delay=0.1) as both:
+        both.write(FIRST[format] + SECOND[format] * 300)
+        for _ in range(601):
+            both.line()
+        _, errors = both.process.communicate(timeout=_SECONDS)
+        # One at a time, the 601 posts would take a minute.
+        seconds = float(errors.decode().split("601 posts, ")[1].split(" s")[0])
+        assert seconds < 3
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv"])

@@ -43,7 +43,7 @@ class Worded(Fake):
 
 
 def only(result: Evaluation) -> dict[str, Any]:
-    (found,) = result.figures["comparisons"]
+    (found,) = result.figures.to_dict()["comparisons"]
     assert isinstance(found, dict)
     return found
 
@@ -54,7 +54,7 @@ def test_another_model_is_scored_on_the_same_rows() -> None:
     found = only(result)
     ours, theirs = found["ours"], found["theirs"]
     assert ours["recall"]["value"] > theirs["recall"]["value"]
-    alone = evaluate(Worse(), rows).figures
+    alone = evaluate(rows, model=Worse()).figures.to_dict()
     assert theirs["recall"] == alone["operating_points"]["flag_or_review"]["recall"]
     difference = found["difference"]["recall"]
     expected = ours["recall"]["value"] - theirs["recall"]["value"]
@@ -115,7 +115,7 @@ def test_keywords_hit_whatever_their_width_or_case(tmp_path: Path) -> None:
         ("sample two", MINOR),
         ("a.b", BENIGN),
     )
-    found = only(evaluate(Worded(), rows, against=[f"keywords={file}"]))
+    found = only(evaluate(rows, model=Worded(), against=[f"keywords={file}"]))
     assert (found["theirs"]["recall"]["hits"], found["theirs"]["recall"]["of"]) == (1, 2)
     raised = found["theirs"]["false_positive_rate"]
     assert (raised["hits"], raised["low"]) == (1, pytest.approx(wilson(1, 2)[0]))
@@ -127,7 +127,7 @@ def test_keywords_hit_whatever_their_width_or_case(tmp_path: Path) -> None:
 def test_a_keyword_is_no_pattern(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("a.c\n")
     rows = posts(("abc", BENIGN), ("a.c", BENIGN), ("sample", MINOR))
-    found = only(evaluate(Worded(), rows, against=[f"keywords={tmp_path / 'words.txt'}"]))
+    found = only(evaluate(rows, model=Worded(), against=[f"keywords={tmp_path / 'words.txt'}"]))
     assert found["theirs"]["false_positive_rate"]["hits"] == 1
 
 
@@ -143,7 +143,7 @@ def test_tfidf_learns_from_the_given_posts_and_raises_as_many_alarms(tmp_path: P
     rows = posts(*[(f"sample blue x{n}", MINOR) for n in range(6)],
                  *[(f"sample red x{n}", BENIGN) for n in range(4)],
                  *[(f"red y{n}", BENIGN) for n in range(10)])  # fmt: skip
-    found = only(evaluate(Worded(), rows, against=[training_file(tmp_path, learn)]))
+    found = only(evaluate(rows, model=Worded(), against=[training_file(tmp_path, learn)]))
     assert found["ours"]["workload"]["hits"] == found["theirs"]["workload"]["hits"] == 10
     assert found["theirs"]["recall"]["value"] == 1
     assert found["macro_f1"]["theirs"]["value"] == 1
@@ -160,10 +160,10 @@ def test_what_is_evaluated_is_never_trained_on(tmp_path: Path) -> None:
     )
     for row, family in zip(learn, ("other", "other", "tested", "other"), strict=True):
         row["family"] = family
-    found = only(evaluate(Worded(), rows, against=[training_file(tmp_path, learn)]))
+    found = only(evaluate(rows, model=Worded(), against=[training_file(tmp_path, learn)]))
     assert "trained on 2 posts, 2 left out" in found["how"]
     with pytest.raises(EvaluationError, match=r"posts of two labels .* 1 posts are left, 2 were"):
-        evaluate(Worded(), rows, against=[training_file(tmp_path, learn[:3])])
+        evaluate(rows, model=Worded(), against=[training_file(tmp_path, learn[:3])])
 
 
 def test_columns_and_labels_of_the_training_posts_are_those_of_the_data(tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_columns_and_labels_of_the_training_posts_are_those_of_the_data(tmp_path
             {"body": "red", "gold": "no", "lang": "en"}]  # fmt: skip
     learn = [{"body": "blue one", "gold": "yes"}, {"body": "red one", "gold": "no"}, {"gold": "no"}]
     found = evaluate(
-        Worded(),
         rows,
+        model=Worded(),
         columns=Columns(text="body", label="gold", language="lang"),
         label_map={"yes": MINOR, "no": BENIGN},
         against=[training_file(tmp_path, learn)],
@@ -195,7 +195,7 @@ def test_a_keyword_file_that_cannot_be_used_is_named(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(InputError, match=rf"words\.txt {message}"):
-        evaluate(Unused(), rows_of(10), against=[f"keywords={file}"])
+        evaluate(rows_of(10), model=Unused(), against=[f"keywords={file}"])
 
 
 def test_what_is_wrong_with_the_other_side_is_known_before_the_scoring(tmp_path: Path) -> None:
@@ -206,9 +206,9 @@ def test_what_is_wrong_with_the_other_side_is_known_before_the_scoring(tmp_path:
         (str(tmp_path / "gone"), "gone"),
     ):
         with pytest.raises(RiskclfError, match=message):
-            evaluate(Unused(), rows_of(10), against=[against])
+            evaluate(rows_of(10), model=Unused(), against=[against])
     with pytest.raises(InputError, match="recall 7"):
-        evaluate(Unused(), rows_of(10), min_recall=7)
+        evaluate(rows_of(10), model=Unused(), min_recall=7)
 
 
 def test_scored_rows_without_text_cannot_be_compared() -> None:
@@ -216,7 +216,7 @@ def test_scored_rows_without_text_cannot_be_compared() -> None:
     for row in rows:
         del row["text"]
     with pytest.raises(InputError, match="no column 'text'"):
-        evaluate(None, rows, against=[Fake()])
+        evaluate(rows, against=[Fake()])
 
 
 def test_several_comparisons_are_kept_apart(tmp_path: Path) -> None:
@@ -224,7 +224,10 @@ def test_several_comparisons_are_kept_apart(tmp_path: Path) -> None:
     rivals: list[Any] = [Worse(), f"keywords={tmp_path / 'words.txt'}"]
     result = measure(rows_of(100), against=rivals)
     result.save(tmp_path / "report")
-    assert [x["name"] for x in result.figures["comparisons"]] == ["another model", "words.txt"]
+    assert [x["name"] for x in result.figures.to_dict()["comparisons"]] == [
+        "another model",
+        "words.txt",
+    ]
     for number in (1, 2):
         lines = (tmp_path / "report" / f"differences-{number}.csv").read_text().splitlines()
-        assert len(lines) == 1 + result.figures["comparisons"][number - 1]["differ"]
+        assert len(lines) == 1 + result.figures.to_dict()["comparisons"][number - 1]["differ"]

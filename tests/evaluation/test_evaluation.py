@@ -63,7 +63,7 @@ def rows_of(count: int, seed: int = 0, **shares: float) -> list[dict[str, Any]]:
 
 
 def measure(data: Any, **options: Any) -> Evaluation:
-    return evaluate(Fake(), data, **options)
+    return evaluate(data, model=Fake(), **options)
 
 
 def arrays(rows: list[dict[str, Any]]) -> tuple[list[str], list[str], Any]:
@@ -83,7 +83,7 @@ def test_figures_equal_scikit_learns(weighted: bool) -> None:
         weight = np.random.default_rng(5).uniform(0.2, 3, len(rows))
         rows = [row | {"weight": x} for row, x in zip(rows, weight, strict=True)]
     gold, predicted, scores = arrays(rows)
-    found = measure(rows).figures
+    found = measure(rows).figures.to_dict()
 
     columns = metrics.precision_recall_fscore_support(
         gold, predicted, labels=LABELS, sample_weight=weight
@@ -143,7 +143,7 @@ def test_every_proportion_has_hits_total_and_a_wilson_interval() -> None:
                 collect(inner)
 
     rows = [row | {"slice": f"s{number % 3}"} for number, row in enumerate(rows_of(120))]
-    collect(measure(rows).figures)
+    collect(measure(rows).figures.to_dict())
     assert {x["of"] for x in proportions} >= {40, 120}  # slices and all rows are among them
     for found in proportions:
         if found["of"]:
@@ -155,7 +155,7 @@ def test_every_proportion_has_hits_total_and_a_wilson_interval() -> None:
 def test_f1_is_as_sure_as_the_rows_allow_even_where_all_is_right() -> None:
     rows = [{"text": "0.9 0.05 0.05", "label": MINOR}] * 4
     rows += [{"text": "0.05 0.05 0.9", "label": BENIGN}] * 6
-    found = measure(rows).figures
+    found = measure(rows).figures.to_dict()
     low = wilson(4, 4)[0]
     assert found["labels"][MINOR]["f1"] == {
         "value": 1,
@@ -174,7 +174,7 @@ def test_the_interval_of_f1_holds_the_truth_as_often_as_it_says() -> None:
     held = 0
     for _ in range(250):
         cell = rng.choice(4, size=150, p=shares.ravel())
-        found = label_figures(("a", "b"), cell // 2, cell % 2)["labels"]["a"]["f1"]
+        found = label_figures(("a", "b"), cell // 2, cell % 2).labels["a"].f1.to_dict()
         held += found["low"] <= truth <= found["high"]
     assert 0.91 <= held / 250 <= 0.99  # 95 %, give or take three standard errors
 
@@ -186,7 +186,7 @@ def test_calibration_bins_hold_all_rows_and_tell_risk_from_truth() -> None:
         {"text": "1.0 0.0 0.0", "label": ADULT},
         {"text": "0.0 0.0 1.0", "label": "unclear"},
     ]
-    found = measure(rows).figures["calibration"]
+    found = measure(rows).figures.to_dict()["calibration"]
     assert [(x["from"], x["hits"], x["of"]) for x in found["bins"]] == [(0.1, 1, 2), (0.9, 1, 1)]
     assert found["bins"][0]["risk"] == pytest.approx(0.16)
     assert found["ece"] == pytest.approx((2 * (0.5 - 0.16) + 0) / 3)
@@ -205,7 +205,8 @@ def test_calibrated_risks_are_seldom_called_wrong_and_bent_ones_mostly() -> None
     rng = np.random.default_rng(0)
     values = {
         bend: [
-            measure(calibrated(rng, bend)).figures["calibration"]["ece_p_value"] for _ in range(60)
+            measure(calibrated(rng, bend)).figures.to_dict()["calibration"]["ece_p_value"]
+            for _ in range(60)
         ]
         for bend in (1.0, 2.0)
     }
@@ -214,24 +215,26 @@ def test_calibrated_risks_are_seldom_called_wrong_and_bent_ones_mostly() -> None
     assert np.mean(np.array(values[2.0]) < 0.05) > 0.9
 
 
-def test_families_of_which_there_are_enough_are_drawn_and_few_are_said_to_be_few() -> None:
+def test_families_widen_the_intervals_and_few_are_said_to_be_few() -> None:
     rows = rows_of(400)
-    many = measure([row | {"family": number // 8} for number, row in enumerate(rows)])
-    assert many.figures["counts"]["families"] == 50
-    assert any("draw whole families" in note for note in many.figures["notes"])
-    few = measure([row | {"family": number % 39} for number, row in enumerate(rows)])
-    assert any("39 families, too few" in note for note in few.figures["notes"])
-    assert few.figures["accuracy"] | {"families": 0} == {
-        **measure(rows).figures["accuracy"],
-        "families": 0,
-    }
+    alone = measure(rows).figures.accuracy
+    many = measure([row | {"family": number // 8} for number, row in enumerate(rows)]).figures
+    assert many.counts.families == 50
+    assert many.accuracy.families == 50
+    assert any("Intervals allow for families" in note for note in many.notes)
+    few = measure([row | {"family": number % 9} for number, row in enumerate(rows)]).figures
+    assert any("There are only 9 families" in note for note in few.notes)
+    for found in (many.accuracy, few.accuracy):
+        assert found.value == alone.value and found.effective <= alone.effective
+        assert found.low <= alone.low < alone.high <= found.high
+    assert few.accuracy.effective < 200
 
 
 def test_a_row_without_a_family_counts_as_one_of_its_own() -> None:
     rows = [
         row | {"family": "a" if number < 50 else None} for number, row in enumerate(rows_of(100))
     ]
-    found = measure(rows).figures
+    found = measure(rows).figures.to_dict()
     assert found["counts"]["families"] == 51
     assert any("50 rows name no family" in note for note in found["notes"])
 
@@ -240,10 +243,10 @@ def test_slices_and_languages_are_figures_of_their_rows_and_small_ones_are_marke
     rows = rows_of(300)
     for number, row in enumerate(rows):
         row |= {"slice": "rare" if number < 6 else "学校", "language": "ja" if number % 2 else ""}
-    found = measure(rows).figures
+    found = measure(rows).figures.to_dict()
     assert set(found["slices"]) == {"rare", "学校"}
     assert set(found["languages"]) == {"ja", "(none)"}
-    alone = measure([row for row in rows if row["slice"] == "学校"]).figures
+    alone = measure([row for row in rows if row["slice"] == "学校"]).figures.to_dict()
     expected = alone["operating_points"]["flag_or_review"]["recall"]
     assert found["slices"]["学校"]["recall"] == expected
     assert found["slices"]["学校"]["too_small"] == []
@@ -255,7 +258,7 @@ def test_slices_and_languages_are_figures_of_their_rows_and_small_ones_are_marke
 
 def test_of_very_many_slices_the_rarest_are_put_together_and_none_is_lost() -> None:
     rows = [row | {"slice": f"s{max(0, number - 49)}"} for number, row in enumerate(rows_of(350))]
-    found = measure(rows).figures["slices"]
+    found = measure(rows).figures.to_dict()["slices"]
     assert found["s0"]["counts"]["rows"] == 50
     assert found["(all others)"]["counts"]["rows"] == 101
     assert len(found) == 201
@@ -272,7 +275,7 @@ def test_unclear_posts_count_for_the_workload_and_apart_only() -> None:
         {"text": "0.3 0.2 0.5", "label": {MINOR: 0.5, BENIGN: 0.5}},
         {"text": "0.1 0.1 0.8", "label": json.dumps({ADULT: 0.5, BENIGN: 0.5})},
     ]
-    found, without = measure([*rows, *unclear]).figures, measure(rows).figures
+    found, without = measure([*rows, *unclear]).figures.to_dict(), measure(rows).figures.to_dict()
     for name in ("labels", "macro", "accuracy", "confusion", "areas", "calibration", "curve"):
         assert_close(found[name], without[name])
     assert found["counts"]["unclear"] == 3
@@ -313,7 +316,7 @@ def test_labels_are_mapped_and_a_sure_soft_target_is_a_label() -> None:
         {"text": "0.1 0.8 0.1", "label": "odd"},
     ]
     mapped = {"grooming": ADULT, "3": BENIGN, "odd": "unclear"}
-    found = measure(rows, label_map=mapped).figures
+    found = measure(rows, label_map=mapped).figures.to_dict()
     assert found["confusion"]["counts"] == [[0, 0, 0], [0, 2, 0], [0, 1, 0]]
     assert found["counts"]["unclear"] == 1
     with pytest.raises(InputError, match="'nonsense', which the model does not know"):
@@ -350,8 +353,12 @@ def test_a_bad_row_is_listed_with_its_reason_and_the_rest_is_measured(
     (reject,) = found.rejects
     assert (reject.number, reject.column) == (8, column)
     assert reason in reject.reason
-    assert found.figures["counts"]["rows"] == 19
-    assert found.figures["data"] == {"name": None, "rejected": 1, "reasons": {reject.reason: 1}}
+    assert found.figures.to_dict()["counts"]["rows"] == 19
+    assert found.figures.to_dict()["data"] == {
+        "name": None,
+        "rejected": 1,
+        "reasons": {reject.reason: 1},
+    }
 
 
 def test_a_label_column_that_holds_posts_does_not_get_into_the_report(tmp_path: Path) -> None:
@@ -384,7 +391,7 @@ def test_a_table_of_which_nothing_can_be_used_is_refused_without_its_text() -> N
 def test_one_class_only_is_measured_as_far_as_it_goes(tmp_path: Path) -> None:
     rows = rows_of(60, minor_solicitation=0.0, adult_solicitation=0.0, benign=1.0)
     result = measure(rows, prevalence=0.001)
-    found = result.figures
+    found = result.figures.to_dict()
     assert found["operating_points"]["flag"]["false_positive_rate"]["of"] == 60
     assert found["operating_points"]["flag"]["recall"]["value"] is None
     assert found["areas"]["risk"] == {"pr": None, "roc": None}
@@ -396,8 +403,8 @@ def test_one_class_only_is_measured_as_far_as_it_goes(tmp_path: Path) -> None:
 
 def test_only_unclear_posts_are_measured_as_far_as_they_go(tmp_path: Path) -> None:
     result = measure([row | {"label": "unclear"} for row in rows_of(30)], prevalence=0.01)
-    assert result.figures["unclear"]["all"]["flag"]["of"] == 30
-    assert result.figures["accuracy"]["value"] is None
+    assert result.figures.to_dict()["unclear"]["all"]["flag"]["of"] == 30
+    assert result.figures.to_dict()["accuracy"]["value"] is None
     result.save(tmp_path)
     assert (tmp_path / "report.html").exists()
 
@@ -405,7 +412,7 @@ def test_only_unclear_posts_are_measured_as_far_as_they_go(tmp_path: Path) -> No
 def test_ids_that_occur_twice_are_counted_in_a_note() -> None:
     rows = rows_of(20)
     rows[3]["id"] = rows[4]["id"] = rows[5]["id"]
-    found = measure(rows).figures
+    found = measure(rows).figures.to_dict()
     assert found["counts"]["rows"] == 20
     assert any(note.startswith("2 rows repeat the id") for note in found["notes"])
 
@@ -430,9 +437,9 @@ def written(rows: list[dict[str, Any]], path: Path) -> Path:
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
 def test_all_formats_give_the_same_figures(tmp_path: Path, suffix: str) -> None:
     rows = [row | {"weight": 1.0 + number % 2} for number, row in enumerate(rows_of(60))]
-    found = measure(written(rows, tmp_path / f"posts.{suffix}")).figures
+    found = measure(written(rows, tmp_path / f"posts.{suffix}")).figures.to_dict()
     assert found.pop("data")["name"] == f"posts.{suffix}"
-    expected = measure(rows).figures
+    expected = measure(rows).figures.to_dict()
     expected.pop("data")
     assert found == expected
 
@@ -442,7 +449,7 @@ def test_soft_targets_come_in_every_format(tmp_path: Path) -> None:
     rows = [{"text": "0.5 0.3 0.2", "label": {MINOR: 1.0}}, {"text": "0.1 0.1 0.8", "label": soft}]
     texts = [row | {"label": json.dumps(row["label"])} for row in rows]
     for path, content in (("a.jsonl", rows), ("a.parquet", rows), ("a.csv", texts)):
-        found = measure(written(content, tmp_path / path)).figures
+        found = measure(written(content, tmp_path / path)).figures.to_dict()
         assert list(found["unclear"]["kinds"]) == ["minor_solicitation+benign"]
         assert found["labels"][MINOR]["recall"]["hits"] == 1
 
@@ -457,14 +464,16 @@ def test_a_data_set_with_class_labels_is_read_by_their_names() -> None:
         [{"text": row["text"], "label": names.index(row["label"])} for row in rows],
         features=features,
     )
-    assert measure(data).figures["confusion"] == measure(rows).figures["confusion"]
+    assert (
+        measure(data).figures.to_dict()["confusion"] == measure(rows).figures.to_dict()["confusion"]
+    )
     with pytest.raises(InputError, match="DatasetDict, not rows: choose one of test"):
         measure(datasets.DatasetDict(test=data))
 
 
 def test_a_generator_is_read_once() -> None:
     rows = rows_of(30)
-    assert measure(iter(rows)).figures == measure(rows).figures
+    assert measure(iter(rows)).figures.to_dict() == measure(rows).figures.to_dict()
 
 
 def test_our_own_posts_are_read_as_they_are(tmp_path: Path) -> None:
@@ -482,27 +491,27 @@ def test_our_own_posts_are_read_as_they_are(tmp_path: Path) -> None:
         def stream(self, posts: Iterable[str]) -> Iterator[Prediction]:
             return super().stream("0.1 0.1 0.8" for _ in posts)
 
-    result = evaluate(Quiet(), path, columns=Columns(language="lang"))
-    counts = result.figures["counts"]
+    result = evaluate(path, model=Quiet(), columns=Columns(language="lang"))
+    counts = result.figures.to_dict()["counts"]
     assert (counts["rows"], len(result.rejects)) == (len(dev), 0)
     assert counts["unclear"] == sum(len(post.target) > 1 for post in dev.values())
     assert counts["risky"] == sum(post.risky for post in dev.values())
-    assert set(result.figures["languages"]) == {post.lang for post in dev.values()}
-    assert set(result.figures["slices"]) == {post.slice for post in dev.values()}
+    assert set(result.figures.to_dict()["languages"]) == {post.lang for post in dev.values()}
+    assert set(result.figures.to_dict()["slices"]) == {post.slice for post in dev.values()}
 
 
 def test_a_real_model_is_scored_through_its_stream(
     classifier: RiskClassifier, sentences: tuple[str, ...]
 ) -> None:
     rows = [{"text": text, "label": BENIGN} for text in sentences]
-    found = evaluate(classifier, rows)
+    found = evaluate(rows, model=classifier)
     expected = classifier.predict_many(sentences)
     assert found.rows.risk.tolist() == [x.risk for x in expected]
     assert [DECISIONS[x] for x in found.rows.decision] == [x.decision for x in expected]
     assert [LABELS[x] for x in found.rows.predicted] == [x.label for x in expected]
-    assert found.figures["model"]["fingerprint"] == classifier.fingerprint
-    by_path = evaluate(classifier.info()["model"], rows, device="cpu", batch_size=8)
-    assert by_path.figures == found.figures
+    assert found.figures.to_dict()["model"]["fingerprint"] == classifier.fingerprint
+    by_path = evaluate(rows, model=classifier.info()["model"], device="cpu", batch_size=8)
+    assert by_path.figures.to_dict() == found.figures.to_dict()
 
 
 @pytest.mark.parametrize("is_scored", [False, True])
@@ -517,13 +526,13 @@ def test_progress_is_that_of_the_predictions_and_reaches_the_end(
     path = written(scored(rows) if is_scored else rows, tmp_path / "posts.jsonl")
     told: list[tuple[int, int | None]] = []
     model = None if is_scored else ReadingAhead()
-    evaluate(model, path, progress=lambda done, total: told.append((done, total)))
+    evaluate(path, model=model, progress=lambda _, done, total: told.append((done, total)))
     size = path.stat().st_size
     assert told[0][0] < size / 10
     assert told == sorted(told) and len({done for done, _ in told}) > 3
     assert told[-1] == (size, size)
     told.clear()
-    evaluate(Fake(), rows, progress=lambda done, total: told.append((done, total)))
+    evaluate(rows, model=Fake(), progress=lambda _, done, total: told.append((done, total)))
     assert told[0] == (1, 600) and told[-1] == (600, 600)
 
 
@@ -581,7 +590,7 @@ def test_scored_rows_need_neither_model_nor_text() -> None:
     recorded = scored(rows)
     for row in recorded:
         del row["text"]
-    found, expected = evaluate(None, recorded).figures, measure(rows).figures
+    found, expected = evaluate(recorded).figures.to_dict(), measure(rows).figures.to_dict()
     assert found.pop("model") is None
     expected.pop("model")
     assert found == expected
@@ -593,18 +602,18 @@ def test_the_last_of_two_predictions_counts_and_a_named_model_scores_anew() -> N
     twice = [
         old | new for old, new in zip(scored(turned), scored(rows, "riskclf_riskclf_"), strict=True)
     ]
-    expected = measure(rows).figures["confusion"]
-    assert evaluate(None, twice).figures["confusion"] == expected
-    assert measure(scored(turned)).figures["confusion"] != expected
-    assert evaluate(None, scored(turned)).figures == evaluate(None, scored(turned)).figures
+    expected = measure(rows).figures.to_dict()["confusion"]
+    assert evaluate(twice).figures.to_dict()["confusion"] == expected
+    assert measure(scored(turned)).figures.to_dict()["confusion"] != expected
+    assert evaluate(scored(turned)).figures.to_dict() == evaluate(scored(turned)).figures.to_dict()
 
 
 def test_the_prediction_is_never_taken_for_the_right_label() -> None:
     rows = scored([{"text": row["text"], "gold": row["label"]} for row in rows_of(20)], prefix="")
     with pytest.raises(InputError, match="the column 'label' is the model's prediction"):
-        evaluate(None, rows)
-    found = evaluate(None, rows, columns=Columns(label="gold"))
-    assert found.figures["counts"]["rows"] == 20
+        evaluate(rows)
+    found = evaluate(rows, columns=Columns(label="gold"))
+    assert found.figures.to_dict()["counts"]["rows"] == 20
 
 
 @pytest.mark.parametrize(
@@ -615,14 +624,14 @@ def test_the_prediction_is_never_taken_for_the_right_label() -> None:
 def test_a_damaged_score_costs_its_row(column: str, value: Any) -> None:
     rows = scored(rows_of(20))
     rows[4][column] = value
-    found = evaluate(None, rows)
+    found = evaluate(rows)
     assert [(x.number, x.column) for x in found.rejects] == [(5, column)]
-    assert found.figures["counts"]["rows"] == 19
+    assert found.figures.to_dict()["counts"]["rows"] == 19
 
 
 def test_a_risk_label_that_is_never_given_is_still_a_risk() -> None:
     rows = [{"text": f"{0.1 * n} 0.0 {1 - 0.1 * n}", "label": ADULT} for n in range(10)]
-    assert evaluate(None, scored(rows)).figures["counts"]["risky"] == 10
+    assert evaluate(scored(rows)).figures.to_dict()["counts"]["risky"] == 10
 
 
 def test_scored_rows_must_say_which_labels_are_risks() -> None:
@@ -630,20 +639,20 @@ def test_scored_rows_must_say_which_labels_are_risks() -> None:
     for row in rows:
         del row["riskclf_risk_labels"]
     with pytest.raises(InputError, match=r"no column 'riskclf_risk_labels'.*score the posts again"):
-        evaluate(None, rows)
+        evaluate(rows)
 
 
 def test_a_risk_that_is_no_sum_of_scores_is_refused() -> None:
     rows = [row | {"riskclf_risk": 0.123} for row in scored(rows_of(20))]
     with pytest.raises(EvaluationError, match="not the sum of the scores"):
-        evaluate(None, rows)
+        evaluate(rows)
 
 
 # The user's stream ------------------------------------------------------------------------------
 
 
 def test_precision_at_a_base_rate_is_lower_than_in_rich_rows() -> None:
-    found = measure(rows_of(400), prevalence=0.001).figures["operating_points"]["flag"]
+    found = measure(rows_of(400), prevalence=0.001).figures.to_dict()["operating_points"]["flag"]
     recall, raised = (found[x]["value"] for x in ("recall", "false_positive_rate"))
     expected = 0.001 * recall / (0.001 * recall + 0.999 * raised)
     assert found["precision_at_prevalence"]["value"] == pytest.approx(expected)
@@ -652,7 +661,7 @@ def test_precision_at_a_base_rate_is_lower_than_in_rich_rows() -> None:
 
 def test_the_first_posts_of_a_stream_hold_what_a_drawn_stream_holds() -> None:
     rows = rows_of(6000, minor_solicitation=0.1, adult_solicitation=0.1, benign=0.8)
-    (found,) = measure(rows, prevalence=0.01, volume="2000/hour").figures["first"]
+    (found,) = measure(rows, prevalence=0.01, volume="2000/hour").figures.to_dict()["first"]
     assert (found["first"], found["of"], found["resolved"]) == (20, 2000, True)
     gold, _, scores = arrays(rows)
     risky, risk = np.array(gold) != BENIGN, scores[:, :2].sum(axis=1)
@@ -667,7 +676,7 @@ def test_the_first_posts_of_a_stream_hold_what_a_drawn_stream_holds() -> None:
 
 
 def test_what_the_benign_rows_cannot_tell_is_said_to_be_unresolved() -> None:
-    found = measure(rows_of(200), prevalence=0.001).figures["first"]
+    found = measure(rows_of(200), prevalence=0.001).figures.to_dict()["first"]
     assert [x["of"] for x in found] == [1_000, 10_000, 100_000]
     assert found[-1]["resolved"] is False
     assert found[0]["risky"]["high"] <= 1  # a thousand posts hold no more of them
@@ -705,15 +714,15 @@ def test_options_without_sense_are_refused(options: dict[str, Any], message: str
 # Thresholds -------------------------------------------------------------------------------------
 
 
-def by_wish(result: Evaluation) -> dict[str, Any]:
-    return {x["wish"]: x for x in result.figures["thresholds"]}
+def by_constraint(result: Evaluation) -> dict[str, Any]:
+    return {x["constraint"]: x for x in result.figures.to_dict()["thresholds"]}
 
 
 def test_thresholds_do_what_was_asked_on_the_rows_they_were_chosen_on() -> None:
     rows = rows_of(2000, minor_solicitation=0.1, adult_solicitation=0.1, benign=0.8)
     gold, _, scores = arrays(rows)
     risky, risk = np.array(gold) != BENIGN, scores[:, :2].sum(axis=1)
-    found = by_wish(
+    found = by_constraint(
         measure(
             rows,
             capacity="100/hour",
@@ -739,7 +748,7 @@ def test_thresholds_do_what_was_asked_on_the_rows_they_were_chosen_on() -> None:
 def test_thresholds_are_measured_on_families_that_they_were_not_chosen_on() -> None:
     rows = [row | {"family": f"f{number // 5}"} for number, row in enumerate(rows_of(500))]
     result = measure(rows, min_recall=0.9, volume="1000/day", prevalence=0.01)
-    found = by_wish(result)["recall"]
+    found = by_constraint(result)["recall"]
     one, other = halves(result.rows)
     assert result.rows.family is not None and one.family is not None and other.family is not None
     assert not set(one.family.codes) & set(other.family.codes)
@@ -765,35 +774,35 @@ def test_choosing_and_measuring_on_the_same_rows_must_be_asked_for_by_name() -> 
     rows = [row | {"family": "only one"} for row in rows_of(60)]
     with pytest.raises(EvaluationError, match=r"too few risky or benign posts .* --same-rows"):
         measure(rows, min_recall=0.9)
-    (found,) = measure(rows, min_recall=0.9, same_rows=True).figures["thresholds"]
+    (found,) = measure(rows, min_recall=0.9, same_rows=True).figures.to_dict()["thresholds"]
     assert found["chosen_on"] == found["measured_on"]
 
 
 def test_a_wish_out_of_reach_says_so(tmp_path: Path) -> None:
     rows = [row | {"text": "0.4 0.2 0.4"} for row in rows_of(60)]
     result = measure(rows, min_precision=0.99, same_rows=True)
-    assert by_wish(result)["precision"]["threshold"] is None
+    assert by_constraint(result)["precision"]["threshold"] is None
     result.save(tmp_path)
-    assert "No threshold reaches" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "No threshold meets" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_rows_in_another_encoding_cast_doubt_on_the_rest(tmp_path: Path) -> None:
     rows = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows_of(12))
     path = tmp_path / "a.csv"
     path.write_bytes(rows.encode("ascii") + "今日は雨,benign\n".encode("shift_jis"))
-    found = measure(path).figures
+    found = measure(path).figures.to_dict()
     assert found["data"]["rejected"] == 1
     assert any("Shift_JIS" in note for note in found["notes"])
     path.write_text(rows, encoding="utf-8")
-    assert not any("Shift_JIS" in note for note in measure(path).figures["notes"])
+    assert not any("Shift_JIS" in note for note in measure(path).figures.to_dict()["notes"])
 
 
 def test_empty_posts_are_counted_and_said() -> None:
     rows = list(scored(rows_of(24)))
     rows[0]["text"], rows[1]["text"] = "", "  "
-    result = evaluate(None, rows)
-    assert result.figures["counts"]["rows"] == 24
-    assert any(note.startswith("2 posts are empty") for note in result.figures["notes"])
+    result = evaluate(rows)
+    assert result.figures.to_dict()["counts"]["rows"] == 24
+    assert any(note.startswith("2 posts are empty") for note in result.figures.to_dict()["notes"])
 
 
 # Size -------------------------------------------------------------------------------------------
@@ -815,10 +824,10 @@ def test_memory_and_time_grow_in_proportion_and_fit_a_million_rows(tmp_path: Pat
         "import sys, time\n"
         "from tests.evaluation.test_evaluation import peak_memory\n"
         "from riskclf import evaluate\n"
-        "evaluate(None, sys.argv[1])\n"  # so that nothing is imported on the clock
+        "evaluate(sys.argv[1])\n"  # so that nothing is imported on the clock
         "base = peak_memory()\n"
         "start = time.process_time()\n"
-        "evaluate(None, sys.argv[2], prevalence=0.001)\n"
+        "evaluate(sys.argv[2], prevalence=0.001)\n"
         "seconds = time.process_time() - start\n"
         "print(base, peak_memory(), seconds)"
     )

@@ -19,7 +19,7 @@ from PIL import Image
 from riskclf import Evaluation
 from riskclf.errors import InputError
 from riskclf.evaluation.plots import PLOTS, draw
-from riskclf.evaluation.report import sections_of, summary
+from riskclf.evaluation.sections import sections_of, summary
 from tests.evaluation.test_evaluation import measure, rows_of
 
 CHROMIUM = next(
@@ -98,7 +98,7 @@ def test_the_json_is_the_figures_and_is_plain_json(result: Evaluation, report: P
         raise AssertionError(constant)
 
     text = (report / "report.json").read_text(encoding="utf-8")
-    assert json.loads(text, parse_constant=refuse) == result.figures
+    assert json.loads(text, parse_constant=refuse) == result.figures.to_dict()
 
 
 def test_the_page_needs_no_network_and_no_script(report: Path) -> None:
@@ -152,10 +152,10 @@ def test_markdown_tables_have_as_many_cells_in_each_row(report: Path) -> None:
 
 
 def test_the_summary_says_what_was_found_and_how_sure_it_is(result: Evaluation) -> None:
-    found = result.figures["operating_points"]["flag_or_review"]["recall"]
+    found = result.figures.to_dict()["operating_points"]["flag_or_review"]["recall"]
     lines = summary(result.figures)
-    assert f"{result.figures['counts']['rows']:,} labelled posts" in lines[0]
-    assert f"{found['hits']:,} of {found['of']:,} are put before a person" in lines[1]
+    assert f"{result.figures.to_dict()['counts']['rows']:,} labelled posts" in lines[0]
+    assert f"{found['hits']:,} of {found['of']:,} are found" in lines[1]
     assert "one risky post in 1,000" in lines[-1]
 
 

@@ -36,7 +36,7 @@ from riskclf.errors import (
     UnsupportedTokenizer,
 )
 from riskclf.evaluation.evaluation import evaluate
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.manifest import Manifest
 from riskclf.tokens import Tokenizer
 
@@ -98,9 +98,9 @@ def examples(labels: Sequence[str]) -> list[Example]:
 
 
 def trained(base: Path, labels: Sequence[str], work: Path, epochs: int = 2) -> Any:
-    recipe = Recipe(epochs=epochs, batch_size=8, learning_rate=1e-3)
+    config = TrainingConfig(epochs=epochs, batch_size=8, learning_rate=1e-3)
     model = train_classifier(
-        base, examples(labels), labels=labels, checkpoints=work / "checkpoints", recipe=recipe
+        base, examples(labels), labels=labels, checkpoints=work / "checkpoints", config=config
     )
     # Where the processor has bfloat16, it would go on computing with it, unlike the saved model.
     return extract_model_from_parallel(model, keep_fp32_wrapper=False)
@@ -569,9 +569,9 @@ def test_without_risk_labels_there_is_nothing_to_decide_on(
 def test_without_risk_labels_an_evaluation_tells_of_labels_only(
     topics: Path, tmp_path: Path
 ) -> None:
-    result = evaluate(RiskClassifier.load(topics, device="cpu"), rows(topics))
+    result = evaluate(rows(topics), model=RiskClassifier.load(topics, device="cpu"))
     assert result.rows.risk_labels == ()
-    figures = result.figures
+    figures = result.figures.to_dict()
     assert (figures["accuracy"]["hits"], figures["accuracy"]["of"]) == (13, 14)
     assert 0 < figures["macro"]["f1"]["value"] < 1
     assert set(figures["areas"]) == set(SEVEN)
@@ -585,19 +585,21 @@ def test_without_risk_labels_an_evaluation_tells_of_labels_only(
         assert words not in report
     assert not (tmp_path / "report" / "reliability.png").exists()
     with pytest.raises(EvaluationError):
-        evaluate(RiskClassifier.load(topics, device="cpu"), rows(topics), min_recall=0.9)
+        evaluate(rows(topics), model=RiskClassifier.load(topics, device="cpu"), min_recall=0.9)
 
 
 def test_two_models_without_risk_labels_are_compared_by_their_labels(
     topics: Path, tmp_path: Path
 ) -> None:
     classifier = RiskClassifier.load(topics, device="cpu")
-    result = evaluate(classifier, rows(topics), against=[classifier])
-    compared = result.figures["comparisons"][0]
+    result = evaluate(rows(topics), model=classifier, against=[classifier])
+    compared = result.figures.to_dict()["comparisons"][0]
     assert compared["macro_f1"]["theirs"] == compared["macro_f1"]["ours"]
     assert compared["mcnemar"]["label"]["both"] == 13
     result.save(tmp_path / "report")
-    assert "posts labelled right" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "posts with the right label" in (tmp_path / "report" / "report.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_without_risk_labels_the_command_line_predicts_and_evaluates(
@@ -637,12 +639,12 @@ def test_scores_of_benign_posts_alone_still_tell_the_risk_labels(
             "riskclf_risk_labels": "minor_solicitation|adult_solicitation",
         }
     ] * 3
-    result = evaluate(None, recorded)
+    result = evaluate(recorded)
     assert result.rows.risk_labels == ("minor_solicitation", "adult_solicitation")
     rounded = [{**row, "riskclf_risk": 0.0} for row in recorded]
     for row in rounded:
         row |= {"riskclf_score_minor_solicitation": 0.0, "riskclf_score_adult_solicitation": 0.0}
-    assert evaluate(None, rounded).rows.risk_labels == result.rows.risk_labels
+    assert evaluate(rounded).rows.risk_labels == result.rows.risk_labels
 
 
 def test_if_all_labels_are_risks_the_risk_is_one(

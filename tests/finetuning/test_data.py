@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from riskclf.artifact import Base
 from riskclf.errors import ColumnNotFound, EvaluationError, InputError
-from riskclf.finetuning.data import LabelledPosts, labels_in, read_labelled, read_raw
+from riskclf.finetuning.data import (
+    LabelledPosts,
+    choose_labels,
+    labels_in,
+    read_labelled,
+    read_raw,
+)
 from riskclf.tables import Columns
 
 LABELS = ("storm", "rain", "sun")
@@ -31,7 +39,6 @@ def test_targets_are_taken_as_they_are() -> None:
         bright="sun",
     )
     assert posts.targets == [(1, 0, 0), (0, 0.5, 0.5), (0.25, 0.25, 0.5), (0, 0, 1)]
-    assert posts.labels[0] == "storm" and posts.labels[3] == "sun"
 
 
 def test_a_row_that_cannot_be_used_is_rejected_and_the_others_are_kept() -> None:
@@ -90,7 +97,8 @@ def test_the_labels_of_a_table_are_those_that_it_names() -> None:
         {"text": "c", "label": "unclear"},
         {"text": "d", "label": ""},
     ]
-    assert labels_in(read_raw(rows, Columns()), Columns(), {"wet": "rain"}) == ("rain", "sun")
+    labels, _ = labels_in(read_raw(rows, Columns()), Columns(), {"wet": "rain"})
+    assert labels == ("rain", "sun")
     with pytest.raises(InputError, match="1 different labels"):
         labels_in(read_raw(rows[:1], Columns()), Columns(), {})
     many = [{"text": "a", "label": f"post number {n}"} for n in range(60)]
@@ -104,3 +112,36 @@ def test_nothing_to_learn_from_is_an_error() -> None:
         _read([{"text": "fog in the valley", "label": "fog"}])
     with pytest.raises(ColumnNotFound, match="'label'"):
         _read([{"text": "fog in the valley"}])
+
+
+# No message holds text of a post ------------------------------------------------------------------
+
+
+def _refused(label_column: str, texts: Sequence[str], risk_label: str = "fog") -> str:
+    """The message where labels are taken from the data and `risk_label` is not among them."""
+    rows = [{"text": text, "body": text, "label": "sun"} for text in texts]
+    columns = Columns(label=label_column)
+    with pytest.raises(InputError) as error:
+        choose_labels(Base(Path("base"), None), [risk_label], read_raw(rows, columns), columns, {})
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("column", ["text", "body"])
+@pytest.mark.parametrize("count", [2, 9, 60])
+def test_a_column_of_posts_taken_for_labels_is_never_listed(column: str, count: int) -> None:
+    texts = [f"a short post {n}" for n in range(count)]
+    message = _refused(column, texts)
+    assert "short post" not in message
+    assert not any("short post" in x for x in (_refused(column, ["a short post" * 30, "another"]),))
+
+
+def test_the_text_column_is_refused_as_label_column() -> None:
+    with pytest.raises(InputError, match="--label-column"):
+        read_raw([{"text": "a", "label": "sun"}], Columns(label="text"))
+
+
+def test_few_short_labels_are_listed() -> None:
+    rows = [{"text": f"post {n}", "label": ("sun", "rain")[n % 2]} for n in range(6)]
+    with pytest.raises(InputError, match=r"risk label 'fog'.*rain, sun"):
+        choose_labels(Base(Path("base"), None), ["fog"], read_raw(rows, Columns()), Columns(), {})

@@ -1,4 +1,4 @@
-"""A model that lost something is refused, one that did not is let in, and the report says why."""
+"""A model that lost something is refused, and one that did not is accepted."""
 
 from __future__ import annotations
 
@@ -15,75 +15,30 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from riskclf.errors import EvaluationError
-from riskclf.evaluation.scored import Coded, ScoredRows
-from riskclf.finetuning.gate import Verdict, alone, judge, lines, markdown, paired
+from riskclf.evaluation.figures import Proportion
+from riskclf.finetuning.figures import Change, Flips, Part
+from riskclf.finetuning.gate import Verdict, alone, judge, paired
+from tests.finetuning.scores import CLEAR, FLAG, REVIEW, change, scored
 
-LABELS = ("minor_solicitation", "adult_solicitation", "benign")
-CLEAR, REVIEW, FLAG = 0, 1, 2
-SECRET = "the library is closed on rainy days"
-
-
-def scored(
-    gold: Sequence[int],
-    decision: Sequence[int],
-    *,
-    family: Sequence[int] | None = None,
-    weight: Sequence[float] | None = None,
-    text_key: Sequence[int] | None = None,
-    labels: tuple[str, ...] = LABELS,
-    risks: int = 2,
-) -> ScoredRows:
-    """Rows as a model scored them: what it raises gets the right risk label, or the first one."""
-    count, benign = len(gold), len(labels) - 1
-    right, raised = np.array(gold, dtype=np.int64), np.array(decision, dtype=np.int64)
-    predicted = np.where(raised > CLEAR, np.where(right == benign, 0, right), benign)
-    scores = np.eye(len(labels))[predicted]
-    return ScoredRows(
-        labels=labels,
-        risk_labels=labels[:risks],
-        number=np.arange(count),
-        gold=right,
-        kind=Coded(("unclear",), np.where(right < 0, 0, -1)),
-        predicted=predicted,
-        decision=raised,
-        risk=scores[:, :risks].sum(axis=1),
-        scores=scores,
-        text_key=np.array(range(count) if text_key is None else text_key, dtype=np.int64),
-        weight=None if weight is None else np.array(weight, dtype=float),
-        family=None
-        if family is None
-        else Coded(
-            tuple(f"f{number}" for number in range(max(family) + 1)),
-            np.array(family, dtype=np.int64),
-        ),
-        text=np.array([SECRET] * count, dtype=object),
-    )
+OLD_RECALL = ("old", "recall", "flag_or_review")
+WRONG_SIDE = ("old", "wrong_side", None)
+MACRO_F1 = ("old", "macro_f1", None)
 
 
-def change(
-    *, risky: int = 0, benign: int = 0, lost: int = 0, won: int = 0, to: int = REVIEW, **more: Any
-) -> dict[str, Any]:
-    """Figures of `risky` or else `benign` posts of which some became wrong, and some right.
-
-    Ten posts of the other kind, and all else, are right with both models. What is raised of the
-    `risky` or `benign` ones is raised to `to`.
-    """
-    other = 2 if risky else 0
-    own, others = (risky, 10) if risky else (benign, 10)
-    gold = [0 if risky else 2] * own + [other] * others
-    bad, good = (CLEAR, to) if risky else (to, CLEAR)
-    before = [good] * lost + [bad] * won + [good] * (own - lost - won)
-    after = [bad] * lost + [good] * won + [good] * (own - lost - won)
-    rest = [CLEAR if risky else FLAG] * others
-    return paired(scored(gold, before + rest, **more), scored(gold, after + rest, **more))
+def refused_by(verdict: Verdict) -> dict[tuple[str, str, str | None], list[str]]:
+    return {(x.part, x.figure, x.alarm): [*x.refused_by] for x in verdict.refusing}
 
 
-def refused_by(verdict: Verdict) -> dict[tuple[str, str, str], list[str]]:
-    return {
-        (x["part"], x["figure"], x["alarm"]): x["refused_by"]
-        for x in verdict.figures["checks"]
-        if x.get("refused_by")
-    }
+def flips(change: Change) -> Flips:
+    assert change.flips is not None
+    return change.flips
+
+
+def difference(change: Change) -> tuple[float, float, float]:
+    found = change.difference
+    assert found is not None and found.value is not None
+    assert found.low is not None and found.high is not None
+    return found.value, found.low, found.high
 
 
 # Figures -----------------------------------------------------------------------------------------
@@ -93,10 +48,16 @@ def test_both_alarms_are_counted_before_and_after_with_their_differences() -> No
     gold = [0, 0, 1, 1, 2, 2, 2, 2, -1]
     before = scored(gold, [FLAG, CLEAR, REVIEW, CLEAR, FLAG, CLEAR, CLEAR, CLEAR, FLAG])
     after = scored(gold, [FLAG, FLAG, REVIEW, REVIEW, CLEAR, REVIEW, FLAG, CLEAR, FLAG])
-    found = paired(before, after)
+    found = paired(before, after).to_dict()
     assert found["counts"] == {
-        "rows": 9, "risky": 4, "benign": 4, "unclear": 1, "families": None, "weighted": False
-    }  # fmt: skip
+        "rows": 9,
+        "clear_cut": 8,
+        "risky": 4,
+        "benign": 4,
+        "unclear": 1,
+        "families": None,
+        "weighted": False,
+    }
     flag, either = found["alarms"]["flag"], found["alarms"]["flag_or_review"]
     assert [flag["recall"][x]["value"] for x in ("before", "after")] == [0.25, 0.5]
     assert [either["recall"][x]["value"] for x in ("before", "after")] == [0.5, 1]
@@ -115,7 +76,10 @@ def test_both_alarms_are_counted_before_and_after_with_their_differences() -> No
     assert found["macro_f1"]["difference"]["value"] == pytest.approx(
         found["macro_f1"]["after"]["value"] - found["macro_f1"]["before"]["value"]
     )
-    assert found["other_risk_label"]["after"]["of"] == 4
+    # A label that no longer is benign has the right side; a post that is benign has the first one.
+    sides = found["wrong_side"]
+    assert [sides[x]["hits"] for x in ("before", "after")] == [1, 0]
+    assert (sides["after"]["of"], sides["won"], sides["lost"]) == (4, 1, 0)
 
 
 def test_the_difference_is_paired() -> None:
@@ -123,12 +87,13 @@ def test_the_difference_is_paired() -> None:
     gold = [0] * 100
     before = scored(gold, [FLAG] * 50 + [CLEAR] * 50)
     others = scored(gold, [CLEAR] * 50 + [FLAG] * 50)
-    same = paired(before, before)["alarms"]["flag"]["recall"]
-    assert (same["difference"]["low"], same["difference"]["high"], same["p_value"]) == (0, 0, 1)
-    swapped = paired(before, others)["alarms"]["flag"]["recall"]
-    assert swapped["difference"]["value"] == 0
-    assert swapped["difference"]["low"] < -0.1 and swapped["difference"]["high"] > 0.1
-    assert (swapped["won"], swapped["lost"], swapped["net"]) == (50, 50, 0)
+    same = paired(before, before).alarms["flag"].recall
+    assert difference(same) == (0, 0, 0) and flips(same).p_value == 1
+    swapped = paired(before, others).alarms["flag"].recall
+    value, low, high = difference(swapped)
+    assert value == 0 and low < -0.1 and high > 0.1
+    moved = flips(swapped)
+    assert (moved.won, moved.lost, moved.net) == (50, 50, 0)
 
 
 def test_one_side_alone_has_the_same_figures_and_nothing_to_compare_with() -> None:
@@ -136,10 +101,11 @@ def test_one_side_alone_has_the_same_figures_and_nothing_to_compare_with() -> No
     side = scored(gold, decision)
     both, single = paired(side, side), alone(side)
     for alarm in ("flag", "flag_or_review"):
-        recall = single["alarms"][alarm]["recall"]
-        assert recall["after"] == both["alarms"][alarm]["recall"]["after"]
-        assert recall["before"] is None and recall["difference"] is None
-    assert single["macro_f1"]["after"] == both["macro_f1"]["after"]
+        recall = single.alarms[alarm].recall
+        assert recall.after == both.alarms[alarm].recall.after
+        assert recall.before is None and recall.difference is None
+    assert single.macro_f1.after == both.macro_f1.after
+    assert both.has_before and not single.has_before
     assert judge(None, None, single).accepted
 
 
@@ -160,17 +126,15 @@ def test_weights_change_the_shares_but_not_the_numbers_of_posts() -> None:
     gold = [0] * 4 + [2] * 8
     before = scored(gold, [FLAG, FLAG, FLAG, CLEAR] + [CLEAR] * 8)  # its weights do not count
     after = scored(gold, [FLAG, CLEAR, CLEAR, CLEAR] + [CLEAR] * 8, weight=weight)
-    recall = paired(before, after)["alarms"]["flag"]["recall"]
-    assert (recall["lost"], recall["net"], recall["after"]["hits"]) == (2, 2, 1)
-    assert recall["difference"]["value"] == pytest.approx(-2 / 12)
-    assert recall["before"]["value"] == pytest.approx(11 / 12)
-    (reason,) = judge(paired(before, after), None, None).reasons
-    assert "weighted" in reason
+    recall = paired(before, after).alarms["flag"].recall
+    assert (flips(recall).lost, flips(recall).net) == (2, 2)
+    assert isinstance(recall.after, Proportion) and recall.after.hits == 1
+    assert difference(recall)[0] == pytest.approx(-2 / 12)
+    assert recall.before is not None and recall.before.value == pytest.approx(11 / 12)
+    assert all(check.weighted for check in judge(paired(before, after), None, None).refusing)
 
 
 # The rule ----------------------------------------------------------------------------------------
-
-OLD_RECALL = ("old", "recall", "flag_or_review")
 
 
 def test_no_more_than_three_points_are_lost_and_a_loss_that_chance_explains_passes() -> None:
@@ -188,10 +152,11 @@ def test_a_loss_whose_interval_leaves_out_no_loss_is_refused_however_small() -> 
 
 def test_the_interval_decides_and_the_exact_test_stands_beside_it() -> None:
     # As the module's documentation says: 4 lost and none won suffice; the exact test asks for 6.
-    (check, *_) = judge(change(risky=1000, lost=4), None, None).figures["checks"]
-    assert check["refused_by"] == ["interval"] and check["p_value"] == 0.125
-    (check, *_) = judge(change(risky=1000, lost=6), None, None).figures["checks"]
-    assert check["p_value"] == 0.03125
+    (check, *_) = judge(change(risky=1000, lost=4), None, None).checks
+    assert check.refused_by == ("interval",)
+    assert check.change is not None and flips(check.change).p_value == 0.125
+    (check, *_) = judge(change(risky=1000, lost=6), None, None).checks
+    assert check.change is not None and flips(check.change).p_value == pytest.approx(0.03125)
 
 
 @pytest.mark.parametrize("part", ["old", "natural"])
@@ -224,7 +189,7 @@ def test_new_posts_may_raise_more_but_not_find_less() -> None:
     found = refused_by(judge(None, None, change(risky=40, lost=5)))
     assert set(found) == {("new", "recall", "flag_or_review")}
     more = change(benign=40, lost=20, to=FLAG)
-    assert more["alarms"]["flag"]["false_positive_rate"]["lost"] == 20  # reported all the same
+    assert flips(more.alarms["flag"].false_positive_rate).lost == 20  # reported all the same
     assert judge(None, None, more).accepted
 
 
@@ -255,7 +220,7 @@ def test_copies_of_one_post_are_a_single_flip() -> None:
 
 def test_a_heavy_post_is_a_single_flip_too() -> None:
     found = change(risky=30, lost=1, weight=[50.0] + [1.0] * 39)
-    assert found["alarms"]["flag_or_review"]["recall"]["difference"]["value"] < -0.5
+    assert difference(found.alarms["flag_or_review"].recall)[0] < -0.5
     assert judge(found, None, None).accepted
 
 
@@ -266,25 +231,6 @@ def test_where_there_are_enough_families_posts_lost_together_weigh_less() -> Non
     assert judge(change(risky=300, lost=6, family=together), None, None).accepted
     found = judge(change(risky=300, lost=6, family=apart), None, None)
     assert refused_by(found) == {OLD_RECALL: ["interval"]}
-    assert "6 posts lost (of 6 families), 0 won" in found.reasons[0]
-
-
-def test_a_reason_says_that_all_losses_are_of_one_family() -> None:
-    family = [0] * 5 + [1 + n % 10 for n in range(45)]
-    (reason,) = judge(change(risky=40, lost=5, family=family), None, None).reasons
-    assert "5 posts lost (of 1 family), 0 won" in reason
-
-
-def test_a_reason_carries_its_figures() -> None:
-    found = change(risky=40, lost=6, won=2)
-    (reason,) = judge(found, None, None).reasons
-    assert reason.startswith(
-        "On our old posts, recall (flag or review) falls from 38 of 40 to 34 of 40 (-10.0 points, "
-    )
-    assert "6 posts lost, 2 won; more than 3 points (McNemar's exact test: p = 0.29)." in reason
-    (reason,) = judge(None, change(benign=5000, lost=8), None).reasons
-    assert "false positives (flag or review) rise from 0 of 5,000 to 8 of 5,000 (+0.16" in reason
-    assert "8 posts newly raised, 0 no longer raised; the interval leaves out no loss" in reason
 
 
 @pytest.mark.parametrize("gold", [[], [0], [2], [-1], [0, 0], [2, 2]])
@@ -292,11 +238,15 @@ def test_what_is_not_there_is_not_measured_and_refuses_nothing(gold: list[int]) 
     rows = scored(gold, [FLAG] * len(gold))
     found = paired(rows, rows)
     verdict = judge(found, found, found)
-    assert verdict.accepted and verdict.reasons == ()
-    measured = {(x["figure"], x["measured"]) for x in verdict.figures["checks"]}
-    assert measured == {("recall", 0 in gold), ("false_positive_rate", 2 in gold)}
-    json.dumps(found, allow_nan=False)
-    assert markdown(report_of(found, verdict)) and lines(report_of(found, verdict))
+    assert verdict.accepted
+    measured = {(x.figure, x.change is not None) for x in verdict.checks}
+    assert measured == {
+        ("recall", 0 in gold),
+        ("false_positive_rate", 2 in gold),
+        ("wrong_side", 0 in gold),
+        ("macro_f1", bool({0, 2} & {*gold})),
+    }
+    json.dumps([found.to_dict(), *(x.to_dict() for x in verdict.checks)], allow_nan=False)
 
 
 def test_every_post_lost_is_refused_though_no_draw_differs() -> None:
@@ -304,9 +254,9 @@ def test_every_post_lost_is_refused_though_no_draw_differs() -> None:
     assert refused_by(found) == {OLD_RECALL: ["points", "interval"]}
 
 
-def test_nothing_given_is_accepted_and_said_not_to_be_compared() -> None:
-    verdict = judge(None, None, None)
-    assert verdict == Verdict(True, (), verdict.figures) and verdict.figures["checks"] == []
+def test_nothing_given_is_accepted() -> None:
+    assert judge(None, None, None) == Verdict(())
+    assert judge(None, None, None).accepted
 
 
 def test_the_interval_refuses_chance_as_rarely_as_the_docs_say() -> None:
@@ -322,6 +272,71 @@ def test_the_interval_refuses_chance_as_rarely_as_the_docs_say() -> None:
                 refused += chance * ("interval" in by)
     assert total > 0.998
     assert 0.005 < refused < 0.025
+
+
+# The sides and the labels -------------------------------------------------------------------------
+
+
+def labelled(before: Sequence[int], after: Sequence[int], gold: Sequence[int]) -> Part:
+    """Two models that raise the same posts and label them differently."""
+    raised = [FLAG if label < 2 else CLEAR for label in gold]
+    return paired(scored(gold, raised, predicted=before), scored(gold, raised, predicted=after))
+
+
+MINOR_ADULT = [0] * 20 + [1] * 20 + [2] * 100
+
+
+def test_a_model_that_tells_the_sides_worse_is_refused() -> None:
+    # 3 of 40 on the wrong side before, 5 after.
+    before = [1] * 3 + MINOR_ADULT[3:]
+    after = [1] * 5 + MINOR_ADULT[5:]
+    found = labelled(before, after, MINOR_ADULT)
+    assert refused_by(judge(found, None, None)) == {WRONG_SIDE: ["points"]}
+    assert judge(None, found, found).accepted  # judged on our old posts only
+    assert judge(labelled(before, [1] * 4 + MINOR_ADULT[4:], MINOR_ADULT), None, None).accepted
+    assert judge(labelled(after, before, MINOR_ADULT), None, None).accepted
+
+
+def test_to_find_more_posts_does_not_hide_wrong_sides() -> None:
+    # 3 of 20 labelled ones are on the wrong side before, and 5 of 40 after: a smaller share.
+    gold = [0] * 40 + [2] * 100
+    before = [1] * 3 + [0] * 17 + [2] * 20 + [2] * 100
+    after = [1] * 5 + [0] * 35 + [2] * 100
+    found = judge(labelled(before, after, gold), None, None)
+    assert refused_by(found) == {WRONG_SIDE: ["points"]}
+
+
+def test_the_side_is_that_of_a_benign_label_too() -> None:
+    rows = scored([1, 1], [CLEAR, CLEAR], predicted=[2, 2])
+    scores = np.array([[0.1, 0.2, 0.7], [0.2, 0.1, 0.7]])
+    found = alone(replace(rows, scores=scores)).wrong_side
+    assert found is not None and isinstance(found.after, Proportion)
+    assert (found.after.hits, found.after.of) == (1, 2)
+
+
+def test_a_model_with_one_risk_label_has_no_sides() -> None:
+    rows = scored([0, 1], [FLAG, CLEAR], labels=("storm", "sun"), risks=1)
+    found = paired(rows, rows)
+    assert found.wrong_side is None
+    assert "wrong_side" not in {check.figure for check in judge(found, None, None).checks}
+
+
+def test_macro_f1_refuses_by_its_interval_alone() -> None:
+    def labels(lost: int, won: int = 0) -> Part:
+        """So many adult posts lose their label, and so many benign ones become right."""
+        gold = [0] * 30 + [1] * 10 + [2] * 100
+        before = [0] * 30 + [1] * 10 + [0] * won + [2] * (100 - won)
+        after = [0] * 30 + [2] * lost + [1] * (10 - lost) + [2] * 100
+        return labelled(before, after, gold)
+
+    few = labels(lost=3)
+    assert difference(few.macro_f1)[0] < -0.03  # over 3 points, and not refused
+    assert MACRO_F1 not in refused_by(judge(few, None, None))
+    assert refused_by(judge(labels(lost=8), None, None))[MACRO_F1] == ["interval"]
+    # As many became right as wrong, but of the most frequent label.
+    even = labels(lost=8, won=8)
+    assert flips(even.macro_f1).net == 0
+    assert refused_by(judge(even, None, None))[MACRO_F1] == ["interval"]
 
 
 Decisions = st.lists(
@@ -373,123 +388,3 @@ def test_more_losses_never_turn_a_refusal_into_acceptance(
     assert less.accepted or not worse.accepted
     for check, by in refused_by(less).items():
         assert set(by) <= set(refused_by(worse).get(check, ()))
-
-
-# The report --------------------------------------------------------------------------------------
-
-
-def report_of(old: Any, verdict: Verdict, **more: Any) -> dict[str, Any]:
-    return {
-        "riskclf": "1.2.3",
-        "model_before": "0123456789abcdef0123",
-        "data": {"posts": 56, "labels": {"a|b": 16, "benign": 40}, "rejected": 3},
-        "split": {"folds": 5, "groups": 31},
-        "warnings": ["few posts: figures are wide"],
-        "parts": {"new": change(risky=16, won=8), "old": old, "natural": None},
-        "natural_source": "ours",
-        "new_words": [SECRET, SECRET],
-        "accepted": verdict.accepted,
-        "regression_accepted": False,
-        "reasons": list(verdict.reasons),
-        "settings": {"epochs": 3, "rehearsal": None},
-    } | more
-
-
-def test_the_report_tells_each_part_before_and_after_and_the_verdict() -> None:
-    old = change(risky=40, lost=6, won=2)
-    verdict = judge(old, None, None)
-    report = json.loads(json.dumps(report_of(old, verdict), allow_nan=False))
-    shown = lines(report)
-    assert not any("\n" in line for line in shown)
-    text = "\n".join(shown)
-    new, rest = text.split("Our old posts: ")
-    assert "50.0 % (28.0–72.0), 8 of 16 -> 100 % (80.6–100), 16 of 16; +50.0 points, +2" in new
-    assert "With 16 risky posts, recall (flag or review) may lie anywhere between 80.6 and" in new
-    assert "38 of 40 -> 85.0 % (70.9–92.9), 34 of 40; -10.0 points, -2" in rest
-    assert "benign posts raised, flag: 0 %" in rest
-    assert "no post changed" in rest
-    for words in (text, markdown(report)):
-        assert verdict.reasons[0] in words.replace("&lt;", "<")
-        assert (
-            "No ordinary posts of yours were given (--natural FILE): false positives were measured "
-            "on our own benign posts only." in words
-        )
-        assert "few posts: figures are wide" in words
-        assert "Not accepted" in words and "--accept-regression" in words
-
-
-def test_the_markdown_holds_all_tables_and_no_text_of_a_post() -> None:
-    old = change(risky=40, lost=6, won=2)
-    verdict = judge(old, None, None)
-    page = markdown(report_of(old, verdict))
-    assert "riskclf 1.2.3, model before 0123456789abcdef\n" in page
-    titles = [line[3:] for line in page.splitlines() if line.startswith("## ")]
-    assert titles == [
-        "Verdict",
-        "New posts, held out",
-        "Our old posts",
-        "What the verdict rests on",
-        "Warnings",
-        "Data",
-        "Settings",
-        "How to read this",
-    ]
-    assert "| risky posts found, flag or review | 95.0 % (83.5–98.6), 38 of 40 | 85.0 %" in page
-    assert "| our old posts: recall, flag or review | -10.0 (" in page
-    assert "| +4 | refused (points) |" in page
-    assert "| our old posts: false positives, flag | no change | 0 | passed |" in page
-    assert "| labels: a\\|b | 16 |" in page and "| new words | 2 |" in page
-    assert "| epochs | 3 |" in page and "rehearsal" not in page
-    everything = json.dumps([old, verdict.figures, verdict.reasons]) + page
-    assert SECRET not in everything + "\n".join(lines(report_of(old, verdict)))
-    for table in page.split("\n\n"):
-        if table.startswith("|"):
-            cells = [line.replace("\\|", "").count("|") for line in table.strip().splitlines()]
-            assert len(set(cells)) == 1
-
-
-def test_a_loss_that_was_taken_knowingly_is_still_a_loss() -> None:
-    old = change(risky=40, lost=6)
-    verdict = judge(old, None, None)
-    text = "\n".join(lines(report_of(old, verdict, regression_accepted=True)))
-    assert "Not accepted by the figures; you took the loss knowingly." in text
-    assert verdict.reasons[0] in text and "--accept-regression" not in text
-
-
-def test_ordinary_posts_of_the_user_have_their_own_part() -> None:
-    old, natural = change(risky=40), change(benign=200, lost=1)
-    parts = {"new": None, "old": old, "natural": natural}
-    report = report_of(old, judge(old, natural, None), parts=parts, natural_source="yours")
-    text = "\n".join(lines(report))
-    assert "Your ordinary posts: " in text and "No ordinary posts" not in text
-    assert "0 of 200 -> 0.50 % (0.09–2.8), 1 of 200; +0.5 points, +0.0 to +2.0" in text
-    assert "Accepted: these posts show no loss that counts." in text
-
-
-def test_a_model_with_other_labels_before_has_only_one_side() -> None:
-    labels = ("bread", "weather", "library")
-    rows = scored([0, 1, 2, 2], [CLEAR] * 4, labels=labels, risks=0)
-    new = alone(replace(rows, predicted=np.array([0, 1, 2, 0])))
-    report = {"parts": {"new": new}, "accepted": True}
-    text = "\n".join(lines(report))
-    assert "The model before had other labels: there is nothing to compare with." in text
-    assert "macro-F1 of the labels: 77.8 %" in text
-    assert "Accepted, but nothing could be compared" in text
-    assert "No old posts were compared" in text
-    assert "risky" not in text and "--natural" not in text
-    page = markdown(report)
-    assert "|  | after |" in page and "before |" not in page
-
-
-def test_that_no_ordinary_posts_were_given_is_said_whatever_stood_in_for_them() -> None:
-    old, ours = change(risky=40), change(benign=20)
-    alone_old: dict[str, Any] = {"parts": {"old": old}}
-    both = {"parts": {"old": old, "natural": ours}, "natural_source": "ours"}
-    for report in (alone_old, both):
-        assert any(line.startswith("No ordinary posts of yours") for line in lines(report))
-    assert any(line.startswith("Our ordinary posts: ") for line in lines(both))
-
-
-def test_a_report_that_lacks_everything_is_still_rendered() -> None:
-    assert lines({}) == []
-    assert markdown({}).startswith("# Fine-tuning: before and after")

@@ -12,7 +12,7 @@ import torch
 
 from riskclf.engines.pytorch import padded
 from riskclf.errors import ArtifactNotFound, InputError
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.tokens import Tokenizer
 
 LABELS = ("rain", "bread", "neither")
@@ -35,13 +35,13 @@ DEV = [Example("川べりの雨", (1.0, 0.0, 0.0)), Example("パンと紅茶", (
 def _train(
     base: Path, checkpoints: Path, dev: Sequence[Example] = (), **changes: float
 ) -> dict[str, torch.Tensor]:
-    recipe = Recipe(epochs=3, batch_size=8, save_steps=5, learning_rate=1e-3, **changes)  # type: ignore[arg-type]
+    config = TrainingConfig(epochs=3, batch_size=8, save_steps=5, learning_rate=1e-3, **changes)  # type: ignore[arg-type]
     model = train_classifier(
         base,
         EXAMPLES,
         labels=LABELS,
         checkpoints=checkpoints,
-        recipe=recipe,
+        config=config,
         dev=dev,
         transform=_shout,
     )
@@ -58,7 +58,7 @@ def test_it_learns_what_it_is_shown(base: Path, tmp_path: Path) -> None:
         EXAMPLES,
         labels=LABELS,
         checkpoints=tmp_path / "run",
-        recipe=Recipe(epochs=30, batch_size=8, learning_rate=3e-3),
+        config=TrainingConfig(epochs=30, batch_size=8, learning_rate=3e-3),
     )
     tokenizer = Tokenizer.load(base)
     windows = [tokenizer.encode(example.text).head.ids for example in EXAMPLES[:15]]
@@ -122,7 +122,9 @@ def test_it_stops_early_and_gives_the_weights_that_were_best_on_dev(
             EXAMPLES,
             labels=LABELS,
             checkpoints=tmp_path / name,
-            recipe=Recipe(epochs=20, batch_size=8, learning_rate=3e-3, save_steps=4, patience=2),
+            config=TrainingConfig(
+                epochs=20, batch_size=8, learning_rate=3e-3, save_steps=4, patience=2
+            ),
             dev=stop_on,
         ).eval()
         batch = padded([tokenizer.encode(post.text).head.ids for post in dev], tokenizer.pad_id)
@@ -136,10 +138,10 @@ def test_it_stops_early_and_gives_the_weights_that_were_best_on_dev(
 
 
 def test_other_posts_do_not_go_on_from_these(base: Path, tmp_path: Path) -> None:
-    recipe = Recipe(epochs=1, batch_size=8, save_steps=1)
+    config = TrainingConfig(epochs=1, batch_size=8, save_steps=1)
     for examples in (EXAMPLES, EXAMPLES[8:]):
         train_classifier(
-            base, examples, labels=LABELS, checkpoints=tmp_path / "runs", recipe=recipe
+            base, examples, labels=LABELS, checkpoints=tmp_path / "runs", config=config
         )
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
@@ -152,6 +154,6 @@ def test_the_seed_decides(base: Path, tmp_path: Path) -> None:
 def test_nothing_to_train_on_and_no_model_are_clear_errors(base: Path, tmp_path: Path) -> None:
     train: Callable[..., object] = train_classifier
     with pytest.raises(InputError, match="no posts"):
-        train(base, [], labels=LABELS, checkpoints=tmp_path, recipe=Recipe())
+        train(base, [], labels=LABELS, checkpoints=tmp_path, config=TrainingConfig())
     with pytest.raises(ArtifactNotFound, match=r"config\.json"):
-        train(tmp_path, EXAMPLES, labels=LABELS, checkpoints=tmp_path, recipe=Recipe())
+        train(tmp_path, EXAMPLES, labels=LABELS, checkpoints=tmp_path, config=TrainingConfig())

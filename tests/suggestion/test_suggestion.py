@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from riskclf import cli
-from riskclf.artifact import Artifact
 from riskclf.classifier import RiskClassifier
 from riskclf.errors import ColumnNotFound, InputError
 from riskclf.evaluation.evaluation import evaluate
 from riskclf.suggestion import suggest
 from tests.conftest import LABELS
-from tests.models import torch_model
 from tests.suggestion.helpers import (
     chosen,
     listing,
@@ -61,8 +57,8 @@ def test_a_filled_in_file_goes_through_evaluate(classifier: RiskClassifier, tmp_
         assert isinstance(row, dict)
         row["label"] = LABELS[len(row["text"]) % 3]
     result.save(tmp_path / "labelled.jsonl")
-    measured = evaluate(None, tmp_path / "labelled.jsonl")
-    assert measured.figures["counts"]["rows"] == 20
+    measured = evaluate(tmp_path / "labelled.jsonl")
+    assert measured.figures.counts.rows == 20
     assert not measured.rejects
 
 
@@ -152,21 +148,6 @@ def test_progress_is_told(classifier: RiskClassifier) -> None:
     suggest(rows(made_up(80)), model=classifier, n=5, progress=lambda *place: told.append(place))
     assert told[0] == ("scoring posts", 1, 80)
     assert told[-1][1] == told[-1][2]
-
-
-def test_vectors_are_those_of_the_pooler_in_the_order_of_the_posts(
-    loaded: Artifact, sentences: Sequence[str]
-) -> None:
-    import torch
-
-    windows = [x.head.ids for x in loaded.tokenizer.encode_batch(sentences)]
-    vectors = loaded.engine.compute(windows).pooled
-    assert vectors.shape == (len(sentences), 32)
-    for window, vector in zip(windows, vectors, strict=True):
-        with torch.inference_mode():
-            alone = torch_model(loaded).bert(torch.tensor([window])).pooler_output[0]
-        assert np.allclose(vector, alone.numpy(), atol=1e-4)
-    assert loaded.engine.compute([]).pooled.shape == (0, 32)
 
 
 def test_terms_come_with_the_suggestions_and_are_written_if_asked(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from itertools import combinations
+from itertools import combinations, product
 
 import pytest
 
 from riskclf.errors import InputError
 from riskclf.tables import duplicates
-from riskclf.tables.duplicates import near_duplicate_groups, same_text
+from riskclf.tables.duplicates import near_duplicate_groups, near_duplicate_pairs, same_text
 
 
 def groups(*texts: str, similarity: float = 0.6) -> list[int]:
@@ -58,6 +58,31 @@ def test_every_pair_is_found_whatever_fits_into_memory(
             expected = [low if x == high else x for x in expected]
     numbers = {group: number for number, group in enumerate(dict.fromkeys(expected))}
     assert groups(*texts) == [numbers[group] for group in expected]
+
+
+@pytest.mark.parametrize("pairs", [1, 500, 1 << 21])
+def test_pairs_are_those_of_a_comparison_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, pairs: int
+) -> None:
+    monkeypatch.setattr(duplicates, "_PAIRS", pairs)
+    draw = random.Random(1)
+    texts = ["".join(draw.choices("abc", k=draw.randint(0, 9))) for _ in range(60)]
+    others = ["".join(draw.choices("abcd", k=draw.randint(0, 9))) for _ in range(40)]
+    found = {(one, other) for one, other, _ in near_duplicate_pairs(texts)}
+    numbered = enumerate(texts)
+    assert found == {(a, b) for (a, x), (b, y) in combinations(numbered, 2) if alike(x, y)}
+    between = {(one, other): share for one, other, share in near_duplicate_pairs(texts, others)}
+    numbered = enumerate(texts)
+    assert set(between) == {
+        (a, b) for (a, x), (b, y) in product(numbered, enumerate(others)) if alike(x, y)
+    }
+    assert all(0.6 <= share <= 1 for share in between.values())
+    assert all(between[a, b] == 1 for a, b in between if texts[a] == others[b])
+
+
+def test_no_texts_have_no_pairs() -> None:
+    assert list(near_duplicate_pairs([])) == list(near_duplicate_pairs(["a"], [])) == []
+    assert list(near_duplicate_pairs([], ["a"])) == []
 
 
 def alike(one: str, other: str) -> bool:

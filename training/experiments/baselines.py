@@ -1,7 +1,8 @@
 """What a keyword search and a linear model reach on the same posts: the bar for the transformer.
 
-``python -m training.experiments.baselines`` trains on the train split, chooses on the dev split and prints both
-for the dev split. The keywords are those that tell the train posts apart; no list is shipped.
+``python -m training.experiments.baselines`` trains on the train split, chooses on the dev split and
+prints both for the dev split. The keywords are those that tell the train posts apart; no list is
+shipped.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.feature_extraction.text import CountVectorizer
 
-from riskclf.evaluation.compare import prepared, tfidf
+from riskclf.evaluation.baselines import prepared, tfidf
 from riskclf.evaluation.metrics import label_figures
 from riskclf.labels import Label
+from training.command import run_command
 from training.posts.data import Post, load_posts
 
-__all__ = ["Keywords", "baseline_rows", "macro_f1", "predictions"]
+__all__ = ["Keywords", "baseline_rows", "fitted", "macro_f1", "main", "predictions"]
 
 LABELS = tuple(map(str, Label))
 
@@ -66,7 +68,7 @@ def macro_f1(model: Any, posts: Sequence[Post]) -> float:
     hard = [post for post in posts if len(post.target) == 1]
     right = np.array([LABELS.index(post.kind) for post in hard])
     given = np.array([LABELS.index(x) for x in model.predict([post.text for post in hard])])
-    return float(label_figures(LABELS, right, given)["macro"]["f1"]["value"])
+    return label_figures(LABELS, right, given).macro.f1.value or 0.0
 
 
 def fitted(posts: Sequence[Post]) -> Iterator[tuple[str, str, Any, float]]:
@@ -106,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

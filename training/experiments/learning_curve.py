@@ -1,10 +1,10 @@
 """Are more risky posts worth writing? Recall on unseen families by the number trained on.
 
-``python -m training.experiments.learning_curve --base DIR`` trains on more and more of the train families that
-hold risky posts (with their twins, and always with every benign-only family) and measures how many
-risky posts of the dev and calibration families are found. The classifier is a logistic regression
-on the vectors of the adapted encoder in DIR, whose weights stay as they are: a minute for the whole
-curve, where fine-tuning would take hours. TF-IDF is given beside it.
+``python -m training.experiments.learning_curve --base DIR`` trains on more and more of the train
+families that hold risky posts (with their twins, and always with every benign-only family) and
+measures how many risky posts of the dev and calibration families are found. The classifier is a
+logistic regression on the vectors of the adapted encoder in DIR, whose weights are frozen: the
+whole curve takes a minute, where fine-tuning would take hours. TF-IDF is measured for comparison.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from transformers import BertModel
 
 from riskclf.encoder import length_sorted_batches
 from riskclf.engines.pytorch import padded
-from riskclf.evaluation.compare import tfidf
+from riskclf.evaluation.baselines import tfidf
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
 from training.command import run_command
 from training.posts.data import Post, load_posts
 
-__all__ = ["curve", "subset", "vectors"]
+__all__ = ["curve", "main", "subset", "vectors"]
 
 _STEP = 50
 _ORDERS = 5

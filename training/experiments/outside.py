@@ -1,10 +1,10 @@
 """The encoder as a base: an outside two-label task, fine-tuned by the library's own path.
 
-``python -m training.experiments.outside --corpora DIR --base DIR --base DIR`` trains a classifier on the train
-part of the outside task from each encoder and gives its accuracy on the validation part. The
-learning rate is chosen for each encoder on a tenth of the train part, by a classifier that is
-trained on the rest. Nothing of the task shapes the packaged model. The figures are kept in
-`outside.json`, from which `training.cards.report` writes them into MODEL_CARD.md.
+``python -m training.experiments.outside --corpora DIR --base DIR --base DIR`` trains a classifier
+on the train part of the outside task from each encoder and measures its accuracy on the validation
+part. The learning rate is chosen for each encoder on a tenth of the train part, by a classifier
+that is trained on the rest. The task has no influence on the packaged model. The figures are kept
+in `outside.json`, from which `training.cards.report` writes them into MODEL_CARD.md.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ from rich.table import Table
 
 from riskclf.errors import InputError
 from riskclf.evaluation.intervals import wilson
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
+from riskclf.progress import Progress
 from riskclf.tables import Row, open_table
 from riskclf.tokens import Tokenizer
 from training.command import run_command
 from training.posts.corpora import Corpora, Source
 from training.recipe.calibrate import score
 
-__all__ = ["COLUMNS", "RESULTS", "choose_rate", "count_right", "outside_rows", "read_task"]
+__all__ = ["COLUMNS", "RESULTS", "choose_rate", "count_right", "main", "outside_rows", "read_task"]
 
 RESULTS = Path(__file__).parent / "outside.json"
 COLUMNS = ("encoder", "learning rate", "accuracy (95 % interval), right")
 
-_RECIPE = Recipe(epochs=4)
+_CONFIG = TrainingConfig(epochs=4)
 _RATES = (5e-5, 1e-4, 2e-4)
 _SEED = 20261123
 
@@ -59,9 +60,10 @@ def choose_rate(
     base: Path,
     train: list[tuple[str, int]],
     *,
-    recipe: Recipe = _RECIPE,
+    config: TrainingConfig = _CONFIG,
     rates: Sequence[float] = _RATES,
     checkpoints: Path,
+    progress: Progress = None,
 ) -> float:
     """The learning rate that does best on a tenth of `train` that is not trained on."""
     rows = random.Random(_SEED).sample(train, len(train))
@@ -71,8 +73,9 @@ def choose_rate(
             base,
             rows[size:],
             rows[:size],
-            recipe=replace(recipe, learning_rate=rate),
+            config=replace(config, learning_rate=rate),
             checkpoints=checkpoints,
+            progress=progress,
         )
         for rate in rates
     }
@@ -84,8 +87,9 @@ def count_right(
     train: list[tuple[str, int]],
     validation: list[tuple[str, int]],
     *,
-    recipe: Recipe,
+    config: TrainingConfig,
     checkpoints: Path,
+    progress: Progress = None,
 ) -> int:
     """How many validation sentences a classifier trained from `base` labels right."""
     examples = [Example(text, (1.0 - label, float(label))) for text, label in train]
@@ -94,8 +98,8 @@ def count_right(
         examples,
         labels=("0", "1"),
         checkpoints=checkpoints,
-        recipe=recipe,
-        progress=Console(stderr=True).is_terminal,
+        config=config,
+        progress=progress,
     )
     texts = [text for text, _ in validation]
     found = score(model, Tokenizer.load(base), texts).argmax(axis=1)
@@ -129,10 +133,15 @@ def main(
     with tempfile.TemporaryDirectory() as scratch:
         for directory in base:
             checkpoints = work or Path(scratch)
-            rate = choose_rate(directory, parts["train"], checkpoints=checkpoints)
-            recipe = replace(_RECIPE, learning_rate=rate)
+            rate = choose_rate(directory, parts["train"], checkpoints=checkpoints, progress=True)
+            config = replace(_CONFIG, learning_rate=rate)
             right = count_right(
-                directory, parts["train"], parts["val"], recipe=recipe, checkpoints=checkpoints
+                directory,
+                parts["train"],
+                parts["val"],
+                config=config,
+                checkpoints=checkpoints,
+                progress=True,
             )
             total = len(parts["val"])
             low, high = wilson(right, total)

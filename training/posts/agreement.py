@@ -1,9 +1,9 @@
 """Agreement of the second, blind labelling with the first: Cohen's kappa by language.
 
-``python -m training.posts.agreement`` reads `second_labels.jsonl`: ids with the label that the post had
-when it was labelled again. The first round drew from all posts, the second from the closer twins
-and from risky and unclear posts. Both labellings were made inside the project; they are no measure
-of agreement between trained human annotators.
+``python -m training.posts.agreement`` reads `second_labels.jsonl`: ids with the label that the post
+had when it was labelled again. The first round drew from all posts, the second from the closer
+twins and from risky and unclear posts. Both labellings were made inside the project; they do not
+measure the agreement between trained human annotators.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import cohen_kappa_score
 
-__all__ = ["COLUMNS", "agreement", "agreement_rows"]
+from training.command import run_command
+
+__all__ = ["COLUMNS", "agreement", "agreement_rows", "main"]
 
 COLUMNS = ("sample", "posts", "agree", "kappa", "95 % interval")
 
@@ -59,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from riskclf.errors import FormatError, InputError
 
-__all__ = ["ADAPTING", "CLOSED", "Corpora", "Source"]
+__all__ = ["ADAPTING", "CLOSED", "Corpora", "Source", "origins"]
 
 ADAPTING = ("adapt", "benign")
 """The uses whose lines may shape the vocabulary and the encoder."""
@@ -131,6 +131,19 @@ class Corpora:
             raise ValueError(f"lines for {sorted(closed)[0]!r} may shape no model")
         for source in self.of(*uses, language=language):
             yield from source.lines()
+
+
+def origins(sources: Iterable[Source]) -> list[dict[str, str]]:
+    """File, licence, origin and SHA-256 of each source, for the record."""
+    return [
+        {
+            "file": source.path.name,
+            "licence": source.licence,
+            "origin": source.origin,
+            "sha256": source.sha256,
+        }
+        for source in sources
+    ]
 
 
 def _source(directory: Path, entry: dict[str, Any]) -> Source:

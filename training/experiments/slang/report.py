@@ -1,4 +1,4 @@
-"""What `training.experiments.slang` measured, for people: docs/slang.md, its plot, a section of the README."""
+"""What the slang experiment measured: docs/slang.md, its plot, and a section of the README."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ __all__ = [
     "FIGURE",
     "METHODS",
     "README",
+    "choice",
     "documents",
     "plot",
+    "summary",
     "table",
 ]
 
-FIGURE = Path(__file__).parents[2] / "docs" / "slang.png"
+FIGURE = Path(__file__).parents[3] / "docs" / "slang.png"
 DOCUMENT = FIGURE.with_suffix(".md")
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 
 CHOOSE_SIZE = 16
 """Posts a term that the mix is chosen with: half of `slang_learn`."""
@@ -96,21 +98,21 @@ def documents(readme: str, results: Mapping[str, Any]) -> dict[Path, str]:
 
 _INTRODUCTION = """# Fine-tuning on new slang, measured
 
-`python -m training.experiments.slang` writes this. Six invented terms stand for new slang, in posts of ours:
-real slang, and real posts, may be harder. All terms are taught in one run. The old posts are those
-of the dev split, on which the packaged model stopped early: its figures before are flattered. What
-the intervals say is told in `training/experiments/slang.py`.
+`python -m training.experiments.slang` writes this. Six invented terms stand for new slang, in posts
+of ours: real slang, and real posts, may be harder. All terms are taught in one run. The old posts
+are those of the dev split, on which the packaged model stopped early: its figures before are
+optimistic. What the intervals mean is written in `training/experiments/slang/__main__.py`.
 """
 
 _CHOICE = """## How the mix was chosen
 
-`python -m training.experiments.slang --choose`, one seed, on the model that was packaged when it was chosen:
-half of the posts to learn from, measured on the other half and on old posts, at that model's own
-thresholds. A pull towards the old weights, in training or after it, keeps the old less well than a
-few rehearsed posts do. Rehearsed with their labels, they make a model surer of the old than its
-base, and fewer risky ones pass the base's thresholds, the fewer the more are rehearsed; rehearsed
-with what the base says of them (Li and Hoiem 2017), they do not. Tokens for new words did not help,
-so they are off unless asked for.
+`python -m training.experiments.slang --choose`, one seed, on the model that was packaged when the
+mix was chosen: trained on half of the posts to learn from, measured on the other half and on old
+posts, at that model's own thresholds. A pull towards the old weights, in training or after it,
+keeps the old less well than a small replay set does. A replay set with its labels makes the model
+surer of the old than its base: fewer old risky posts pass the base's thresholds, and the larger the
+set, the fewer pass. With the base's own probabilities as targets (Li and Hoiem 2017) this does not
+happen. Tokens for new words did not help, so they are off by default.
 """
 
 

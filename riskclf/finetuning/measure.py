@@ -1,0 +1,228 @@
+"""The report of a fine-tuning: figures before and after, the verdict, and warnings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import riskclf
+from riskclf.classifier import RiskClassifier
+from riskclf.evaluation.scored import Coded, ScoredRows
+from riskclf.finetuning import gate
+from riskclf.finetuning.data import LabelledPosts
+from riskclf.finetuning.figures import NewWords, Part, Report, Split, TrainedOn
+from riskclf.finetuning.folds import HeldOut
+from riskclf.finetuning.job import FALLBACK, Job
+from riskclf.finetuning.report import reason
+from riskclf.finetuning.trainer import Example
+from riskclf.finetuning.vocabulary import content_words
+from riskclf.labels import DECISIONS, Prediction
+from riskclf.manifest import Manifest
+from riskclf.tables import text_key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Predict", "measure", "scored_rows"]
+
+Predict = Callable[[Sequence[str]], list[Prediction]]
+"""Predictions of posts, in their order."""
+
+_FEW = 30
+"""Fewer risky or fewer benign posts than this deserve a warning."""
+
+
+def measure(
+    job: Job,
+    manifest: Manifest,
+    held_out: HeldOut,
+    predict: Predict,
+    *,
+    split: Split,
+    new_words: NewWords,
+    accept_regression: bool,
+) -> Report:
+    """Before and after, and the verdict; see `riskclf.finetuning.gate`.
+
+    Args:
+        job: what was fine-tuned.
+        manifest: of the new model.
+        held_out: predicts the new posts.
+        predict: the new model, for all other posts.
+        split: of the cross-validation.
+        new_words: what became of them.
+        accept_regression: accept the model whatever the verdict.
+    """
+    posts = job.posts
+    before = None
+    if job.keeps_labels:
+        classifier = RiskClassifier.load(
+            job.base.directory, device=job.device, batch_size=job.batch_size
+        )
+        before = classifier.predict_many
+    # Where every post is a group of its own, there are no families.
+    grouped = len(np.unique(posts.groups)) < len(posts)
+
+    def part(
+        examples: Sequence[Example],
+        families: Sequence[str] | None,
+        after: Callable[[], list[Prediction]],
+    ) -> Part | None:
+        if not examples:
+            return None
+        now = scored_rows(manifest, examples, after(), families)
+        if before is None:
+            return gate.alone(now)
+        was = before([example.text for example in examples])
+        return gate.paired(scored_rows(manifest, examples, was, families), now)
+
+    new = job.examples(held_out.rows)
+    old = [post.example(job.labels) for post in job.old]
+    natural = [Example(text, job.benign) for text in job.natural]
+    parts = {
+        "new": part(
+            new,
+            [str(posts.groups[row]) for row in held_out.rows] if grouped else None,
+            lambda: held_out.computed.predictions(manifest),
+        ),
+        "old": part(old, [post.family for post in job.old], lambda: predict([x.text for x in old])),
+        "natural": part(natural, None, lambda: predict(job.natural)),
+    }
+    # Without a before there is nothing that could have been lost.
+    compared = parts if before is not None else dict.fromkeys(parts)
+    verdict = gate.judge(**compared)
+    return Report(
+        riskclf=riskclf.__version__,
+        model_before=None if before is None else classifier.fingerprint,
+        accepted=verdict.accepted or accept_regression,
+        regression_accepted=accept_regression and not verdict.accepted,
+        reasons=tuple(reason(check) for check in verdict.refusing),
+        warnings=tuple(_warnings(job, manifest)),
+        parts=parts,
+        checks=verdict.checks,
+        data=TrainedOn(
+            posts=len(posts),
+            labels=dict(
+                sorted(Counter(_kind(job.labels, example.target) for example in new).items())
+            ),
+            groups=len(np.unique(posts.groups)),
+            duplicates=posts.duplicates,
+            contradictory=posts.contradictory,
+            rejected=len(posts.rejects),
+        ),
+        split=split,
+        new_words=new_words,
+        settings={"replay_posts": len(job.replay), **asdict(job.config(len(posts)))},
+    )
+
+
+def scored_rows(
+    manifest: Manifest,
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    families: Sequence[str] | None = None,
+) -> ScoredRows:
+    """Posts with their targets and predictions, as the figures need them.
+
+    Args:
+        manifest: names the labels.
+        examples: the posts; one whose target is not all of one label is unclear.
+        predictions: one for each of them.
+        families: likewise; None takes posts for independent.
+    """
+    labels = manifest.labels
+    targets = np.array([example.target for example in examples])
+    kinds = ["" if x.max() > 1 - 1e-6 else _kind(labels, x) for x in targets]
+    return ScoredRows(
+        labels=labels,
+        risk_labels=manifest.risk_labels,
+        number=np.arange(1, len(examples) + 1),
+        gold=np.where(targets.max(axis=1) > 1 - 1e-6, targets.argmax(axis=1), -1),
+        kind=_coded(kinds),
+        predicted=np.array([labels.index(x.label) for x in predictions], dtype=np.int64),
+        decision=np.array([DECISIONS.index(x.decision) for x in predictions], dtype=np.int64),
+        risk=np.array([x.risk for x in predictions]),
+        scores=np.array([[x.scores[label] for label in labels] for x in predictions]),
+        text_key=np.array([text_key(example.text) for example in examples], dtype=np.int64),
+        family=None if families is None else _coded(families),
+    )
+
+
+def _coded(names: Iterable[str]) -> Coded:
+    """A column of names, where an empty one is none."""
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(name, len(numbers)) if name else -1 for name in names]
+    return Coded(tuple(numbers), np.array(codes, dtype=np.int64))
+
+
+def _kind(labels: Sequence[str], target: Iterable[float]) -> str:
+    return "+".join(label for label, share in zip(labels, target, strict=True) if share > 0)
+
+
+def _warnings(job: Job, manifest: Manifest) -> list[str]:
+    """What in the posts limits what the figures tell, one sentence each."""
+    posts, found = job.posts, []
+    is_risk = np.isin(job.labels, job.risk_labels)
+    shares = np.array(posts.targets)[:, is_risk].sum(axis=1)
+    risky, harmless = int((shares > 1 - 1e-9).sum()), int((shares < 1e-9).sum())
+    if is_risk.any() and not harmless:
+        found.append(
+            "No post is harmless: the model may take every use of the new words for a risk. Add "
+            "harmless posts with the same words."
+        )
+    elif is_risk.any() and not risky:
+        found.append("No post is risky: the model can only learn to find fewer.")
+    elif is_risk.any() and min(risky, harmless) < _FEW:
+        found.append(
+            f"There are only {risky} risky and {harmless} harmless posts: the intervals of the "
+            "figures on new posts are wide."
+        )
+    if is_risk.any() and risky and harmless and (words := _one_sided(posts, shares)):
+        found.append(
+            f"{words} words occur in three or more risky posts and in no harmless one: add "
+            "harmless posts with them, where there are any."
+        )
+    if posts.contradictory:
+        found.append(
+            f"{posts.contradictory} posts were left out: their text occurs twice, with different "
+            "labels."
+        )
+    if posts.duplicates:
+        found.append(f"{posts.duplicates} posts were left out: they occur twice.")
+    if alike := len(posts) - len(np.unique(posts.groups)):
+        found.append(
+            f"{alike} posts are nearly the same as another one, or of its family: they are in the "
+            "same fold."
+        )
+    if missing := [x for i, x in enumerate(job.labels) if not any(t[i] > 0 for t in posts.targets)]:
+        found.append(f"No post has the label {' or '.join(missing)}.")
+    if not job.keeps_labels and manifest.operating_points:
+        found.append(
+            "Temperature and thresholds were fitted on the same held-out posts that they are "
+            "measured on (optimistic)."
+        )
+        if next(iter(manifest.operating_points.values())) == FALLBACK:
+            found.append(
+                "The posts are too few to choose thresholds: "
+                f"flag is {FALLBACK.flag:g} and review {FALLBACK.review:g}."
+            )
+    return found
+
+
+def _one_sided(posts: LabelledPosts, shares: Floats) -> int:
+    """How many content words occur in three or more risky posts and in no harmless one."""
+    risky: Counter[str] = Counter()
+    harmless: set[str] = set()
+    for text, share in zip(posts.texts, shares.tolist(), strict=True):
+        words = content_words(text)
+        if share > 1 - 1e-9:
+            risky.update(words)
+        elif share < 1e-9:
+            harmless |= words
+    return sum(count >= 3 and word not in harmless for word, count in risky.items())
