@@ -113,8 +113,8 @@ def test_uncertain_posts_that_are_unlike_go_before_more_of_the_same(
     monkeypatch.setattr(uncertainty, "_RANDOM_SHARE", 0)
     selection = Selection(4, [], {"flag": 0.8, "review": 0.4})
     for number, (text, prediction) in enumerate(zip(texts, classifier.stream(texts), strict=True)):
-        selection.add(Row(number, {"text": text}), text, prediction)
-    found = selection.chosen(lambda posts: np.stack([corner[x] for x in posts]))
+        selection.add(Row(number, {"text": text}), text, prediction, corner[text])
+    found = selection.chosen()
     assert len({tuple(corner[post.text]) for post, _ in found}) == 4
 
 
