@@ -120,7 +120,6 @@ def evaluate(
     130 stopped with Ctrl-C.
     """
     place = Path(output)
-    options.check_input("DATA", data)
     options.check_directory(place, data)
     mapped = options.label_pairs(label_map)
     with stoppable(), ExitStack() as stack:

@@ -9,7 +9,7 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, visible
-from riskclf.files import beside
+from riskclf.files import beside, locked
 from riskclf.tables import RejectsFile
 
 __all__ = ["finetune"]
@@ -96,13 +96,12 @@ def finetune(
     usage error or other error, 3 not accepted, 130 stopped with Ctrl-C.
     """
     place = Path(output)
-    options.check_input("DATA", data)
-    options.check_input("the file of --natural", natural)
+    rejected_rows = beside(place, ".rejects.csv")
     mapped = options.label_pairs(label_map)
     risks = None
     if risk_labels is not None:
         risks = [] if risk_labels == "none" else risk_labels.split(",")
-    with stoppable() as hint:
+    with stoppable() as hint, locked(place), locked(rejected_rows):
         from riskclf.finetuning import finetune as train
         from riskclf.finetuning.report import lines
         from riskclf.tables import Columns
@@ -125,7 +124,7 @@ def finetune(
         )
         for line in lines(result.report):
             print(visible(line))
-        with RejectsFile(beside(place, ".rejects.csv")) as rejected:
+        with RejectsFile(rejected_rows) as rejected:
             for reject in result.rejects:
                 rejected.add(reject)
             rejected.commit()

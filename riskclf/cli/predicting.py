@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import riskclf
 from riskclf.cli.console import ShownPost
-from riskclf.cli.options import check_input, check_outputs
+from riskclf.cli.options import check_outputs
 from riskclf.files import beside, locked
 from riskclf.tables import (
     Journal,
@@ -150,7 +150,6 @@ def label_table(
             run is writing it.
         RiskclfError: the model cannot be used.
     """
-    check_input("the input", job.input)
     if job.output_file is not None:
         format_of(job.output_file)
     outputs = {"the output": job.output_file, "the rejects file": job.rejects_file}

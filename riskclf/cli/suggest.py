@@ -97,12 +97,6 @@ def suggest(
         if written is not None:
             format_of(written)
     options.check_outputs(places, (data, labelled, reference))
-    for what, name in (
-        ("DATA", data),
-        ("the file of --labelled", labelled),
-        ("the file of --reference", reference),
-    ):
-        options.check_input(what, name)
     with stoppable(), ExitStack() as stack:
         for path in places.values():
             if path is not None:
