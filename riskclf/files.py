@@ -131,14 +131,19 @@ class Replacement:
 
     def discard(self) -> None:
         """Remove what was written."""
-        self.file.close()
+        self._drop()
         self.staged.unlink(missing_ok=True)
         self._lock.close()
 
     def close(self) -> None:
         """Let go of the file; what was not committed stays in `staged`."""
-        self.file.close()
+        self._drop()
         self._lock.close()
+
+    def _drop(self) -> None:
+        # An error in writing was told when it happened; closing would raise it once more.
+        with contextlib.suppress(OSError):
+            self.file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -280,7 +280,8 @@ def _open_journal(
         **job.settings,
         "riskclf version": riskclf.__version__,
     }
-    journal = Journal(beside(job.output_file, ".resume"), key)
+    output = job.output_file
+    journal = Journal(beside(output, ".resume"), key, output=output)
     if journal.is_continued:
         tell("continuing the run that was stopped")
     elif journal.changed:
