@@ -52,8 +52,8 @@ def finetune(
         str | None,
         typer.Option(
             metavar="LABEL,...",
-            help="Give the model the labels of DATA, and name those that are risks, or none. "
-            "Default: keep the labels of the base.",
+            help="Use the labels of DATA instead of the labels of the base. Name those that are "
+            "risks, separated by commas, or none.",
         ),
     ] = None,
     new_words: Annotated[
@@ -69,7 +69,7 @@ def finetune(
         bool,
         typer.Option(
             "--accept-regression",
-            help="Accept the model even if it is worse on old posts. The report records this.",
+            help="Accept the model even if it is worse on older posts. The report records this.",
         ),
     ] = False,
     label_map: options.LabelMap = None,
@@ -84,13 +84,13 @@ def finetune(
 ) -> None:
     """Train a model on new posts, and check that it still finds what it found before.
 
-    Cross-validation measures how good such a model is on posts that it has not seen. Then it is
-    trained on all posts and compared with the model before: on your new posts, on old posts of
-    ours, and on your ordinary posts (--natural). If it is worse, it is written but marked as not
-    accepted.
+    Cross-validation measures how good such a model is on posts that it was not trained on. Then
+    the model is trained on all posts and compared with its base: on your new posts, on older posts
+    that come with riskclf, and on your ordinary posts (--natural). If it is worse on the older
+    posts, it is written but marked as not accepted.
 
-    A run that was stopped can be continued: give the same command again. Until the new model is
-    complete, DIR keeps the model before.
+    A run that was stopped can be continued: give the same command again. An older model in DIR
+    stays there until the new one is complete.
 
     Exit status: 0 accepted, 1 accepted but some rows were rejected (listed in DIR.rejects.csv), 2
     usage error or other error, 3 not accepted, 130 stopped with Ctrl-C.

@@ -83,8 +83,8 @@ def open_table(
         chosen = format_of("-", format or "jsonl")
         if chosen == "parquet":
             raise FormatError("Parquet cannot be read from standard input; name a file")
-        raw = _Stream(sys.stdin.buffer, before_wait, is_ours=False)
-        stream = io.BufferedReader(raw, _HEAD)
+        raw: io.RawIOBase = _Stream(sys.stdin.buffer, before_wait, is_ours=False)
+        stream: io.BufferedReader = io.BufferedReader(raw, _HEAD)
         return _open_stream("standard input", stream, None, chosen, text_columns, look_ahead)
     name = os.fspath(source)
     try:
@@ -100,7 +100,8 @@ def open_table(
         size = status.st_size if stat.S_ISREG(status.st_mode) else None  # None: a pipe
         chosen = format_of(source, format)
         if size is None:
-            file = io.BufferedReader(_Stream(file, before_wait, is_ours=True), _HEAD)
+            raw = _Stream(file, before_wait, is_ours=True)
+            file = io.BufferedReader(raw, _HEAD)
         return _open_stream(name, file, size, chosen, text_columns, look_ahead)
     except BaseException:
         file.close()
