@@ -628,7 +628,7 @@ def test_a_risk_that_is_no_number_is_refused_not_cleared(
 def test_vectors_come_from_the_pass_that_labels(
     loaded: Artifact, classifier: RiskClassifier, sentences: Sequence[str]
 ) -> None:
-    long = " ".join(sentences * 3)  # several windows: the one that decides gives the vector
+    long = " ".join([*sentences] * 3)  # several windows: the one that decides gives the vector
     found = list(classifier.stream_with_vectors([*sentences, long]))
     assert [prediction for prediction, _ in found] == classifier.predict_many([*sentences, long])
     windows = [x.head.ids for x in loaded.tokenizer.encode_batch(sentences)]

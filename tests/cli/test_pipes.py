@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import selectors
 import signal
@@ -86,6 +87,27 @@ def test_posts_come_out_while_the_pipe_stays_open(format: str) -> None:
         _, errors = both.process.communicate(timeout=_SECONDS)
         assert both.process.returncode == 0, errors.decode()
         assert "3 posts" in errors.decode()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_named_pipe_is_a_stream_too(tmp_path: Path) -> None:
+    path = tmp_path / "posts.csv"
+    os.mkfifo(path)
+    command = program(0, "predict", "--input", path, "--output", "-")
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            both = Pipes(process)
+            # Opened for both, so that it does not wait for the process, nor end before it is told.
+            with os.fdopen(os.open(path, os.O_RDWR), "wb", buffering=0) as writing:
+                writing.write(FIRST["csv"].encode())
+                assert both.line().startswith("id")
+                assert "天気" in both.line()
+            _, errors = process.communicate(timeout=_SECONDS)
+            assert process.returncode == 0, errors.decode()
+        finally:
+            process.kill()
 
 
 def test_a_reject_is_counted_and_holds_nothing_up() -> None:
