@@ -41,6 +41,8 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 
+_WRITTEN: set[Path] = set()
+
 
 def beside(path: str | os.PathLike[str], suffix: str) -> Path:
     """The path with a suffix added to its name: ``out.csv`` and ``.resume`` is out.csv.resume."""
@@ -109,11 +111,16 @@ class Replacement:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         self._target = target_of(path)
+        self._committed = False
         self.staged = beside(self._target, ".partial")
         if not self._target.parent.is_dir():  # filelock would make it
             raise _unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         with ExitStack() as stack:
             stack.enter_context(locked(path))
+            if self.staged in _WRITTEN:  # by this thread, which holds the lock already
+                raise InputError(f"{path} is being written already; finish that first")
+            _WRITTEN.add(self.staged)
+            stack.callback(_WRITTEN.remove, self.staged)
             try:
                 self.file = _new_file(self.staged, self._target)
             except (OSError, ValueError) as error:
@@ -127,22 +134,23 @@ class Replacement:
             self.staged.replace(self._target)
         except OSError as error:
             raise _unwritable(self._path, error) from None
+        self._committed = True
         self._lock.close()
 
     def discard(self) -> None:
-        """Remove what was written."""
-        self._drop()
-        self.staged.unlink(missing_ok=True)
+        """Remove what was written, unless it was committed."""
+        self._close_file()
+        if not self._committed:
+            self.staged.unlink(missing_ok=True)
         self._lock.close()
 
     def close(self) -> None:
         """Let go of the file; what was not committed stays in `staged`."""
-        self._drop()
+        self._close_file()
         self._lock.close()
 
-    def _drop(self) -> None:
-        # An error in writing was told when it happened; closing would raise it once more.
-        with contextlib.suppress(OSError):
+    def _close_file(self) -> None:
+        with contextlib.suppress(OSError):  # of a full disk, which was reported when it was written
             self.file.close()
 
     def __enter__(self) -> Self:

@@ -31,6 +31,7 @@ from riskclf.tables import (
     open_table,
 )
 from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
+from riskclf.tables.reading import LOOK_AHEAD
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -43,8 +44,6 @@ _SHOWN_ROWS = 50
 # computed together may differ in the last digit), so an unbroken and a continued run must agree.
 _BATCH_ROWS = 1024
 _BATCH_CHARACTERS = 1 << 22
-# Lines of a stream that tell the columns of an output file: nobody waits for its first row.
-_LOOK_AHEAD = 1000
 
 
 @dataclass(frozen=True)
@@ -169,7 +168,7 @@ def label_table(
                 job.input,
                 format=job.format,
                 text_columns=(job.text_column,),
-                look_ahead=1 if job.output_file is None else _LOOK_AHEAD,
+                look_ahead=1 if job.output_file is None else LOOK_AHEAD,
                 before_wait=before_wait,
             )
         )

@@ -254,8 +254,8 @@ def _notes(rows: ScoredRows, figures: RowFigures, read: DataFigures, stream: Str
         )
     if counts.unclear and rows.risk_labels:
         notes.append(
-            f"{counts.unclear:,} unclear posts have no right answer: they count for the "
-            "workload, and in the section on unclear posts."
+            f"{counts.unclear:,} unclear posts have no right answer: they count for the workload, "
+            "for a capacity, and in the section on unclear posts."
         )
     for label, found in figures.labels.items():
         if not found.support:

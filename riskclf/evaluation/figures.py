@@ -26,6 +26,7 @@ __all__ = [
     "Differences",
     "Estimate",
     "Expected",
+    "Figure",
     "Figures",
     "FirstPosts",
     "LabelFigures",
@@ -68,12 +69,12 @@ class Proportion(Figure):
     effective: float
     """How many independent rows would tell as much."""
     families: int | None = field(default=None, metadata=OPTIONAL)
-    """How many families the rows belong to; None where rows name no families."""
+    """Of the rows; None where these name no families."""
 
 
 @dataclass(frozen=True)
 class Counts(Figure):
-    """Numbers of rows."""
+    """Numbers of rows, and of families (None where rows name none)."""
 
     rows: int
     clear_cut: int
@@ -82,7 +83,6 @@ class Counts(Figure):
     benign: int
     unclear: int
     families: int | None
-    """None where rows name no families."""
     weighted: bool
 
 
@@ -182,11 +182,10 @@ class Bin(Figure):
 
 @dataclass(frozen=True)
 class Calibration(Figure):
-    """How far the risk is from the truth; see `riskclf.evaluation.metrics.figures_of`."""
+    """Expected calibration error (ece) and Brier score; see `riskclf.evaluation.reliability`."""
 
     bins: Sequence[Bin]
     ece: float | None
-    """Expected calibration error."""
     ece_p_value: float | None
     """How often calibrated risks would give an error as large."""
     brier: float | None
@@ -204,17 +203,15 @@ class Curve(Figure):
 
 @dataclass(frozen=True)
 class Slice(Figure):
-    """A part of the rows; the first four are None where the model has no risk labels."""
+    """A part of the rows, at flag or review; the last four are None without risk labels."""
 
     counts: Counts
     accuracy: Proportion
     too_small: Sequence[str]
-    """Names of the proportions whose interval is too wide to judge them."""
+    """Names of proportions with too wide an interval to judge."""
     recall: Proportion | None = field(default=None, metadata=OPTIONAL)
-    """At flag or review."""
     recall_flag: Proportion | None = field(default=None, metadata=OPTIONAL)
     false_positive_rate: Proportion | None = field(default=None, metadata=OPTIONAL)
-    """At flag or review."""
     false_positive_rate_flag: Proportion | None = field(default=None, metadata=OPTIONAL)
 
 
@@ -270,13 +267,12 @@ class Expected(Figure):
 
 @dataclass(frozen=True)
 class Threshold(Figure):
-    """The threshold that meets a constraint, and what it does on rows."""
+    """The threshold that meets a constraint (None where none does), and what it does on rows."""
 
     constraint: str
     """`capacity`, `precision` or `recall`."""
     asked: str
     threshold: float | None
-    """None where no threshold meets the constraint."""
     same_rows: bool
     """True where it is chosen and measured on the same rows (optimistic)."""
     chosen_on: Size
@@ -317,7 +313,6 @@ class PairedTests(Figure):
     risky: PairedTest
     benign: PairedTest
     label: PairedTest | None = field(default=None, metadata=OPTIONAL)
-    """None where the baseline does not give the same labels."""
 
 
 @dataclass(frozen=True)
@@ -328,7 +323,6 @@ class Differences(Figure):
     false_positive_rate: Estimate
     precision: Estimate
     macro_f1: Estimate | None = field(default=None, metadata=OPTIONAL)
-    """None where the baseline does not give the same labels."""
 
 
 @dataclass(frozen=True)
@@ -341,21 +335,23 @@ class PairedEstimate(Figure):
 
 @dataclass(frozen=True)
 class Comparison(Figure):
-    """A model and a baseline on the same rows."""
+    """A model and a baseline on the same rows.
+
+    What is made of labels is None where the baseline does not give the same labels. On `differ`
+    rows only one side raises an alarm.
+    """
 
     name: str
     how: str
-    """What counts as the baseline's alarm, in words."""
+    """What counts as its alarm, in words."""
     ours: AlarmFigures
     theirs: AlarmFigures
     difference: Differences
     mcnemar: PairedTests
     differ: int
-    """Rows where only one side raises an alarm."""
     macro_f1: PairedEstimate | None = field(default=None, metadata=OPTIONAL)
-    """None where the baseline does not give the same labels."""
     curve: Curve | None = field(default=None, metadata=OPTIONAL)
-    """The baseline's; None where it gives no risk."""
+    """Of the baseline; None where it gives no risk."""
 
 
 @dataclass(frozen=True)
@@ -369,12 +365,11 @@ class ModelFigures(Figure):
 
 @dataclass(frozen=True)
 class DataFigures(Figure):
-    """What was read."""
+    """What was read, and how many rows could not be used."""
 
     name: str | None
     """File name without its directory; None where it is not a file."""
     rejected: int
-    """Rows that could not be used."""
     reasons: Mapping[str, int]
     """Numbers of rejected rows by reason, the most frequent first."""
 

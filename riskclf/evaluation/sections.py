@@ -83,7 +83,8 @@ def _in_short(figures: Figures) -> Section:
             f"(flag or review), and {as_share(flagged.false_positive_rate)} are flagged."
         )
     if flagged.precision.of:
-        lines.append(f"Of the flagged posts, {as_share(flagged.precision)} are risky.")
+        which = " that are not unclear" if counts.unclear else ""
+        lines.append(f"Of the flagged posts{which}, {as_share(flagged.precision)} are risky.")
     other = figures.other_risk_label
     if other is not None and other.of:
         lines.append(
@@ -167,6 +168,12 @@ def _thresholds(figures: Figures) -> Section:
             lines.append(
                 f"{asked}: chosen on {x.chosen_on.rows:,} posts ({x.chosen_on.risky:,} risky), "
                 f"measured on {x.measured_on.rows:,} others ({x.measured_on.risky:,} risky)."
+            )
+        if expected is not None and expected.unclear_share:
+            lines.append(
+                f"{asked}: of the alarms, {as_counts(expected.unclear)} per {expected.unit} are "
+                f"unclear posts. The stream is assumed to hold {percent(expected.unclear_share)} % "
+                "of them: as many for each risky post as these rows have."
             )
         if expected is not None and expected.prevalence_is_that_of_the_rows:
             lines.append(

@@ -13,7 +13,7 @@ _STEPS_OF_A_NEW_HEAD = 200
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How `riskclf.finetuning.trainer.train_classifier` trains."""
+    """How `riskclf.finetuning.loop.run_training` trains."""
 
     epochs: float = 5
     learning_rate: float = 8e-5
@@ -31,7 +31,7 @@ class TrainingConfig:
 
 
 def training_config_for(posts: int, replayed: int, *, new_head: bool, seed: int) -> TrainingConfig:
-    """The config for so many posts; chosen on data, see `training/experiments/slang.py`.
+    """The config for so many posts; chosen on data, see `training/experiments/slang/`.
 
     Args:
         posts: new ones.

@@ -190,7 +190,8 @@ def choose_labels(
     none. With it, they are those of the data.
 
     Raises:
-        InputError: a risk label is not in the data, or all labels are risks.
+        InputError: a risk label, or what the label map leads to, is not in the data, or all labels
+            are risks.
     """
     before = base.manifest
     if risk_labels is None:
@@ -206,6 +207,11 @@ def choose_labels(
     unknown = [label for label in risk_labels if label not in labels]
     if unknown:
         raise InputError(f"the risk label '{unknown[0]}' is not in the data, which has {listed}")
+    astray = sorted(set(label_map.values()) - {*labels, UNCLEAR})
+    if astray:
+        raise InputError(
+            f"the label map leads to '{astray[0]}', which is not in the data, which has {listed}"
+        )
     if len(set(risk_labels)) == len(labels):
         raise InputError("all labels are named as risks: at least one must not be a risk")
     risks = tuple(label for label in labels if label in risk_labels)

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from riskclf.evaluation.figures import Counts, Estimate, Figure, Proportion
+from riskclf.evaluation.figures import Counts, Estimate, Proportion
+from riskclf.evaluation.plain import FLAT, OPTIONAL, Figure
 
 __all__ = [
     "AlarmChanges",
@@ -23,9 +24,6 @@ __all__ = [
     "TrainedOn",
     "WordGain",
 ]
-
-_OPTIONAL = {"optional": True}
-_OPTIONAL_FLAT = {"optional": True, "flat": True}
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Flips(Figure):
     """None where rows name no families."""
     lost_families: int | None
     p_value: float
-    """Of McNemar's exact test."""
+    """Of McNemar's exact test, by families where these are given."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Change(Figure):
     after: Proportion | Estimate
     difference: Estimate | None
     """After minus before, paired."""
-    flips: Flips | None = field(default=None, metadata=_OPTIONAL_FLAT)
+    flips: Flips | None = field(default=None, metadata=OPTIONAL | FLAT)
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class Check(Figure):
     """`recall`, `false_positive_rate`, `wrong_side` or `macro_f1`."""
     alarm: str | None
     """`flag` or `flag_or_review`; None for the other figures."""
-    change: Change | None = field(default=None, metadata=_OPTIONAL_FLAT)
+    change: Change | None = field(default=None, metadata=OPTIONAL | FLAT)
     """None where nothing could be measured."""
     refused_by: Sequence[str] = ()
     """`points` (a loss over the limit) and `interval` (it leaves out no loss)."""

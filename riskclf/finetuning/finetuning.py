@@ -115,7 +115,6 @@ def finetune(
         RiskclfError: `output` exists and is not a riskclf model.
     """
     place = Path(output)
-    place.parent.mkdir(parents=True, exist_ok=True)
     with locked(place), following(progress) as show:
         show("read posts", 0, None)
         job = prepare(

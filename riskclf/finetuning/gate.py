@@ -20,10 +20,10 @@ recall on the new posts is the aim, and its cost shows on ordinary posts.
 risky posts, so a model cannot lower it by finding more of them, or fewer.
 
 **Which test decides.** The interval (`riskclf.evaluation.intervals`), since it takes families and
-weights into account. The p-value of McNemar's exact test is a cross-check and is in every reason.
-The two differ where few posts changed: the percentile interval leaves out 0 from 4 posts lost and
-none won, the exact test from 6. Requiring both would miss more real losses; a user can overrule a
-wrong refusal, but does not see a wrong acceptance.
+weights into account. The p-value of McNemar's exact test, by families where there are any, is a
+cross-check and is in every reason. The two differ where few posts changed: the interval leaves out
+0 from 4 posts lost (of as many families) and none won, the exact test from 6. Requiring both would
+miss more real losses; a user can overrule a wrong refusal, but does not see a wrong acceptance.
 
 **What it costs.** The limit of 3 points ignores chance: with few risky posts, it sometimes refuses
 a model that is no worse. A reason says of how many families the lost posts are.
@@ -231,7 +231,7 @@ def _flips(rows: ScoredRows, won: Flags, lost: Flags, of: Flags) -> Flips:
         net=texts[1] - texts[0],
         won_families=families[0],
         lost_families=families[1],
-        p_value=mcnemar(won[of], lost[of]).p_value,
+        p_value=mcnemar(won[of], lost[of], None if family is None else family[of]).p_value,
     )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 import riskclf
 from riskclf.classifier import RiskClassifier
-from riskclf.evaluation.scored import Coded, ScoredRows
+from riskclf.evaluation.collecting import Coded, Predictions
+from riskclf.evaluation.scored import ScoredRows
 from riskclf.finetuning import gate
 from riskclf.finetuning.data import LabelledPosts
 from riskclf.finetuning.figures import NewWords, Part, Report, Split, TrainedOn
@@ -20,7 +21,7 @@ from riskclf.finetuning.job import FALLBACK, Job
 from riskclf.finetuning.report import reason
 from riskclf.finetuning.trainer import Example
 from riskclf.finetuning.vocabulary import content_words
-from riskclf.labels import DECISIONS, Prediction
+from riskclf.labels import Prediction
 from riskclf.manifest import Manifest
 from riskclf.tables import text_key
 
@@ -139,18 +140,18 @@ def scored_rows(
     labels = manifest.labels
     targets = np.array([example.target for example in examples])
     kinds = ["" if x.max() > 1 - 1e-6 else _kind(labels, x) for x in targets]
+    found = Predictions(labels)
+    found.risk_labels = manifest.risk_labels
+    for prediction in predictions:
+        found.add(prediction)
     return ScoredRows(
         labels=labels,
-        risk_labels=manifest.risk_labels,
         number=np.arange(1, len(examples) + 1),
         gold=np.where(targets.max(axis=1) > 1 - 1e-6, targets.argmax(axis=1), -1),
         kind=_coded(kinds),
-        predicted=np.array([labels.index(x.label) for x in predictions], dtype=np.int64),
-        decision=np.array([DECISIONS.index(x.decision) for x in predictions], dtype=np.int64),
-        risk=np.array([x.risk for x in predictions]),
-        scores=np.array([[x.scores[label] for label in labels] for x in predictions]),
         text_key=np.array([text_key(example.text) for example in examples], dtype=np.int64),
         family=None if families is None else _coded(families),
+        **found.fields(),
     )
 
 

@@ -55,8 +55,8 @@ _RULE = (
 _READING = (
     "The range in brackets is a 95 % interval: where the true value may be, given how few posts "
     "were measured. Differences are after minus before, on the same posts.",
-    "Won and lost: posts that became right and wrong. The p-value is that of McNemar's exact test, "
-    "a cross-check; the interval decides.",
+    "Won and lost: posts that became right and wrong. The p-value is that of McNemar's test (by "
+    "families, where these are given), a cross-check; the interval decides.",
     "The side of a post is its likelier risk label, whatever its risk.",
     "Where no post changed, there may still be a loss of one post in a hundred: only some 300 "
     "posts without a change rule it out.",
@@ -80,7 +80,7 @@ def reason(check: Check) -> str:
         f"({_points(change.difference, ' points,')}{weighted}): "
         f"{_many(change.flips.lost, 'post', 'posts')} {lost}{of}, {change.flips.won:,} {won}; "
         f"{' and '.join(_BECAUSE[x] for x in check.refused_by)} "
-        f"(McNemar's exact test: p = {change.flips.p_value:.2g})."
+        f"(McNemar's test: p = {change.flips.p_value:.2g})."
     )
 
 

@@ -1,10 +1,10 @@
-"""New words: entries of the vocabulary for what WordPiece shatters.
+"""New words: entries of the vocabulary for words that WordPiece splits into pieces.
 
-MeCab cuts a post into words first, and what it cuts stays cut: its dictionary is not the model's.
-A word that it leaves whole and that WordPiece breaks into pieces can become an entry of vocab.txt.
-Its vector starts as the mean of its pieces' (as Hewitt 2021, "Initializing New Word Embeddings for
-Pretrained Language Models", does with all words), so that the model begins near what it read
-before. The result is a plain model directory: transformers reads the same ids.
+MeCab splits a post into words first; its dictionary cannot be extended here. A word that MeCab
+keeps whole and WordPiece splits can become an entry of vocab.txt. Its vector starts as the mean of
+its pieces' vectors (as Hewitt 2021, "Initializing New Word Embeddings for Pretrained Language
+Models", does with all words), so the model starts close to what it read before. The result is a
+plain model directory: transformers reads the same ids.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riskclf.engines.pytorch import open_classifier, quietly
+from riskclf.files import replacing_directory
 from riskclf.text import normalise
 from riskclf.tokens import Token, Tokenizer, mecab_options
 
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["MIN_POSTS", "content_words", "extend", "shattered_words"]
 
 MIN_POSTS = 5
-"""A word becomes a token only if it stands in this many distinct posts."""
+"""A word becomes a token only if it occurs in this many distinct posts."""
 
 MAX_WORDS = 20
-"""The most frequent ones."""
+"""More words than this are left out, the rarest first."""
 
 _CONTENT = ("名詞", "動詞", "形容詞", "形状詞", "副詞")
 
@@ -38,11 +39,11 @@ _CONTENT = ("名詞", "動詞", "形容詞", "形状詞", "副詞")
 def shattered_words(
     texts: Sequence[str], groups: NDArray[np.int64], tokenizer: Tokenizer
 ) -> list[str]:
-    """Words that MeCab leaves whole and WordPiece breaks or cannot read; the most frequent first.
+    """Words that MeCab keeps whole and WordPiece splits or cannot read; the most frequent first.
 
     Args:
         texts: the posts.
-        groups: posts of one number count once, shape (posts,).
+        groups: posts with the same number count once, shape (posts,).
         tokenizer: of the model.
     """
     where: dict[str, set[int]] = {}
@@ -56,7 +57,7 @@ def shattered_words(
 
 
 def content_words(text: str) -> set[str]:
-    """Nouns, verbs, adjectives and adverbs of a post, as MeCab cuts them; no numbers."""
+    """Nouns, verbs, adjectives and adverbs of a post, as MeCab splits them; no numbers."""
     return {
         word.surface
         for word in _tagger()(normalise(text).text)
@@ -107,17 +108,14 @@ def extend(base: Path, words: Sequence[str], target: Path) -> Path:
     model.resize_token_embeddings(size + len(words), mean_resizing=False)
     with torch.no_grad():
         model.get_input_embeddings().weight[size:] = new
-    partial = target.with_name(target.name + ".partial")
-    for directory in (partial, target):
-        shutil.rmtree(directory, ignore_errors=True)
-    with quietly():
-        model.save_pretrained(partial)
-    shutil.copyfile(base / "tokenizer_config.json", partial / "tokenizer_config.json")
     entries = (base / "vocab.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    # An entry's line is its id: a base whose matrix has more rows than entries is filled up.
+    # The line of an entry is its id: where the matrix has more rows than entries, fill up.
     entries += [f"[unused-{number}]" for number in range(len(entries), size)]
-    (partial / "vocab.txt").write_text("\n".join([*entries, *words]) + "\n", encoding="utf-8")
-    partial.rename(target)
+    with replacing_directory(target) as staged:
+        with quietly():
+            model.save_pretrained(staged)
+        shutil.copyfile(base / "tokenizer_config.json", staged / "tokenizer_config.json")
+        (staged / "vocab.txt").write_text("\n".join([*entries, *words]) + "\n", encoding="utf-8")
     return target
 
 

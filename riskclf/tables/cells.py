@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from riskclf.errors import FormatError
+
 __all__ = [
     "cell",
     "json_text",
@@ -36,11 +38,18 @@ def _plain(value: Any) -> str:
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON: NaN and infinity become null, bytes hexadecimal, dates ISO 8601."""
+    """A value as JSON: NaN and infinity become null, bytes hexadecimal, dates ISO 8601.
+
+    Raises:
+        FormatError: it is nested too deep.
+    """
     try:
-        return json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False)
-    except ValueError:  # NaN and infinity are not JSON
-        return json.dumps(_finite(value), ensure_ascii=False, default=_plain)
+        try:
+            return json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False)
+        except ValueError:  # NaN and infinity are not JSON
+            return json.dumps(_finite(value), ensure_ascii=False, default=_plain)
+    except RecursionError:
+        raise FormatError("a value is nested too deep to be written as JSON") from None
 
 
 def _finite(value: Any) -> Any:

@@ -17,12 +17,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from riskclf.errors import InputError
-from riskclf.text import normalise
+from riskclf.tables.texts import same_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["near_duplicate_groups", "near_duplicate_pairs", "same_text"]
+__all__ = ["near_duplicate_groups", "near_duplicate_pairs"]
 
 _PAIRS = 1 << 21
 """Pairs that are compared at once: some 100 MB where all of them share a trigram."""
@@ -116,11 +116,6 @@ def _pairs(
         if others is None:
             alike &= one < other
         yield one[alike], other[alike], (shared.data / union)[alike]
-
-
-def same_text(text: str) -> str:
-    """What is compared of a text: equal for texts that differ in width, case or blanks only."""
-    return "".join(normalise(text).text.lower().split())
 
 
 def _trigrams(text: str) -> list[str]:

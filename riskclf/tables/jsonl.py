@@ -10,7 +10,7 @@ from typing import Any
 
 from riskclf.errors import FormatError
 from riskclf.tables.cells import json_text
-from riskclf.tables.reading import BOM, Row, TableReader
+from riskclf.tables.reading import BOM, LOOK_AHEAD, Row, TableReader
 from riskclf.tables.rejects import Reject
 from riskclf.tables.wording import kind_of
 from riskclf.tables.writing import TableWriter
@@ -22,8 +22,8 @@ __all__ = [
 ]
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-_MOST_AHEAD = 1000  # lines of a stream that are read to find the text columns
 _DEEPEST = 100  # levels; Python cannot write what is nested some 500 deep
+_TOO_DEEP = f"it is JSON that is nested more than {_DEEPEST} levels deep"
 
 
 class JsonLinesReader(TableReader):
@@ -41,7 +41,7 @@ class JsonLinesReader(TableReader):
             columns = (columns or {}) | dict.fromkeys(record)
             # The next record of a stream may be long in coming.
             seen, known = len(self._head), columns.keys() >= set(self._text_columns)
-            if seen >= (self._look_ahead if known else _MOST_AHEAD):
+            if seen >= (self._look_ahead if known else LOOK_AHEAD):
                 break
         if columns is None:
             raise FormatError(
@@ -82,13 +82,14 @@ def _parse_json(line: bytes) -> dict[str, Any] | str:
         return "it is not UTF-8"
     except json.JSONDecodeError as error:
         return f"it is not valid JSON at character {error.pos + 1}"
-    except (ValueError, RecursionError) as error:
-        # A repeated key, a number of more than 4,300 digits, or far too many brackets.
+    except RecursionError:
+        return _TOO_DEEP
+    except ValueError as error:  # a repeated key, or a number of more than 4,300 digits
         return str(error) if isinstance(error, _Repeated) else "it is JSON that cannot be read"
     if not isinstance(value, dict):
         return f"it is {kind_of(value)}, not a JSON object"
     if line.count(b"[") + line.count(b"{") > _DEEPEST and _depth(value) > _DEEPEST:
-        return f"it is JSON that is nested more than {_DEEPEST} levels deep"
+        return _TOO_DEEP
     if any(map(_HALF_PAIR.search, value)):
         return "it has a column whose name holds half of a surrogate pair"
     return value

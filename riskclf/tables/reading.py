@@ -20,10 +20,14 @@ from riskclf.tables.texts import text_problem
 from riskclf.tables.wording import cause, listed
 
 __all__ = [
+    "LOOK_AHEAD",
     "Row",
     "TableReader",
     "open_table",
 ]
+
+LOOK_AHEAD = 1000
+"""Lines of a JSON Lines stream that tell its columns where nobody waits for the first row."""
 
 _HEAD = 1 << 16  # bytes that are looked at to tell a table from a binary file
 
@@ -70,7 +74,7 @@ def open_table(
         text_columns: columns that must exist and must hold a str in every row; a row where one does
             not becomes a `Reject`. Plain lines have one column, the first of these.
         look_ahead: how many lines of a JSON Lines stream tell its columns. No row comes out before
-            that many have arrived; up to 1,000 are read to find the text columns.
+            that many have arrived; up to `LOOK_AHEAD` are read to find the text columns.
         before_wait: called before each read from a stream, since its next row may be long in
             coming: handle the rows that were read so far.
 

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from riskclf.errors import ColumnNotFound, InputError
-from riskclf.tables.reading import Row, open_table
+from riskclf.tables.reading import LOOK_AHEAD, Row, open_table
 from riskclf.tables.rejects import Reject, nothing_usable
 from riskclf.tables.texts import text_problem
 from riskclf.tables.wording import listed
@@ -51,7 +51,7 @@ class Source:
 
     def __init__(self, data: Data, stack: ExitStack) -> None:
         if isinstance(data, str | os.PathLike):
-            table = stack.enter_context(open_table(data, text_columns=()))
+            table = stack.enter_context(open_table(data, text_columns=(), look_ahead=LOOK_AHEAD))
             self.name, self.columns = table.name, table.columns
             self._rows: Iterator[Row | Reject] = iter(table)
             self._place: Callable[[], tuple[int, int | None]] = lambda: (table.position, table.size)
@@ -119,7 +119,9 @@ class UnlabelledPosts:
         self._text_column = text_column
         self._rows: Iterable[Row | Reject]
         if isinstance(data, str | os.PathLike):
-            table = stack.enter_context(open_table(data, text_columns=(text_column,)))
+            table = stack.enter_context(
+                open_table(data, text_columns=(text_column,), look_ahead=LOOK_AHEAD)
+            )
             self._rows, self.schema = table, table.schema
             self.name, self.columns = table.name, table.columns
             self.position: Callable[[], tuple[int, int | None]] = lambda: (

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from riskclf.evaluation.figures import Proportion
 from riskclf.evaluation.intervals import Intervals, wilson
 
-__all__ = ["CORRELATIONS", "FAMILIES", "RATES", "SIZES", "coverage", "table"]
+__all__ = [
+    "CORRELATIONS",
+    "FAMILIES",
+    "RATES",
+    "SIZES",
+    "before",
+    "by_family",
+    "coverage",
+    "table",
+]
 
 FAMILIES = (8, 26, 40, 100)
 CORRELATIONS = (0.0, 0.1, 0.3)

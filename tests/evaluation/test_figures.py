@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from riskclf.evaluation.figures import Bin, Estimate, Proportion, Slice, Threshold
-from tests.evaluation.test_evaluation import measure, rows_of
+from tests.evaluation.helpers import measure, rows_of
 
 SHARE = Proportion(hits=1, of=2, value=0.5, low=0.1, high=0.9, effective=2.0)
 

@@ -20,7 +20,7 @@ from riskclf import Evaluation
 from riskclf.errors import InputError
 from riskclf.evaluation.plots import PLOTS, draw
 from riskclf.evaluation.sections import sections_of, summary
-from tests.evaluation.test_evaluation import measure, rows_of
+from tests.evaluation.helpers import measure, rows_of
 
 CHROMIUM = next(
     (x for x in ("chromium", "chromium-browser", "google-chrome", "chrome") if shutil.which(x)),

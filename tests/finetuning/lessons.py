@@ -11,6 +11,7 @@ import pytest
 import riskclf.finetuning.config
 import riskclf.finetuning.folds
 import riskclf.finetuning.job
+import riskclf.finetuning.trainer
 from riskclf.finetuning.replay import OurPost
 
 __all__ = ["BREAD", "OLD", "PLACES", "RAIN", "SNOW", "Spied", "rows", "shorten", "spy_on_training"]
@@ -20,7 +21,7 @@ RAIN = [f"雨が{place}に降る、とても強い雨{n}" for n, place in enumer
 SNOW = [f"{place}では雪がやんで静かだ{n * n}" for n, place in enumerate(PLACES)]
 BREAD = [f"焼いたパンを{place}まで持っていく{n + 20}" for n, place in enumerate(PLACES)]
 OLD = [
-    *[OurPost(text, {"minor_solicitation": 1.0}, "snow", "old") for text in SNOW],
+    *[OurPost(text, {"minor_solicitation": 1.0}, f"snow-{text}", "old") for text in SNOW],
     *[OurPost(text, {"benign": 1.0}, f"bread-{text}", "old") for text in BREAD],
 ]
 
@@ -47,7 +48,7 @@ def shorten(patch: pytest.MonkeyPatch, folds: int = 2, ours: Sequence[OurPost] =
 
 def spy_on_training(patch: pytest.MonkeyPatch, told: Spied) -> None:
     """Tell what every training of `finetune` is given."""
-    train = riskclf.finetuning.folds.train_classifier
+    train = riskclf.finetuning.trainer.train_classifier
 
     def spied(base: Path, examples: Any, **options: Any) -> Any:
         told(base, examples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -267,8 +268,11 @@ def test_a_base_whose_labels_are_all_risks_is_refused_before_any_training(
 
 
 def test_a_second_run_on_the_same_output_is_refused(make_model: MakeModel, tmp_path: Path) -> None:
-    with locked(tmp_path / "model"), pytest.raises(InputError, match="another run") as caught:
-        finetune(rows(), base=make_model(seed=5), output=tmp_path / "model")
+    base, output = make_model(seed=5), tmp_path / "model"
+    with locked(output), ThreadPoolExecutor() as others:
+        second = others.submit(finetune, rows(), base=base, output=output)
+        with pytest.raises(InputError, match="another run") as caught:
+            second.result()
     assert "\n" not in str(caught.value)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import riskclf.finetuning.computed
 import riskclf.finetuning.job
 from riskclf import FineTuning, RiskClassifier, finetune
 from riskclf.errors import EvaluationError
@@ -25,7 +26,7 @@ from tests.finetuning.lessons import BREAD, RAIN, rows, shorten, spy_on_training
 def _posts(groups: Sequence[int]) -> LabelledPosts:
     count = len(groups)
     numbers = np.array(groups, dtype=np.int64)
-    targets = [(float(n % 2), float(n % 2 == 0)) for n in range(count)]
+    targets: list[tuple[float, ...]] = [(float(n % 2), float(n % 2 == 0)) for n in range(count)]
     return LabelledPosts([f"post {n}" for n in range(count)], targets, numbers, numbers, [], 0, 0)
 
 
@@ -52,7 +53,7 @@ def test_held_out_figures_come_from_models_that_have_not_seen_the_post(
     seen: list[list[str]] = []
     spy_on_training(monkeypatch, lambda _, examples: seen.append([x.text for x in examples]))
     held: list[list[str]] = []
-    compute = riskclf.finetuning.job.compute
+    compute = riskclf.finetuning.computed.compute
 
     def measuring(model: Any, start: Path, texts: Sequence[str], *more: Any, **options: Any) -> Any:
         held.append(list(texts))

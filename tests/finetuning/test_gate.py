@@ -233,6 +233,13 @@ def test_where_there_are_enough_families_posts_lost_together_weigh_less() -> Non
     assert refused_by(found) == {OLD_RECALL: ["interval"]}
 
 
+def test_the_p_value_respects_families() -> None:
+    apart = change(risky=40, lost=6).alarms["flag_or_review"].recall
+    together = change(risky=40, lost=6, family=[0] * 6 + [*range(1, 45)])
+    assert flips(apart).p_value == pytest.approx(0.03125)
+    assert flips(together.alarms["flag_or_review"].recall).p_value == 1
+
+
 @pytest.mark.parametrize("gold", [[], [0], [2], [-1], [0, 0], [2, 2]])
 def test_what_is_not_there_is_not_measured_and_refuses_nothing(gold: list[int]) -> None:
     rows = scored(gold, [FLAG] * len(gold))

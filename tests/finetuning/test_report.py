@@ -58,7 +58,7 @@ def test_a_reason_carries_its_figures() -> None:
     assert found.startswith(
         "On our old posts, recall (flag or review) falls from 38 of 40 to 34 of 40 (-10.0 points, "
     )
-    assert "6 posts lost, 2 won; more than 3 points (McNemar's exact test: p = 0.29)." in found
+    assert "6 posts lost, 2 won; more than 3 points (McNemar's test: p = 0.29)." in found
     (found,) = reasons(judge(None, change(benign=5000, lost=8), None))
     assert "false positives (flag or review) rise from 0 of 5,000 to 8 of 5,000 (+0.16" in found
     assert "8 posts newly raised, 0 no longer raised; the interval leaves out no loss" in found
@@ -156,7 +156,7 @@ def test_ordinary_posts_of_the_user_have_their_own_part() -> None:
     report = report_of(change(risky=40), change(benign=200, lost=1))
     text = "\n".join(lines(report))
     assert "Your ordinary posts: " in text and "No ordinary posts" not in text
-    assert "0 of 200 -> 0.50 % (0.09–2.8), 1 of 200; +0.5 points, +0.0 to +2.0" in text
+    assert "0 of 200 -> 0.50 % (0.09–2.8), 1 of 200; +0.5 points, -0.5 to +1.5" in text
     assert "Accepted: these posts show no loss that counts." in text
 
 

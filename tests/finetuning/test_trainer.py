@@ -109,6 +109,21 @@ def test_a_killed_run_resumes_with_the_result_of_an_unbroken_one(
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
 
 
+def test_a_checkpoint_that_was_not_written_to_its_end_is_not_resumed(
+    base: Path, tmp_path: Path
+) -> None:
+    unbroken = _train(base, tmp_path / "run")
+    (checkpoint,) = (tmp_path / "run").glob("*/checkpoint-*")
+    for name, state in (("checkpoint-90", None), ("checkpoint-95", "{")):
+        partial = checkpoint.with_name(name)
+        partial.mkdir()
+        (partial / "model.safetensors").write_bytes(b"half")
+        if state is not None:
+            (partial / "trainer_state.json").write_text(state, encoding="utf-8")
+    resumed = _train(base, tmp_path / "run")
+    assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
+
+
 def test_it_stops_early_and_gives_the_weights_that_were_best_on_dev(
     base: Path, tmp_path: Path
 ) -> None:

@@ -8,8 +8,8 @@ from itertools import combinations, product
 import pytest
 
 from riskclf.errors import InputError
-from riskclf.tables import duplicates
-from riskclf.tables.duplicates import near_duplicate_groups, near_duplicate_pairs, same_text
+from riskclf.tables import duplicates, same_text
+from riskclf.tables.duplicates import near_duplicate_groups, near_duplicate_pairs
 
 
 def groups(*texts: str, similarity: float = 0.6) -> list[int]:

@@ -1,4 +1,4 @@
-"""The one command that makes the packaged model goes on where it was interrupted."""
+"""The one command that makes the packaged model resumes where it was interrupted."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _LARGE_SLICE = 20
 def card_with(
     card: str, results: Mapping[str, Any], ablations: Mapping[str, Any], posts: Sequence[Post]
 ) -> str:
-    """The text of MODEL_CARD.md with its measured sections written anew."""
+    """The text of MODEL_CARD.md with its measured sections replaced."""
     sections = {
         "dev": _split_table(results["dev"]),
         "dev_slices": _slices_table(results["dev"]["slices"]),

@@ -4,7 +4,7 @@
 work directory (hours on two cores; it resumes where it was interrupted), measures, and writes
 `ablations.json` after each variant. One seed where none is named. All variants stop early on dev,
 where they are compared, so every figure is optimistic to the same degree. The test split is not
-used. How models are compared is told in `training.recipe.choose`.
+used. `training.recipe.choose` says how models are compared.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Variation of training texts, in memory: spelling, width, spacing, emoji, and what stands around.
+"""Variation of training texts, in memory: spelling, width, spacing, emoji, surrounding lines.
 
 People who post do not spell alike, and some split words to escape a keyword search. Each text that
 is trained on is spelled a little differently every time, whatever its label. No word is added,
 replaced or reordered: numbers (ages, sums, times), places and the opening stay as they are.
 Nothing is written anywhere.
 
-Posts of ours are short, natural text may be long: without more, a model takes any long text for
-benign. So now and then ordinary lines are put before or behind a text, again whatever its label.
+Our posts are short and natural text may be long, so a model would learn that long text is benign.
+Therefore ordinary lines are sometimes added before or after a text, whatever its label.
 """
 
 from __future__ import annotations

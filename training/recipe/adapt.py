@@ -15,11 +15,11 @@ the mean over the training lines. It learns it twice:
 - the mean of the student's own token vectors, of length 1, gives *t*: an auxiliary task that keeps
   every token informative.
 
-Teacher vectors are computed once into a cache without text. Training writes checkpoints and goes on
-from the last one after a kill, with the same result as an unbroken run: batches follow from the
-seed and the step, and dropout is off (the targets are exact, there is nothing to regularise
-against). The optimiser's state is a `torch.save` file; it is read back with ``weights_only=True``,
-which runs no pickled code. Logs hold figures, never text.
+Teacher vectors are computed once into a cache without text. Training writes checkpoints and resumes
+from the last one after a kill, with the same result as an unbroken run: batches depend on the seed
+and the step only, and dropout is off (the targets are exact, so there is nothing to regularise).
+The optimiser's state is a `torch.save` file; it is read back with ``weights_only=True``, which runs
+no pickled code. Logs hold figures, never text.
 
 Command::
 
@@ -48,7 +48,7 @@ from training.recipe.base import Base, write
 from training.recipe.base_sources import load_base
 from training.recipe.distillation import Target, measure, teach
 from training.recipe.lines import MIX, choose_lines
-from training.recipe.loop import Settings, fit
+from training.recipe.student import Settings, fit
 
 __all__ = ["HELD_BACK", "adapt", "main"]
 
@@ -64,7 +64,6 @@ def adapt(
     settings: Settings,
     *,
     held_back: int = HELD_BACK,
-    checkpoint_seconds: float = 240.0,
     progress: Progress = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
@@ -81,7 +80,6 @@ def adapt(
         output: model directory to write; must not exist.
         settings: how many lines, and how to train.
         held_back: lines that are measured on and never learned from.
-        checkpoint_seconds: time between two checkpoints.
         progress: see `riskclf.progress`.
         log: told what was done, in figures.
 
@@ -119,9 +117,7 @@ def adapt(
         target,
         settings,
         work / "checkpoints",
-        checkpoint_seconds=checkpoint_seconds,
         progress=progress,
-        log=log,
     )
     after = measure(model, held_ids, held_vectors, target)
     log(f"after: {_written(after)}")
@@ -161,7 +157,7 @@ def main(
     batch_size: Annotated[int, typer.Option(help="Lines per step.")] = 64,
     seed: Annotated[int, typer.Option(help="Choice and order of lines.")] = 0,
 ) -> None:
-    """Adapt a transplanted encoder to its teacher; run again after a kill to go on."""
+    """Adapt a transplanted encoder to its teacher; an interrupted run is resumed."""
     adapt(
         student,
         load_base(teacher),

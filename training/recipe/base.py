@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertModel
 
 from riskclf.errors import ArtifactCorrupt, InputError
+from riskclf.files import replacing_directory
 
 __all__ = [
     "MODEL_MAX_LENGTH",
@@ -115,8 +114,6 @@ def write(
     """
     if output.exists():
         raise InputError(f"{output} exists: remove it, or name another directory")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
     settings = {
         "tokenizer_class": "BertJapaneseTokenizer",
         "word_tokenizer_type": "mecab",
@@ -127,19 +124,15 @@ def write(
         "model_max_length": MODEL_MAX_LENGTH,
         **{f"{token[1:-1].lower()}_token": token for token in SPECIALS},
     }
-    try:
+    with replacing_directory(output) as staged:
         model.config.architectures = ["BertModel"]
-        model.config.save_pretrained(partial)
+        model.config.save_pretrained(staged)
         weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-        save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
+        save_file(weights, staged / "model.safetensors", metadata={"format": "pt"})
         vocabulary = "".join(token + "\n" for token in tokens)
-        (partial / "vocab.txt").write_text(vocabulary, encoding="utf-8", newline="\n")
+        (staged / "vocab.txt").write_text(vocabulary, encoding="utf-8", newline="\n")
         for name, record in {"tokenizer_config.json": settings, **records}.items():
             text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
-            (partial / name).write_text(text, encoding="utf-8")
-        partial.chmod(0o755)  # mkdtemp and safetensors make files for their owner only
-        (partial / "model.safetensors").chmod(0o644)
-        partial.rename(output)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+            (staged / name).write_text(text, encoding="utf-8")
+        # safetensors makes files for their owner only.
+        (staged / "model.safetensors").chmod(0o644)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,8 @@ __all__ = [
     "PAD_ID",
     "Target",
     "Vectors",
-    "forward",
     "measure",
+    "sentence_vectors",
     "teach",
 ]
 
@@ -80,20 +80,25 @@ def _teacher_vectors(model: BertModel, teacher: Base, texts: Sequence[str]) -> V
     pad_id = teacher.pieces.index(SPECIALS["[PAD]"])
     with torch.inference_mode():
         for rows in length_sorted_batches(ids, 64):
-            vectors[rows] = forward(model, [ids[i] for i in rows], pad_id)[1].numpy()
+            vectors[rows] = _computed(model, [ids[i] for i in rows], pad_id)[1].numpy()
     return vectors
 
 
-def forward(
-    model: BertModel, ids: Sequence[Sequence[int]], pad_id: int
+def sentence_vectors(
+    model: BertModel, batch: Mapping[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pooler output and mean token vector of length 1, both float32 of shape (rows, hidden)."""
-    batch = padded(ids, pad_id)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = model(**batch)
+    output = model(**batch)
     mask = batch["attention_mask"][:, :, None]
     mean = (output.last_hidden_state.float() * mask).sum(dim=1) / mask.sum(dim=1)
     return output.pooler_output.float(), F.normalize(mean, dim=1)
+
+
+def _computed(
+    model: BertModel, ids: Sequence[Sequence[int]], pad_id: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return sentence_vectors(model, padded(ids, pad_id))
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,7 @@ def measure(
     mean = np.empty_like(teacher)
     with torch.inference_mode():
         for rows in length_sorted_batches(ids, 64):
-            one, other = forward(model, [ids[i] for i in rows], PAD_ID)
+            one, other = _computed(model, [ids[i] for i in rows], PAD_ID)
             pooled[rows], mean[rows] = one.numpy(), other.numpy()
     restored = pooled / target.scale + target.mean.numpy()
     centred = teacher - teacher.mean(axis=0)

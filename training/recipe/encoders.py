@@ -10,7 +10,7 @@ from riskclf.progress import Progress
 from training.posts.corpora import Corpora
 from training.recipe.adapt import adapt
 from training.recipe.base_sources import load_base
-from training.recipe.loop import Settings
+from training.recipe.student import Settings
 from training.recipe.transplant import transplant
 
 __all__ = ["LAYERS", "VOCABULARY", "base_encoder"]

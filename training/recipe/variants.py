@@ -124,7 +124,7 @@ def make(
         found = RiskClassifier.load(model, device="cpu")
         made_from = found.info()["saved_as"]["provenance"].get("posts", {}).get("sha256")
         if made_from != trained_on(posts):
-            raise ArtifactMismatch(f"{model} was trained on other posts: remove it, to train anew")
+            raise ArtifactMismatch(f"{model} was trained on other posts: remove it to train again")
         return found
     encoder = base_encoder(
         sources,

@@ -1,4 +1,4 @@
-"""The slang experiment draws fairly, goes on where it stopped, and says what it found."""
+"""The slang experiment draws fairly, resumes where it stopped, and reports what it found."""
 
 from __future__ import annotations
 

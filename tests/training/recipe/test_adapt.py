@@ -21,7 +21,7 @@ from tests.tiny_base import LINES
 from training.posts.corpora import Corpora
 from training.recipe.adapt import adapt
 from training.recipe.base import Base
-from training.recipe.loop import Settings
+from training.recipe.student import Settings
 
 QUICK = Settings(sentences=48, epochs=4, batch_size=8, learning_rate=5e-3)
 
@@ -30,20 +30,20 @@ KILLED = """
 import sys
 from pathlib import Path
 from training.recipe.adapt import adapt
-from training.recipe.loop import Settings
+from training.recipe.student import Settings
 from training.posts.corpora import Corpora
 from training.recipe.base_sources import load_base
 
 home = Path(sys.argv[1])
 adapt(home / "student", load_base(str(home / "teacher")), Corpora.load(home / "corpora"),
-      home / sys.argv[2], Settings(**eval(sys.argv[3])), held_back=8, checkpoint_seconds=0,
+      home / sys.argv[2], Settings(**eval(sys.argv[3])), held_back=8,
       log=lambda line: print(line, flush=True))
 """
 
 
 def test_a_killed_run_goes_on(home: Path, corpora: Corpora, teacher: Base) -> None:
-    settings = Settings(sentences=48, epochs=40, batch_size=8)
-    given = repr({"sentences": 48, "epochs": 40, "batch_size": 8})
+    settings = Settings(sentences=48, epochs=40, batch_size=8, save_steps=2)
+    given = repr({"sentences": 48, "epochs": 40, "batch_size": 8, "save_steps": 2})
     checkpoints = home / "killed.work" / "checkpoints"
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, str(home), "killed", given],
@@ -52,14 +52,20 @@ def test_a_killed_run_goes_on(home: Path, corpora: Corpora, teacher: Base) -> No
         stderr=subprocess.DEVNULL,
     ) as process:
         deadline = time.monotonic() + 120
-        while not list(checkpoints.glob("step-*")):
+        while not list(checkpoints.glob("*/checkpoint-*/trainer_state.json")):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
     assert not (home / "killed").exists()
 
-    log: list[str] = []
+    first: list[int] = []
     for output in ("killed", "whole"):
+        steps: list[int] = []
+
+        def told(stage: str, done: int, total: int | None, steps: list[int] = steps) -> None:
+            if stage == "training":
+                steps.append(done)
+
         adapt(
             home / "student",
             teacher,
@@ -67,9 +73,10 @@ def test_a_killed_run_goes_on(home: Path, corpora: Corpora, teacher: Base) -> No
             home / output,
             settings,
             held_back=8,
-            log=log.append,
+            progress=told,
         )
-    assert any(line.startswith("resumed at step") for line in log)
+        first.append(steps[0])
+    assert first[0] > first[1] == 1
     killed, whole = (load_file(home / name / "model.safetensors") for name in ("killed", "whole"))
     assert killed.keys() == whole.keys()
     for name, value in whole.items():

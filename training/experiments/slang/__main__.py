@@ -4,9 +4,10 @@ Six invented terms stand for new slang. ``python -m training.experiments.slang``
 packaged model on 4, 8, 16 and 32 posts a term (half of them risky; all terms in one run), exactly
 as `riskclf.finetune` does. It is measured before and after, on other posts with the same terms
 (`slang_test`) and on old ones (`dev`). There are three seeds: each draws other posts and is the
-seed of the training. On the same draws, two other methods are measured: TF-IDF trained anew, and
-SetFit (Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts") on the packaged
-encoder. They have no thresholds, so the three are compared by label and by average precision.
+seed of the training. On the same draws, two other methods are measured: TF-IDF trained from
+scratch, and SetFit (Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts") on the
+packaged encoder. They have no thresholds, so the three are compared by label and by average
+precision.
 
 ``python -m training.experiments.slang --choose`` compares mixes of new and old posts: trained on
 half of `slang_learn`, measured on its other half and on `dev`. It does not use `slang_test`. The

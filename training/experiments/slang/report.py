@@ -86,7 +86,7 @@ def choice(results: Mapping[str, Any]) -> str:
 
 
 def documents(readme: str, results: Mapping[str, Any]) -> dict[Path, str]:
-    """README.md with its section on slang written anew, and docs/slang.md."""
+    """README.md with its section on slang replaced, and docs/slang.md."""
     before, _, after = readme.partition("<!-- slang -->\n")
     rest = after.partition("<!-- /slang -->\n")[2]
     section = f"<!-- slang -->\n{summary(results)}<!-- /slang -->\n"
@@ -216,7 +216,7 @@ def plot(results: Mapping[str, Any]) -> bytes:
     """Three panels by posts a term, as PNG: risky posts, those without a cue, innocent ones.
 
     A band spans the seeds. Full lines and those of the others are by label (for innocent posts of
-    ours: or by flag); what ours puts before a person (flag or review) stands beside them, pale.
+    ours: or by flag); what ours flags or sends to review is drawn in pale blue.
     """
     found = results["means"]
     sizes = list(found["ours"])

@@ -1,71 +1,22 @@
-"""Tables are read without losing a row and written without changing a value."""
+"""Tables are read without losing a row; what is no table gives one clear error."""
 
 from __future__ import annotations
 
-import csv
-import datetime
-import decimal
-import io
-import json
+import gc
 import os
+import sys
 import threading
 import tracemalloc
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from riskclf.errors import ColumnNotFound, FormatError, InputError, RiskclfError
-from riskclf.tables import Journal, Reject, Row, create_table, open_table
-
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
-
-NASTY = [
-    "今日はパンを焼いた",
-    "",
-    'she said "hello", twice',
-    "two\nlines",
-    "carriage\rreturn",
-    "both\r\nof them",
-    "tab\there",
-    " spaces kept ",
-    "=1+1",
-    "null",
-    "family 👨‍👩‍👧 photo",
-    "line\u2028separator and \x1c too",
-]
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def read(path: Path | str, **options: Any) -> tuple[list[Row], list[Reject]]:
-    rows: list[Row] = []
-    rejects: list[Reject] = []
-    with open_table(path, **options) as table:
-        for item in table:
-            if isinstance(item, Row):
-                rows.append(item)
-            else:
-                rejects.append(item)
-    return rows, rejects
-
-
-def texts(path: Path | str, **options: Any) -> list[str]:
-    rows, rejects = read(path, **options)
-    assert rejects == []
-    return [row.values["text"] for row in rows]
-
-
-def stdin(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
-
-
-# Reading ----------------------------------------------------------------------------------------
+from riskclf.tables import Reject, Row, Source, UnlabelledPosts, create_table, open_table
+from tests.tables.helpers import FORMATS, read, stdin, texts, write
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
@@ -369,199 +320,198 @@ def test_a_file_without_header_does_not_show_its_first_post(tmp_path: Path) -> N
     assert post not in str(caught.value)
 
 
-# Writing ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "content", "posts"),
+    [
+        ("t.csv", "明日ひま,benign,1\n雨,benign,2\n", ["明日ひま"]),
+        ("t.csv", "im free tomorrow,benign\n", ["im free"]),
+        ("t.tsv", "雨\t1\n", ["雨"]),
+        ("t.csv", "雨,雨\n", ["雨"]),
+        ("t.jsonl", '{"明日ひま": 1}\n', ["明日ひま"]),
+    ],
+)
+def test_no_message_shows_a_name_that_may_be_a_post(
+    tmp_path: Path, name: str, content: str, posts: list[str]
+) -> None:
+    path = write(tmp_path / name, content)
+    with ExitStack() as stack:
+        for open_it in (
+            lambda: open_table(path),
+            lambda: Source(path, stack).require(["text"]),
+            lambda: UnlabelledPosts(path, "text", stack),
+        ):
+            with pytest.raises(InputError) as caught:
+                open_it()
+            assert not [post for post in posts if post in str(caught.value)]
+    row = {"明日ひま": 1, "label": 2}
+    with pytest.raises(ColumnNotFound, match="its columns are 'label' and 1 more") as caught:
+        Source([row], ExitStack()).require(["text"])
+    assert "明日" not in str(caught.value)
+    with pytest.raises(InputError, match="not rows") as caught:
+        Source(row, ExitStack())  # type: ignore[arg-type]
+    assert "明日" not in str(caught.value)
+
+
+# Streams ----------------------------------------------------------------------------------------
+
+STREAMS = {
+    "jsonl": ['{"text": "one"}\n', '{"text": "two"}\n'],
+    "csv": ["text\none\n", "two\n"],
+    "tsv": ["text\none\n", "two\n"],
+    "lines": ["one\n", "two\n"],
+}
+
+
+@pytest.mark.parametrize("format", list(STREAMS))
+def test_standard_input_stays_open_when_the_table_is_closed(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin(monkeypatch, "".join(STREAMS[format]).encode())
+    assert texts("-", format=format) == ["one", "two"]
+    assert not sys.stdin.closed
+    assert sys.stdin.read() == ""
+    # Not even when a table is refused, or simply forgotten.
+    stdin(monkeypatch, "".join(STREAMS[format]).encode())
+    if format != "lines":
+        with pytest.raises(ColumnNotFound):
+            open_table("-", format=format, text_columns=("gone",))
+    open_table("-", format=format) if format == "lines" else None
+    gc.collect()
+    assert not sys.stdin.buffer.closed
+
+
+@pytest.mark.parametrize("format", list(STREAMS))
+def test_the_first_row_of_a_pipe_comes_before_the_second_has_arrived(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    with open(writing, "wb", buffering=0) as pipe, open(reading, encoding="utf-8") as source:  # noqa: PTH123
+        monkeypatch.setattr("sys.stdin", source)
+        first, second = STREAMS[format]
+        pipe.write(first.encode())
+        waits: list[str] = []
+
+        def before_wait() -> None:
+            # What comes next is written only when the reader says that it would wait for it.
+            waits.append("wait")
+            if asked:
+                pipe.write(second.encode())
+
+        asked: list[bool] = []
+        with open_table("-", format=format, before_wait=before_wait) as table:
+            assert table.is_stream
+            rows = iter(table)
+            row = next(rows)  # would wait for ever if it needed what follows
+            assert isinstance(row, Row)
+            assert row.values == {"text": "one"}
+            read = len(waits)
+            asked.append(True)
+            row = next(rows)
+            assert isinstance(row, Row)
+            assert row.values == {"text": "two"}
+            assert len(waits) == read + 1
+            asked.clear()
+            pipe.close()
+            assert list(rows) == []
+
+
+def test_a_file_is_no_stream_and_never_waits(tmp_path: Path) -> None:
+    place = write(tmp_path / "t.csv", "text\na\n")
+    with open_table(place, before_wait=lambda: pytest.fail("it waits")) as table:
+        assert not table.is_stream
+        assert len(list(table)) == 1
+
+
+def test_a_stream_whose_first_records_lack_the_text_is_read_until_one_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = ["{", '{"n": 1}', '{"n": 2, "text": "a"}', '{"text": "b"}']
+    stdin(monkeypatch, "\n".join(lines).encode())
+    rows, rejects = read("-")
+    assert [row.number for row in rows] == [3, 4]
+    assert [reject.number for reject in rejects] == [1, 2]
+
+
+def test_a_stream_can_be_looked_at_further_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b'{"text": "a"}\n{"text": "b", "n": 1}\n{"text": "c", "m": 1}\n'
+    for look_ahead, columns in ((1, ("text",)), (2, ("text", "n")), (9, ("text", "n", "m"))):
+        stdin(monkeypatch, content)
+        with open_table("-", look_ahead=look_ahead) as table:
+            assert table.columns == columns
+            assert len(list(table)) == 3
+
+
+def test_of_labelled_posts_from_a_pipe_a_later_record_may_bring_the_family(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stdin(monkeypatch, b'{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "family": 1}\n')
+    with ExitStack() as stack:
+        assert Source("-", stack).columns == ("text", "label", "family")
+
+
+# Values that Python or a format cannot hold -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad"),
+    [
+        (pa.date32(), 10**9),
+        (pa.date64(), 86_400_000 * 10**9),
+        (pa.timestamp("us"), 2**62),
+        (pa.timestamp("ms"), 2**61),
+        (pa.duration("s"), 2**62),
+        (pa.time64("us"), 2**60),
+    ],
+    ids=str,
+)
+def test_a_parquet_value_out_of_range_costs_its_row_only(
+    tmp_path: Path, kind: pa.DataType, bad: int
+) -> None:
+    whole = pa.int32() if kind == pa.date32() else pa.int64()
+    values = pa.array([0, bad, 1], whole).view(kind)
+    pq.write_table(pa.table({"text": ["a", "b", "c"], "when": values}), tmp_path / "t.parquet")
+    rows, rejects = read(tmp_path / "t.parquet")
+    assert [row.values["text"] for row in rows] == ["a", "c"]
+    assert [(reject.number, reject.column) for reject in rejects] == [(2, "when")]
+
+
+def test_a_parquet_column_name_that_is_not_utf8_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"text": ["a"], "name": ["b"]}), path)
+    path.write_bytes(path.read_bytes().replace(b"name", b"\xff\xfeme"))
+    with pytest.raises(FormatError, match=r"t\.parquet: the name of a column is not UTF-8"):
+        open_table(path)
+
+
+@pytest.mark.parametrize("depth", [101, 500, 750, 970])
+@pytest.mark.parametrize("target", FORMATS)
+def test_json_that_is_nested_too_deep_to_be_written_costs_its_row_only(
+    tmp_path: Path, depth: int, target: str
+) -> None:
+    deep = "[" * depth + "NaN" + "]" * depth
+    lines = ['{"text": "a", "n": [[NaN, {"x": [1]}]]}', f'{{"text": "b", "n": {deep}}}']
+    source = write(tmp_path / "t.jsonl", "\n".join([*lines, '{"text": "c"}']))
+    rows, rejects = read(source)
+    assert [row.values["text"] for row in rows] == ["a", "c"]
+    assert [(reject.number, reject.reason) for reject in rejects] == [
+        (2, "it is JSON that is nested more than 100 levels deep")
+    ]
+    with create_table(tmp_path / f"o.{target}", columns=("text", "n")) as table:
+        table.write(row.values for row in rows)
+        table.commit()
+    assert len(read(tmp_path / f"o.{target}")[0]) == 2
 
 
 @pytest.mark.parametrize("target", FORMATS)
-@pytest.mark.parametrize("source", FORMATS)
-def test_every_text_survives_every_conversion(tmp_path: Path, source: str, target: str) -> None:
-    rows = [{"text": text, "n": str(index)} for index, text in enumerate(NASTY)]
-    first, second = tmp_path / f"a.{source}", tmp_path / f"b.{target}"
-    with create_table(first, columns=("text", "n")) as writer:
-        writer.write(rows)
-        writer.commit()
-    with open_table(first) as table:
-        columns = table.columns
-        assert columns == ("text", "n")
-        with create_table(
-            second, columns=columns, schema=table.schema, added={"score": float, "long": bool}
-        ) as writer:
-            for row in table:
-                assert isinstance(row, Row)
-                writer.write([{**row.values, "score": 0.5, "long": False}])
-            writer.commit()
-    got, rejects = read(second)
-    assert rejects == []
-    score, long = (0.5, False) if target in ("jsonl", "parquet") else ("0.5", "false")
-    assert [row.values for row in got] == [{**row, "score": score, "long": long} for row in rows]
-    assert list(got[0].values) == ["text", "n", "score", "long"]
-
-
-def test_csv_can_be_read_by_others(tmp_path: Path) -> None:
-    with create_table(tmp_path / "t.csv", columns=("text",)) as writer:
-        writer.write({"text": text} for text in NASTY)
-        writer.commit()
-    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
-        assert [row["text"] for row in csv.DictReader(file)] == NASTY
-
-
-def test_jsonl_is_readable_and_keeps_types_and_missing_keys(tmp_path: Path) -> None:
-    rows: list[dict[str, Any]] = [
-        {"text": "天気", "n": 12345678901234567890, "x": None, "deep": {"a": [1, True]}},
-        {"text": "\ud83d half a pair"},
-        {"text": "nan", "n": float("nan")},
-    ]
-    with create_table(tmp_path / "t.jsonl", columns=("text", "n", "x", "deep")) as writer:
-        writer.write(rows)
-        writer.commit()
-    content = (tmp_path / "t.jsonl").read_text(encoding="utf-8")
-    assert "天気" in content
-    got = [json.loads(line) for line in content.splitlines()]
-    assert got == [*rows[:2], {"text": "nan", "n": None}]
-
-
-def test_half_a_surrogate_pair_can_be_written_everywhere(tmp_path: Path) -> None:
-    for format in FORMATS:
-        path = tmp_path / f"t.{format}"
-        with create_table(path, columns=("text",)) as writer:
-            writer.write([{"text": "\ud83d half"}, {"text": "whole"}])
-            writer.commit()
-        assert texts(path)[1] == "whole"
-
-
-def test_parquet_keeps_its_column_types(tmp_path: Path) -> None:
-    schema = pa.schema(
-        [
-            ("text", pa.large_string()),
-            ("n", pa.int16()),
-            ("when", pa.timestamp("ns", tz="Asia/Tokyo")),
-            ("day", pa.date32()),
-            ("price", pa.decimal128(9, 2)),
-            ("tags", pa.list_(pa.string())),
-            ("who", pa.struct([("a", pa.int8())])),
-            ("kind", pa.dictionary(pa.int32(), pa.string())),
-            ("raw", pa.binary()),
-            ("nothing", pa.null()),
-        ]
-    )
-    when = 1_700_000_000_123_456_789
-    row = {
-        "text": "散歩",
-        "n": 7,
-        "when": when,
-        "day": datetime.date(2020, 2, 3),
-        "price": decimal.Decimal("1.20"),
-        "tags": ["a", None],
-        "who": {"a": 1},
-        "kind": "k",
-        "raw": b"\0\1",
-        "nothing": None,
-    }
-    before = pa.Table.from_pylist([row, {"text": ""}], schema=schema)
-    described = before.replace_schema_metadata({"huggingface": "the columns as they were"})
-    pq.write_table(described, tmp_path / "a.parquet")
-    with (
-        open_table(tmp_path / "a.parquet") as table,
-        create_table(
-            tmp_path / "b.parquet",
-            columns=table.columns,
-            schema=table.schema,
-            added={"label": str, "risk": float, "truncated": bool},
-        ) as writer,
-    ):
-        rows = [row for row in table if isinstance(row, Row)]
-        writer.write({**row.values, "label": "x", "risk": 0.1, "truncated": True} for row in rows)
-        writer.commit()
-    after = pq.read_table(tmp_path / "b.parquet")
-    assert after.select(schema.names).equals(before)
-    assert after.schema.field("risk").type == pa.float64()
-    assert b"huggingface" not in (after.schema.metadata or {})  # it would no longer be true
-    # And as text, nothing fails either.
-    for name in ("c.csv", "c.jsonl"):
-        with create_table(tmp_path / name, columns=schema.names) as writer:
-            writer.write(row.values for row in rows)
-            writer.commit()
-        assert texts(tmp_path / name) == ["散歩", ""]
-
-
-def test_parquet_from_other_formats_has_string_columns(tmp_path: Path) -> None:
-    with create_table(tmp_path / "t.parquet", columns=("text", "n")) as writer:
-        writer.write([{"text": "a", "n": 5}, {"text": "b", "n": {"k": [1]}}, {"text": "c"}])
-        writer.commit()
-    table = pq.read_table(tmp_path / "t.parquet")
-    assert table.schema.types == [pa.string(), pa.string()]
-    assert table["n"].to_pylist() == ["5", '{"k": [1]}', None]
-
-
-def test_many_small_writes_make_few_row_groups(tmp_path: Path) -> None:
-    with create_table(tmp_path / "t.parquet", columns=("text",)) as writer:
-        for _ in range(70):
-            writer.write({"text": str(n)} for n in range(1000))
-        writer.commit()
-    metadata = pq.ParquetFile(tmp_path / "t.parquet").metadata
-    assert (metadata.num_rows, metadata.num_row_groups) == (70_000, 2)
-
-
-@pytest.mark.parametrize("format", FORMATS)
-def test_the_place_is_taken_only_on_commit(tmp_path: Path, format: str) -> None:
-    path = write(tmp_path / f"t.{format}", "the old one")
-    with create_table(path, columns=("text",)) as writer:
-        writer.write([{"text": "new"}])
-    assert path.read_text() == "the old one"
-    with create_table(path, columns=("text",)) as writer:
-        writer.write([{"text": "new"}])
-        writer.commit()
-    assert texts(path) == ["new"]
-    assert sorted(tmp_path.iterdir()) == [path]
-
-
-def test_places_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file or directory"):
-        create_table(tmp_path / "no" / "t.csv", columns=("text",))
-    with pytest.raises(InputError, match="is a directory"):
-        create_table(tmp_path, columns=("text",), format="csv")
-    with pytest.raises(FormatError, match="suffix"):
-        create_table(tmp_path / "t.xlsx", columns=("text",))
-    with pytest.raises(FormatError, match="Parquet cannot be written to standard output"):
-        create_table("-", columns=("text",), format="parquet")
-
-
-# The journal ------------------------------------------------------------------------------------
-
-
-def test_journal_gives_back_whole_batches_only(tmp_path: Path) -> None:
-    path = tmp_path / "j"
-    journal = Journal(path, {"model": "a"})
-    assert journal.next_batch(2) is None
-    journal.append([[1, 0.1], [2, 0.2]])
-    journal.append([[3, 0.3]])
-    journal.close()
-    whole = path.read_bytes()
-    first_two = whole.index(b"\n", whole.index(b"[[1")) + 1
-    for length in range(len(whole) + 1):
-        path.write_bytes(whole[:length])
-        again = Journal(path, {"model": "a"})
-        got = [again.next_batch(2), again.next_batch(1)]
-        assert got[0] == ([[1, 0.1], [2, 0.2]] if length >= first_two else None)
-        assert got[1] == ([[3, 0.3]] if length == len(whole) else None)
-        if got[0] is None:
-            again.append([[1, 0.1], [2, 0.2]])
-        if got[1] is None:
-            again.append([[3, 0.3]])
-        again.close()
-        assert path.read_bytes() == whole
-
-
-def test_journal_of_another_job_is_thrown_away(tmp_path: Path) -> None:
-    path = tmp_path / "j"
-    journal = Journal(path, {"model": "a", "size": 1})
-    journal.append([1])
-    journal.close()
-    other = Journal(path, {"model": "b", "size": 1})
-    assert (other.is_continued, other.changed) == (False, ("model",))
-    assert other.next_batch(1) is None
-    other.remove()
-    assert not path.exists()
-    fresh = Journal(path, {"model": "b", "size": 1})
-    assert (fresh.is_continued, fresh.changed) == (False, ())
-    fresh.close()
+def test_half_a_surrogate_pair_in_a_column_name_costs_its_row_only(
+    tmp_path: Path, target: str
+) -> None:
+    lines = ['{"text": "a"}', '{"text": "b", "\\ud800": 1}', '{"text": "c", "n": {"\\udc00": 1}}']
+    with open_table(write(tmp_path / "t.jsonl", "\n".join(lines))) as source:
+        items = list(source)
+    rows = [item for item in items if isinstance(item, Row)]
+    assert [row.number for row in rows] == [1, 3]
+    with create_table(tmp_path / f"o.{target}", columns=source.columns) as table:
+        table.write(row.values for row in rows)
+        table.commit()
+    assert texts(tmp_path / f"o.{target}") == ["a", "c"]

@@ -1,0 +1,271 @@
+"""Output files appear whole, one run at a time, where and as the user said."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from riskclf.errors import InputError
+from riskclf.files import Replacement, locked, open_private, replacing, write_text
+
+ROOT = Path(__file__).parent.parent
+
+HOLD = """
+import sys
+from riskclf.files import locked
+with locked(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process holds the lock of the path."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        yield holder
+        holder.communicate()
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_file_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old", encoding="utf-8")
+    with replacing(path) as staged:
+        staged.write_text("new", encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == "old"
+    assert path.read_text(encoding="utf-8") == "new"
+    assert names(tmp_path) == ["out.txt"]
+
+
+def test_after_an_error_the_older_file_is_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(KeyError), replacing(path) as staged:
+        staged.write_text("half of the n", encoding="utf-8")
+        raise KeyError
+    assert path.read_text(encoding="utf-8") == "old"
+    assert names(tmp_path) == ["out.txt"]
+
+
+def test_the_mode_of_an_older_file_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old", encoding="utf-8")
+    path.chmod(0o600)
+    with Replacement(path) as new:
+        assert mode_of(new.staged) == 0o600  # nobody else may read it while it is written either
+        new.commit()
+    assert mode_of(path) == 0o600
+    path.chmod(0o664)
+    write_text(path, "again")
+    assert mode_of(path) == 0o664
+
+
+def test_a_new_file_has_the_mode_that_the_umask_gives(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        write_text(tmp_path / "out.txt", "x")
+    finally:
+        os.umask(old)
+    assert mode_of(tmp_path / "out.txt") == 0o640
+
+
+def test_the_target_of_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    target, link = tmp_path / "real" / "out.txt", tmp_path / "link.txt"
+    target.write_text("old", encoding="utf-8")
+    link.symlink_to(target)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text(encoding="utf-8") == "new"
+    assert names(tmp_path / "real") == ["out.txt"]
+
+
+def test_a_link_in_the_place_of_the_staged_file_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("kept", encoding="utf-8")
+    (tmp_path / "out.txt.partial").symlink_to(precious)
+    write_text(tmp_path / "out.txt", "new")
+    assert precious.read_text(encoding="utf-8") == "kept"
+    assert not (tmp_path / "out.txt").is_symlink()
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("kept", encoding="utf-8")
+    (tmp_path / ".out.txt.lock").symlink_to(precious)
+    with (
+        pytest.raises(InputError, match=r"out\.txt cannot be written"),
+        locked(tmp_path / "out.txt"),
+    ):
+        pass
+    assert precious.read_text(encoding="utf-8") == "kept"
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
+def test_a_private_file_is_no_link_and_its_owner_s_alone(tmp_path: Path, link: object) -> None:
+    assert callable(link)
+    precious = tmp_path / "precious.txt"
+    precious.write_text("kept", encoding="utf-8")
+    link(precious, tmp_path / "j")
+    with pytest.raises(InputError, match=r"j is a link.*remove it"):
+        open_private(tmp_path / "j")
+    assert precious.read_text(encoding="utf-8") == "kept"
+    open_private(tmp_path / "k").close()
+    assert mode_of(tmp_path / "k") == 0o600
+
+
+def test_a_place_that_cannot_be_written_is_named_as_the_user_typed_it(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path, why in (
+        (tmp_path / "no" / "out.txt", "No such file or directory"),
+        (tmp_path / ("long" * 63), "File name too long"),
+        (tmp_path / "loop", "leads to itself"),
+        (Path(os.devnull), "not a regular file"),
+    ):
+        with pytest.raises(InputError, match=why) as error:
+            write_text(path, "x")
+        assert str(path) in str(error.value)
+        assert ".partial" not in str(error.value)
+    assert names(tmp_path) == ["loop"]
+    assert Path(os.devnull).is_char_device()
+
+
+def test_a_place_that_becomes_a_directory_is_named_too(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match=r"out\.txt cannot be written") as error,
+        replacing(tmp_path / "out.txt"),
+    ):
+        (tmp_path / "out.txt").mkdir()
+        (tmp_path / "out.txt" / "file").touch()
+    assert ".partial" not in str(error.value)
+
+
+def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    with held(path):
+        with pytest.raises(InputError, match=r"out\.txt is being written by another run"):
+            Replacement(path)
+        with pytest.raises(InputError, match="is being written by another run"), locked(path):
+            pass
+        # What the first is writing is untouched, and other outputs are free.
+        write_text(tmp_path / "other.txt", "x")
+    write_text(path, "mine")
+    assert names(tmp_path) == ["other.txt", "out.txt"]
+
+
+def test_links_to_one_file_share_its_lock(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "out.txt")
+    with (
+        held(tmp_path / "out.txt"),
+        pytest.raises(InputError, match=r"link\.txt is being written"),
+        locked(tmp_path / "link.txt"),
+    ):
+        pass
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    with held(path) as holder:
+        holder.kill()
+        holder.wait()
+        write_text(path, "mine")
+    assert names(tmp_path) == ["out.txt"]
+
+
+def test_a_run_may_lock_what_its_writer_locks_again(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    with locked(path):
+        write_text(path, "once")
+        write_text(path, "twice")
+        # The writer has not given the lock of the run away.
+        code = f"from riskclf.files import write_text; write_text({str(path)!r}, 'other')"
+        other = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+        )
+        assert "is being written by another run" in other.stderr
+    assert path.read_text(encoding="utf-8") == "twice"
+    assert names(tmp_path) == ["out.txt"]
+
+
+def test_two_writers_of_one_program_do_not_share_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    failed: list[Exception] = []
+
+    def write() -> None:
+        try:
+            write_text(path, "other")
+        except InputError as error:
+            failed.append(error)
+
+    with Replacement(path) as first:
+        with pytest.raises(InputError, match="is being written already"):
+            Replacement(path)
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+        assert "is being written" in str(failed[0])
+        first.file.write(b"first")
+        first.commit()
+    assert path.read_bytes() == b"first"
+    write_text(path, "later")
+
+
+def test_many_processes_take_turns_or_are_refused_but_never_mix(tmp_path: Path) -> None:
+    code = """
+import sys, time
+from riskclf.errors import InputError
+from riskclf.files import Replacement
+done = 0
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    try:
+        with Replacement(sys.argv[1]) as new:
+            for _ in range(20):
+                new.file.write(sys.argv[2].encode() * 1000)
+                new.file.flush()
+            new.commit()
+            done += 1
+    except InputError as error:
+        assert "is being written by another run" in str(error), error
+print(done)
+"""
+    path = tmp_path / "out.txt"
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(path), letter],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        for letter in "abc"
+    ]
+    ended = [process.communicate(timeout=60) for process in running]
+    assert [errors for _, errors in ended] == [""] * 3
+    assert sum(int(out) for out, _ in ended) > 10
+    content = path.read_text(encoding="utf-8")
+    assert content in {letter * 20_000 for letter in "abc"}
+    assert names(tmp_path) == ["out.txt"]
