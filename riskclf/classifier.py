@@ -7,15 +7,25 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from riskclf import __version__, artifact
 from riskclf.artifact import Artifact
-from riskclf.decide import OperatingPoint, predictions_from_outputs, prior_shift, windows_read
+from riskclf.decide import (
+    OperatingPoint,
+    predictions_from_outputs,
+    prior_shift,
+    served_rows,
+    windows_read,
+)
 from riskclf.errors import NotText, OperatingPointError, RegressionWarning
 from riskclf.labels import Prediction
 from riskclf.text import NORMALISER_VERSION
 from riskclf.tokens import dictionary_version
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["RiskClassifier"]
 
@@ -136,6 +146,19 @@ class RiskClassifier:
         Raises:
             NotText: `posts` is a single str, or one of them is not a str.
         """
+        return (prediction for prediction, _ in self.stream_with_vectors(posts))
+
+    def stream_with_vectors(
+        self, posts: Iterable[str]
+    ) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
+        """Like `stream`, with a vector of each post from the same computation.
+
+        Yields:
+            The prediction, and the pooled vector of the window that decides, shape (hidden,).
+
+        Raises:
+            NotText: `posts` is a single str, or one of them is not a str.
+        """
         if isinstance(posts, str):
             raise NotText("a single str was given where posts were expected: call predict(post)")
         return self._stream(iter(posts))
@@ -179,7 +202,7 @@ class RiskClassifier:
             "saved_as": saved_as,
         }
 
-    def _stream(self, posts: Iterator[str]) -> Iterator[Prediction]:
+    def _stream(self, posts: Iterator[str]) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
         size = self._artifact.engine.batch_size * _BATCHES_PER_CHUNK
         chunk: list[str] = []
         characters = 0
@@ -194,15 +217,17 @@ class RiskClassifier:
         if chunk:
             yield from self._predict(chunk)
 
-    def _predict(self, posts: list[str]) -> list[Prediction]:
+    def _predict(self, posts: list[str]) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
         """The main path: text -> windows of ids -> outputs -> predictions."""
         manifest = self._artifact.manifest
         encodings = self._artifact.tokenizer.encode_batch(posts)
         windows = [x.ids for read in windows_read(encodings, manifest) for x in read]
         outputs = self._artifact.engine.compute(windows)
-        return predictions_from_outputs(
+        predictions = predictions_from_outputs(
             encodings, outputs, manifest, self._point, shift=self._shift
         )
+        rows = served_rows(encodings, outputs, manifest)
+        return zip(predictions, outputs.pooled[rows], strict=True)
 
 
 def _not_accepted(loaded: Artifact) -> str:

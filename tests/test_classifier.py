@@ -623,3 +623,18 @@ def test_a_risk_that_is_no_number_is_refused_not_cleared(
     monkeypatch.setattr(loaded.engine, "compute", lambda windows: broken)
     with pytest.raises(ArtifactCorrupt, match="not a number"):
         RiskClassifier(loaded).predict("雨")
+
+
+def test_vectors_come_from_the_pass_that_labels(
+    loaded: Artifact, classifier: RiskClassifier, sentences: Sequence[str]
+) -> None:
+    long = " ".join([*sentences] * 3)  # several windows: the one that decides gives the vector
+    found = list(classifier.stream_with_vectors([*sentences, long]))
+    assert [prediction for prediction, _ in found] == classifier.predict_many([*sentences, long])
+    windows = [x.head.ids for x in loaded.tokenizer.encode_batch(sentences)]
+    pooled = loaded.engine.compute(windows).pooled
+    assert np.allclose(np.stack([vector for _, vector in found[:-1]]), pooled, atol=1e-4)
+    inside = loaded.tokenizer.encode(long).windows
+    ours = loaded.engine.compute([x.ids for x in inside])
+    assert len(inside) > 1
+    assert np.isclose(ours.pooled, found[-1][1], atol=1e-4).all(axis=1).any()

@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -78,13 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A terminal that cannot show a character is no reason to fail.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    given = sys.argv[1:] if arguments is None else arguments
     try:
         with _warning_in_one_line():
             status = app(args=arguments, prog_name="riskclf", standalone_mode=False)
     except RiskclfError as error:
-        return failed(str(error))
+        return failed(_without_posts(str(error), given))
     except OSError as error:
-        return failed(os_error_line(error))
+        return failed(_without_posts(os_error_line(error), given))
     except Exception as error:
         # Usage errors. Their class has another home in each version of typer, but not this method.
         message = getattr(error, "format_message", None)
@@ -92,18 +94,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if not message():
             return 2
-        given = sys.argv[1:] if arguments is None else arguments
         return failed(f"{_without_posts(message(), given)} (see riskclf --help)")
     return status if isinstance(status, int) else 0
 
 
 def _without_posts(message: str, arguments: Sequence[str]) -> str:
-    """A usage error without the arguments that may be posts: all but short plain words."""
-    values = [value for x in arguments for value in (x, x.partition("=")[2])]
+    """The message without the arguments that may be posts, typed in the wrong place."""
+    values = [value for x in arguments for value in (x, *x.partition("=")[::2])]
     for value in sorted(values, key=len, reverse=True):
-        if value and not re.fullmatch(r"[\w./=-]{1,40}", value, re.ASCII):
-            message = message.replace(value, f"(text of {len(value)} characters)")
+        if len(value.strip()) > 1 and not _is_option_or_path(value):
+            for shown in (value, repr(value)[1:-1]):
+                message = message.replace(shown, f"(text of {len(value)} characters)")
     return message
+
+
+def _is_option_or_path(value: str) -> bool:
+    """A short plain word, a path that exists, or a name with a suffix or a directory."""
+    if len(value) <= 40 and re.fullmatch(r"[\w.,:=-]+", value, re.ASCII):
+        return True
+    try:
+        if Path(value).exists():
+            return True
+    except (OSError, ValueError):  # too long for a path, or with a NUL in it
+        return False
+    return re.search(r"[\\/]|\.\w{1,8}$", value, re.ASCII) is not None
 
 
 @contextmanager

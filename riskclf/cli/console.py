@@ -159,7 +159,10 @@ def stoppable() -> Iterator[Hint]:
 
 
 class Meter:
-    """A progress bar with the number of posts and the rate, if standard error is a terminal."""
+    """A progress bar with the number of posts and the rate, if standard error is a terminal.
+
+    It starts with the first `show`, so that notes before it do not break its line.
+    """
 
     def __init__(self) -> None:
         console = Screen(stderr=True)
@@ -173,13 +176,13 @@ class Meter:
             transient=True,
         )
 
-    def __enter__(self) -> Meter:
-        self._bar.__enter__()
         self._task = self._bar.add_task("", total=None, posts="")
+
+    def __enter__(self) -> Meter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.__exit__(None, None, None)
+        self._bar.stop()
 
     def show(self, done: int, total: int | None, posts: str) -> None:
         """Move the bar.
@@ -189,6 +192,7 @@ class Meter:
             total: None where the end is not known.
             posts: shown beside the bar.
         """
+        self._bar.start()
         self._bar.update(self._task, completed=done, total=total, posts=posts)
 
 

@@ -21,8 +21,8 @@ def evaluate(
         typer.Argument(
             metavar="DATA",
             help="Labelled posts: a .csv, .tsv, .jsonl, .ndjson or .parquet file, or JSON Lines on "
-            "standard input (-). If DATA has the columns of a prediction, as written by `riskclf "
-            "predict --output`, these are used and nothing is scored, unless --model is given.",
+            "standard input (-). If DATA was written by `riskclf predict --output`, its prediction "
+            "is measured and nothing is scored again, unless --model is given.",
         ),
     ],
     output: Annotated[
@@ -30,10 +30,18 @@ def evaluate(
         typer.Option(
             metavar="DIR",
             help="Directory for the report: report.html, report.md, report.json, the plots, "
-            "rejects.csv and differences-N.csv. An earlier report there is replaced.",
+            "rejects.csv, and for each comparison differences-N.csv: the rows where only one side "
+            "raises an alarm. An earlier report there is replaced.",
         ),
     ],
-    model: options.Model = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR_OR_ID",
+            help="Model directory or hub id. Default: the prediction in DATA if there is one, "
+            "otherwise the packaged model.",
+        ),
+    ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,7 +64,7 @@ def evaluate(
         typer.Option(
             metavar="RATE",
             help="Number of posts that your team can review, such as 20/hour. Chooses the "
-            "threshold that sends about this many. Requires --volume.",
+            "lowest threshold that flags at most this many. Requires --volume.",
         ),
     ] = None,
     min_precision: Annotated[
@@ -86,8 +94,8 @@ def evaluate(
     slice_column: Annotated[
         str | None,
         typer.Option(
-            help="Column that names a group of posts to measure apart, such as a topic. Default: "
-            "slice, if there is such a column."
+            help="Column that names a group of posts to measure separately, such as a topic. "
+            "Default: slice, if there is such a column."
         ),
     ] = None,
     language_column: Annotated[
@@ -120,7 +128,6 @@ def evaluate(
     130 stopped with Ctrl-C.
     """
     place = Path(output)
-    options.check_input("DATA", data)
     options.check_directory(place, data)
     mapped = options.label_pairs(label_map)
     with stoppable(), ExitStack() as stack:

@@ -9,7 +9,7 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, visible
-from riskclf.files import beside
+from riskclf.files import beside, locked
 from riskclf.tables import RejectsFile
 
 __all__ = ["finetune"]
@@ -52,8 +52,8 @@ def finetune(
         str | None,
         typer.Option(
             metavar="LABEL,...",
-            help="Give the model the labels of DATA, and name those that are risks, or none. "
-            "Default: keep the labels of the base.",
+            help="Use the labels of DATA instead of the labels of the base. Name those that are "
+            "risks, separated by commas, or none.",
         ),
     ] = None,
     new_words: Annotated[
@@ -69,7 +69,7 @@ def finetune(
         bool,
         typer.Option(
             "--accept-regression",
-            help="Accept the model even if it is worse on old posts. The report records this.",
+            help="Accept the model even if it is worse on older posts. The report records this.",
         ),
     ] = False,
     label_map: options.LabelMap = None,
@@ -84,25 +84,24 @@ def finetune(
 ) -> None:
     """Train a model on new posts, and check that it still finds what it found before.
 
-    Cross-validation measures how good such a model is on posts that it has not seen. Then it is
-    trained on all posts and compared with the model before: on your new posts, on old posts of
-    ours, and on your ordinary posts (--natural). If it is worse, it is written but marked as not
-    accepted.
+    Cross-validation measures how good such a model is on posts that it was not trained on. Then
+    the model is trained on all posts and compared with its base: on your new posts, on older posts
+    that come with riskclf, and on your ordinary posts (--natural). If it is worse on the older
+    posts, it is written but marked as not accepted.
 
-    A run that was stopped can be continued: give the same command again. Until the new model is
-    complete, DIR keeps the model before.
+    A run that was stopped can be continued: give the same command again. An older model in DIR
+    stays there until the new one is complete.
 
     Exit status: 0 accepted, 1 accepted but some rows were rejected (listed in DIR.rejects.csv), 2
     usage error or other error, 3 not accepted, 130 stopped with Ctrl-C.
     """
     place = Path(output)
-    options.check_input("DATA", data)
-    options.check_input("the file of --natural", natural)
+    rejected_rows = beside(place, ".rejects.csv")
     mapped = options.label_pairs(label_map)
     risks = None
     if risk_labels is not None:
         risks = [] if risk_labels == "none" else risk_labels.split(",")
-    with stoppable() as hint:
+    with stoppable() as hint, locked(place), locked(rejected_rows):
         from riskclf.finetuning import finetune as train
         from riskclf.finetuning.report import lines
         from riskclf.tables import Columns
@@ -125,7 +124,7 @@ def finetune(
         )
         for line in lines(result.report):
             print(visible(line))
-        with RejectsFile(beside(place, ".rejects.csv")) as rejected:
+        with RejectsFile(rejected_rows) as rejected:
             for reject in result.rejects:
                 rejected.add(reject)
             rejected.commit()

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskclf.errors import FormatError, InputError
+from riskclf.errors import InputError
 from riskclf.files import beside
-from riskclf.tables import format_of
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -27,7 +26,6 @@ __all__ = [
     "Model",
     "TextColumn",
     "check_directory",
-    "check_input",
     "check_outputs",
     "label_pairs",
     "load_classifier",
@@ -101,34 +99,6 @@ def label_pairs(items: Iterable[str] | None) -> dict[str, str]:
             )
         pairs[yours] = ours
     return pairs
-
-
-def check_input(what: str, name: str | None) -> None:
-    """Refuse an input file that does not exist. None and ``-`` (standard input) pass.
-
-    Args:
-        what: how a message calls the file, such as "DATA".
-        name: the path as the user gave it.
-
-    Raises:
-        InputError: there is no such file. A name that has no known suffix may be a post in the
-            wrong place, so the message does not repeat it.
-    """
-    if name is None or name == "-":
-        return
-    try:
-        if Path(name).exists():
-            return
-    except (OSError, ValueError):  # too long for a file name, or with a NUL in it
-        pass
-    try:
-        format_of(name)
-    except FormatError:
-        raise InputError(
-            f"{what} is not an existing file (the name given has {len(name)} characters); check "
-            "the path"
-        ) from None
-    raise InputError(f"{name} does not exist; check the path")
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | None]) -> None:

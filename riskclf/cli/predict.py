@@ -49,10 +49,10 @@ def predict(
         typer.Option(
             metavar="FILE|-",
             help="Write all columns of the input and the columns of the prediction: label, "
-            "decision, risk, score_LABEL for every label, and truncated. If the input already has "
-            "a column with one of these names, all of them get the prefix riskclf_. The suffix of "
-            "FILE sets the format. - writes to standard output, in the format of the input "
-            "(jsonl for parquet and lines). Cells are not changed: import a CSV into a "
+            "decision, risk, score_LABEL for every label, truncated and risk_labels. If the input "
+            "already has a column with one of these names, all of them get the prefix riskclf_. "
+            "The suffix of FILE sets the format. - writes to standard output, in the format of the "
+            "input (jsonl for parquet and lines). Cells are not changed: import a CSV into a "
             "spreadsheet as text, so that no cell runs as a formula.",
         ),
     ] = None,
@@ -95,8 +95,8 @@ def predict(
 ) -> None:
     """Label posts.
 
-    Without --output, a table on the screen shows the posts. With --input it shows the 50 posts
-    with the highest risk.
+    Without --output, the posts are shown as a table on the screen: all posts that are given as
+    TEXT, or the 50 posts of --input with the highest risk.
 
     A run from a file to a file can be stopped and continued: give the same command again. The
     result is the same as without the stop. Until it ends, the run keeps its state in

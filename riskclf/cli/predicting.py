@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import riskclf
 from riskclf.cli.console import ShownPost
-from riskclf.cli.options import check_input, check_outputs
+from riskclf.cli.options import check_outputs
 from riskclf.files import beside, locked
 from riskclf.tables import (
     Journal,
@@ -149,7 +149,6 @@ def label_table(
             run is writing it.
         RiskclfError: the model cannot be used.
     """
-    check_input("the input", job.input)
     if job.output_file is not None:
         format_of(job.output_file)
     outputs = {"the output": job.output_file, "the rejects file": job.rejects_file}
@@ -158,15 +157,23 @@ def label_table(
         for place in outputs.values():
             if place is not None:
                 stack.enter_context(locked(place))
+        run: _Run | None = None
+
+        def before_wait() -> None:
+            if run is not None:
+                run.score_waiting()
+
         table = stack.enter_context(
             open_table(
                 job.input,
                 format=job.format,
                 text_columns=(job.text_column,),
                 look_ahead=1 if job.output_file is None else LOOK_AHEAD,
+                before_wait=before_wait,
             )
         )
-        return _Run(job, table, load(), tell, show, stack).finish()
+        run = _Run(job, table, load(), tell, show, stack)
+        return run.finish()
 
 
 class _Run:
@@ -206,7 +213,6 @@ class _Run:
 
     def finish(self) -> Labelled:
         """Read, score and write all rows, and put the files in their places."""
-        live = self._job.output_file is None  # then somebody may be looking
         for item in self._table:
             row = self._writer.checked(item) if self._writer and isinstance(item, Row) else item
             if isinstance(row, Row):
@@ -214,10 +220,9 @@ class _Run:
                 self._characters += len(row.values[self._job.text_column])
             else:
                 self._rejects.add(row)
-            full = len(self._waiting) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS
-            if full or (live and self._table.is_waiting):
-                self._score_waiting()
-        self._score_waiting()
+            if len(self._waiting) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
+                self.score_waiting()
+        self.score_waiting()
         self._rejects.commit()
         if self._writer:
             self._writer.commit()
@@ -225,7 +230,7 @@ class _Run:
             self._journal.remove()
         return Labelled(self._classifier.labels, self._tally, self._riskiest, self._rejects)
 
-    def _score_waiting(self) -> None:
+    def score_waiting(self) -> None:
         """Score, record and write the rows that were read and not scored yet."""
         rows, self._waiting, self._characters = self._waiting, [], 0
         if not rows:
@@ -274,7 +279,8 @@ def _open_journal(
         **job.settings,
         "riskclf version": riskclf.__version__,
     }
-    journal = Journal(beside(job.output_file, ".resume"), key)
+    output = job.output_file
+    journal = Journal(beside(output, ".resume"), key, output=output)
     if journal.is_continued:
         tell("continuing the run that was stopped")
     elif journal.changed:

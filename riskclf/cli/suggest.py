@@ -50,8 +50,8 @@ def suggest(
         typer.Option(
             "--terms",
             help="Also show emerging terms: up to 20 terms whose use increased significantly "
-            "against --reference, each in five or more posts. They are leads for a person, who "
-            "reads how they are used, not a list of coded words. Handles and links are left out.",
+            "against --reference, each in five or more posts. A person must read how they are "
+            "used: this is not a list of coded words. Handles and links are left out.",
         ),
     ] = False,
     reference: Annotated[
@@ -77,7 +77,7 @@ def suggest(
     Four in five are posts that the model is unsure about, all of them different. One in five is
     drawn at random, to find what the model is wrongly sure about. Label them without looking at
     the columns riskclf_*. Then give the file to `riskclf evaluate` or `riskclf finetune`. Posts
-    that the model is unsure about are harder than others: measure the random ones apart with
+    that the model is unsure about are harder than others: measure the random ones separately with
     `riskclf evaluate --slice-column suggested_because`.
 
     Exit status: 0 success, 1 finished but some rows were rejected, 2 usage error or other error,
@@ -97,12 +97,6 @@ def suggest(
         if written is not None:
             format_of(written)
     options.check_outputs(places, (data, labelled, reference))
-    for what, name in (
-        ("DATA", data),
-        ("the file of --labelled", labelled),
-        ("the file of --reference", reference),
-    ):
-        options.check_input(what, name)
     with stoppable(), ExitStack() as stack:
         for path in places.values():
             if path is not None:

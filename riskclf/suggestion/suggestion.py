@@ -21,10 +21,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from riskclf.errors import InputError
-from riskclf.progress import Callback, Progress, following
+from riskclf.progress import Progress, following
 from riskclf.suggestion.emerging import EmergingTerm, emerging_terms
 from riskclf.suggestion.uncertainty import Selection
 from riskclf.tables import Data, Reject, Row, UnlabelledPosts, create_table, same_text
@@ -36,13 +34,9 @@ from riskclf.tables.predictions import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from riskclf.classifier import RiskClassifier
 
 __all__ = ["Suggestions", "suggest"]
-
-_VECTORS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -151,8 +145,7 @@ def suggest(
             from riskclf.classifier import RiskClassifier  # takes seconds to import
 
             model = RiskClassifier.load(model, device=device, batch_size=batch_size)
-        classifier = model
-        selection = Selection(n, known, classifier.info()["thresholds"])
+        selection = Selection(n, known, model.info()["thresholds"])
         source = UnlabelledPosts(data, text_column, stack)
         if {"label", "decision", "risk"} <= set(source.columns):
             raise InputError(
@@ -160,21 +153,23 @@ def suggest(
                 "for the correct label: give the file as it was before `riskclf predict`"
             )
         waiting: deque[tuple[Row, tuple[int, int | None]]] = deque()
-        for done, prediction in enumerate(classifier.stream(source.texts(waiting))):
+        scored = model.stream_with_vectors(source.texts(waiting))
+        for done, (prediction, vector) in enumerate(scored):
             row, place = waiting.popleft()
-            selection.add(row, row.values[text_column], prediction)
+            selection.add(row, row.values[text_column], prediction, vector)
             if done % 64 == 0:
                 tell("scoring posts", *place)
+        tell("scoring posts", *source.position())
         source.check_usable()
-        chosen = selection.chosen(lambda texts: _vectors(classifier, texts, tell))
+    chosen = selection.chosen()
     if selection.blank:
         notes.append(f"{selection.blank:,} posts are empty; they are not suggested")
     if len(chosen) < n:
         notes.append(f"there are only {len(chosen):,} different posts to choose, not {n:,}")
-    added = _added_columns(classifier.labels, source.columns)
+    added = _added_columns(model.labels, source.columns)
     names = [name for name in added if name != "label"]
     rows: list[dict[str, Any]] = []
-    risk_labels = classifier.info()["saved_as"]["risk_labels"]
+    risk_labels = model.info()["saved_as"]["risk_labels"]
     for post, because in chosen:
         values = [*prediction_values(post.prediction, risk_labels), because]
         label = {"label": post.row.values.get("label", "")}
@@ -194,19 +189,6 @@ def _texts_of(data: Data | None, text_column: str, name: str) -> tuple[list[str]
             source.name = name
         texts = list({same_text(x := row.values[text_column]): x for row in source}.values())
         return texts, source.unread()
-
-
-def _vectors(
-    classifier: RiskClassifier, texts: Sequence[str], tell: Callback
-) -> NDArray[np.float32]:
-    """The sentence vector of each text (of a long one, of its head), shape (texts, width)."""
-    loaded = classifier._artifact
-    parts = []
-    for start in range(0, len(texts), _VECTORS_AT_ONCE):
-        encodings = loaded.tokenizer.encode_batch(texts[start : start + _VECTORS_AT_ONCE])
-        parts.append(loaded.engine.compute([x.head.ids for x in encodings]).pooled)
-        tell("comparing posts", min(start + _VECTORS_AT_ONCE, len(texts)), len(texts))
-    return np.concatenate(parts)
 
 
 def _added_columns(labels: Iterable[str], existing: Sequence[str]) -> dict[str, type]:

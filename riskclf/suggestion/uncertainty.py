@@ -13,7 +13,8 @@ same chance, in any order of the rows.
 **Different.** No two posts are near-duplicates (`riskclf.tables.duplicates`), and none is a
 near-duplicate of a labelled post. Among the most uncertain posts the one with the greatest product
 of uncertainty and distance to the nearest post taken is taken next: the farthest-point rule of
-Gonzalez (1985), which Sener and Savarese (2018) use for active learning.
+Gonzalez (1985), which Sener and Savarese (2018) use for active learning, on the vectors of the
+model.
 
 Posts come as a stream, and 2,000 to 4,000 candidates are kept. From a file of more than 4,000
 different posts, the choice may depend slightly on the order of the rows.
@@ -58,6 +59,8 @@ class Candidate:
     key: int
     """Random number of the text, the same for equal texts."""
     prediction: Prediction
+    vector: NDArray[np.float32]
+    """Sentence vector, shape (hidden,)."""
     uncertainty: float
     """From 0 (sure) to 1."""
     because: str
@@ -86,30 +89,25 @@ class Selection:
         limit = max(_CANDIDATES // 10, 4 * self._at_random)
         self._drawn = _Pool(limit, known, lambda post: (0.0, post.key))
 
-    def add(self, row: Row, text: str, prediction: Prediction) -> None:
-        """Take a post into account."""
+    def add(self, row: Row, text: str, prediction: Prediction, vector: NDArray[np.float32]) -> None:
+        """Take a post into account; see `Candidate`."""
         if is_blank(text):
             self.blank += 1
             return
-        post = Candidate(row, text, text_key(text), prediction, *self._judge(prediction))
+        # A copy, or a kept post would keep the vectors of all that were computed with it.
+        kept = vector.copy()
+        post = Candidate(row, text, text_key(text), prediction, kept, *self._judge(prediction))
         self._uncertain.add(post)
         self._drawn.add(post)
 
-    def chosen(
-        self, vectors: Callable[[Sequence[str]], NDArray[np.float32]]
-    ) -> list[tuple[Candidate, str]]:
-        """The chosen posts with the reason for each; random ones are spread among the others.
-
-        Args:
-            vectors: gives the sentence vectors of texts, shape (texts, width).
-        """
+    def chosen(self) -> list[tuple[Candidate, str]]:
+        """The chosen posts with the reason for each; random ones are spread among the others."""
         at_random = self._drawn.best()[: self._at_random]
         texts = [post.text for post in at_random]
         candidates = _different(self._uncertain.best(), [*self._known, *texts])
         count = self._n - self._at_random
         if len(candidates) > count:
-            points = vectors([*texts, *(post.text for post in candidates)])
-            candidates = _spread_out(points, candidates, count)
+            candidates = _spread_out(at_random, candidates, count)
         return _mixed(
             [(post, post.because) for post in candidates], [(post, AT_RANDOM) for post in at_random]
         )
@@ -194,19 +192,17 @@ def _different(posts: Sequence[Candidate], known: Sequence[str]) -> list[Candida
 
 
 def _spread_out(
-    vectors: NDArray[np.float32], candidates: Sequence[Candidate], count: int
+    taken: Sequence[Candidate], candidates: Sequence[Candidate], count: int
 ) -> list[Candidate]:
-    """Candidates that are uncertain and far from each other and from the posts taken before.
-
-    `vectors` has those of the posts taken first, then those of the candidates.
-    """
+    """Candidates that are uncertain and far from each other and from the posts taken before."""
+    vectors = np.stack([post.vector for post in (*taken, *candidates)])
     # Sentence vectors share a large part, which would hide their differences.
-    vectors = vectors - vectors.mean(axis=0)
+    vectors -= vectors.mean(axis=0)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    taken, points = np.split(vectors, [len(vectors) - len(candidates)])
+    centres, points = np.split(vectors, [len(taken)])
     uncertainty = np.array([post.uncertainty for post in candidates])
     distance = np.full(len(candidates), 2.0)
-    for centre in taken:
+    for centre in centres:
         distance = np.minimum(distance, 1 - points @ centre)
     chosen: list[int] = []
     for _ in range(count):

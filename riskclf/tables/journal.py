@@ -33,13 +33,14 @@ class Journal:
     Args:
         path: of the file; it is made if need be.
         key: JSON-ready values by the name of what they are.
+        output: the file that the results are for, as messages call it; None is `path`.
 
     Raises:
         InputError: the file cannot be opened, or is a link.
     """
 
-    def __init__(self, path: Path, key: Mapping[str, Any]) -> None:
-        self._path = path
+    def __init__(self, path: Path, key: Mapping[str, Any], *, output: Path | None = None) -> None:
+        self._path, self._output = path, output or path
         self.is_continued = False
         self.changed: tuple[str, ...] = ()
         self._file = open_private(path)
@@ -74,7 +75,8 @@ class Journal:
 
     def close(self) -> None:
         """Keep the file for the next run."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what could not be written was told before
+            self._file.close()
 
     def remove(self) -> None:
         """The job is done: forget the results."""
@@ -93,7 +95,7 @@ class Journal:
             self._file.write(json.dumps(value).encode() + b"\n")
             self._file.flush()
         except OSError as error:
-            raise InputError(f"{self._path} cannot be written: {cause(error)}") from None
+            raise InputError(f"{self._output} cannot be written: {cause(error)}") from None
 
 
 def _hash(value: Any) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import select
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -61,6 +60,7 @@ def open_table(
     format: str | None = None,
     text_columns: Sequence[str] = ("text",),
     look_ahead: int = 1,
+    before_wait: Callable[[], None] | None = None,
 ) -> TableReader:
     """Open a table for reading; ``"-"`` is standard input (JSON Lines unless `format` says else).
 
@@ -75,6 +75,8 @@ def open_table(
             not becomes a `Reject`. Plain lines have one column, the first of these.
         look_ahead: how many lines of a JSON Lines stream tell its columns. No row comes out before
             that many have arrived; up to `LOOK_AHEAD` are read to find the text columns.
+        before_wait: called before each read from a stream, since its next row may be long in
+            coming: handle the rows that were read so far.
 
     Raises:
         InputError: no such file, a directory, or a file that may not be read.
@@ -85,7 +87,7 @@ def open_table(
         chosen = format_of("-", format or "jsonl")
         if chosen == "parquet":
             raise FormatError("Parquet cannot be read from standard input; name a file")
-        raw: io.RawIOBase = _Borrowed(sys.stdin.buffer)
+        raw: io.RawIOBase = _Stream(sys.stdin.buffer, before_wait, is_ours=False)
         stream: io.BufferedReader = io.BufferedReader(raw, _HEAD)
         return _open_stream("standard input", stream, None, chosen, text_columns, look_ahead)
     name = os.fspath(source)
@@ -101,6 +103,9 @@ def open_table(
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None  # None: a pipe
         chosen = format_of(source, format)
+        if size is None:
+            raw = _Stream(file, before_wait, is_ours=True)
+            file = io.BufferedReader(raw, _HEAD)
         return _open_stream(name, file, size, chosen, text_columns, look_ahead)
     except BaseException:
         file.close()
@@ -166,23 +171,32 @@ def _is_text(line: bytes) -> bool:
         return False
 
 
-class _Borrowed(io.RawIOBase):
-    """Bytes of a stream that belongs to somebody else: closing this does not close it."""
+class _Stream(io.RawIOBase):
+    """Bytes that arrive one after the other, such as those of a pipe.
 
-    def __init__(self, source: Any) -> None:
-        self._source = source
+    `before_wait` is called before each read. Closing this closes `source` only if it is ours.
+    """
+
+    def __init__(
+        self, source: Any, before_wait: Callable[[], None] | None, *, is_ours: bool
+    ) -> None:
+        self._source, self._before_wait, self._is_ours = source, before_wait, is_ours
         self._read = getattr(source, "read1", source.read)  # what is there, without waiting for all
-
-    def fileno(self) -> int:
-        return int(self._source.fileno())
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self._before_wait is not None:
+            self._before_wait()
         content = self._read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
+
+    def close(self) -> None:
+        if self._is_ours:
+            self._source.close()
+        super().close()
 
 
 class TableReader(ABC):
@@ -232,16 +246,6 @@ class TableReader(ABC):
     def is_stream(self) -> bool:
         """Whether the rows come from a pipe, so that the next one may be long in coming."""
         return self.size is None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether nothing more of a stream has arrived: handle the rows that were read so far."""
-        if not self.is_stream:
-            return False
-        try:
-            return not select.select([self._stream], [], [], 0)[0]
-        except (OSError, ValueError):  # not a pipe of the operating system
-            return False
 
     @abstractmethod
     def __iter__(self) -> Iterator[Row | Reject]:

@@ -62,6 +62,7 @@ class Fake:
             "model": "somewhere",
             "versions": {"dictionary": "unidic_lite 1"},
             "saved_as": {"risk_labels": list(LABELS[:2])},
+            "thresholds": {"flag": 0.8, "review": 0.5},
         }
 
 

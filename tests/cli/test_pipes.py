@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
+import selectors
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import pytest
 
-from tests.cli.helpers import program, run, stdin
+from tests.cli.helpers import only_line, program, records, run, stdin
 
 FIRST = {
     "jsonl": '{"id": 1, "text": "天気"}\n',
@@ -55,8 +59,8 @@ class Pipes:
 
 
 @contextmanager
-def pipes(format: str) -> Iterator[Pipes]:
-    command = program(0, "predict", "--input", "-", "--format", format, "--output", "-")
+def pipes(format: str, delay: float = 0) -> Iterator[Pipes]:
+    command = program(delay, "predict", "--input", "-", "--format", format, "--output", "-")
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -85,6 +89,27 @@ def test_posts_come_out_while_the_pipe_stays_open(format: str) -> None:
         assert "3 posts" in errors.decode()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_named_pipe_is_a_stream_too(tmp_path: Path) -> None:
+    path = tmp_path / "posts.csv"
+    os.mkfifo(path)
+    command = program(0, "predict", "--input", path, "--output", "-")
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            both = Pipes(process)
+            # Opened for both, so that it does not wait for the process, nor end before it is told.
+            with os.fdopen(os.open(path, os.O_RDWR), "wb", buffering=0) as writing:
+                writing.write(FIRST["csv"].encode())
+                assert both.line().startswith("id")
+                assert "天気" in both.line()
+            _, errors = process.communicate(timeout=_SECONDS)
+            assert process.returncode == 0, errors.decode()
+        finally:
+            process.kill()
+
+
 def test_a_reject_is_counted_and_holds_nothing_up() -> None:
     with pipes("jsonl") as both:
         both.write('{\n{"other": 1}\n{"text": "天気"}\n{"text": 3}\n{"text": "雪"}\n')
@@ -107,8 +132,52 @@ def test_a_later_row_may_have_another_column_but_none_of_ours(
     assert "row 3: it has a column 'label', which the first row does not have" in err
 
 
-def test_all_rows_of_a_stream_tell_the_columns_of_a_csv(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object, capsys: pytest.CaptureFixture[str]
+def test_the_first_rows_of_a_stream_tell_the_columns_of_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stdin(monkeypatch, '{"text":"天気"}\n{"text":"雨","n":1}\n')
-    assert run("predict", "--input", "-", "--output", f"{tmp_path}/o.csv") == 0
+    assert run("predict", "--input", "-", "--output", tmp_path / "o.csv") == 0
+    assert [row["n"] for row in records(tmp_path / "o.csv")] == ["", "1"]
+
+
+@pytest.mark.parametrize("format", list(FIRST))
+def test_posts_that_arrive_together_are_computed_together(format: str) -> None:
+    with pipes(format, delay=0.1) as both:
+        both.write(FIRST[format] + SECOND[format] * 300)
+        for _ in range(601):
+            both.line()
+        _, errors = both.process.communicate(timeout=_SECONDS)
+        # One at a time, the 601 posts would take a minute.
+        seconds = float(errors.decode().split("601 posts, ")[1].split(" s")[0])
+        assert seconds < 3
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_ctrl_c_while_it_waits_ends_it_in_one_line(format: str) -> None:
+    with pipes(format) as both:
+        both.write(FIRST[format])
+        while "天気" not in both.line():
+            pass
+        both.process.send_signal(signal.SIGINT)
+        _, errors = both.process.communicate(timeout=_SECONDS)
+        assert both.process.returncode == 130
+        assert only_line(errors.decode()).startswith("stopped; what was read from standard input")
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_a_reader_that_leaves_ends_it_quietly(format: str) -> None:
+    command = program(0, "predict", "--input", "-", "--format", format, "--output", "-")
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(FIRST[format].encode())
+        process.stdin.flush()
+        with selectors.DefaultSelector() as ready:
+            ready.register(process.stdout, selectors.EVENT_READ)
+            assert ready.select(_SECONDS)
+        process.stdout.close()
+        _, errors = process.communicate(SECOND[format].encode(), timeout=_SECONDS)
+    assert errors == b""
+    assert process.returncode == 141

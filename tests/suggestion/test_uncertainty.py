@@ -89,8 +89,8 @@ def test_the_reason_names_the_line_or_the_labels(classifier: RiskClassifier) -> 
 
 
 def test_a_model_without_risk_labels_is_asked_for_its_entropy_only(loaded: Artifact) -> None:
-    card = replace(loaded.manifest, risk_labels=(), operating_points={})
-    topics = RiskClassifier(replace(loaded, manifest=card))
+    manifest = replace(loaded.manifest, risk_labels=(), operating_points={})
+    topics = RiskClassifier(replace(loaded, manifest=manifest))
     result = suggest(rows(made_up(60)), model=topics, n=10)
     reasons = {row["suggested_because"].split(" between")[0] for row in result.rows}
     assert reasons == {"unsure", "drawn at random"}
@@ -113,8 +113,8 @@ def test_uncertain_posts_that_are_unlike_go_before_more_of_the_same(
     monkeypatch.setattr(uncertainty, "_RANDOM_SHARE", 0)
     selection = Selection(4, [], {"flag": 0.8, "review": 0.4})
     for number, (text, prediction) in enumerate(zip(texts, classifier.stream(texts), strict=True)):
-        selection.add(Row(number, {"text": text}), text, prediction)
-    found = selection.chosen(lambda posts: np.stack([corner[x] for x in posts]))
+        selection.add(Row(number, {"text": text}), text, prediction, corner[text])
+    found = selection.chosen()
     assert len({tuple(corner[post.text]) for post, _ in found}) == 4
 
 
