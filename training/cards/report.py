@@ -17,6 +17,7 @@ from typing import Annotated
 
 import typer
 
+from riskclf.files import write_text
 from training.cards.measure import measure
 from training.cards.tables import card_with
 from training.command import run_command
@@ -49,10 +50,10 @@ def main(
         if "test" in results and measured["model"] == results["model"]:
             measured = {"test": results["test"]} | measured
         results = measured
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_text(RESULTS, json.dumps(results, indent=1) + "\n")
     ablations = json.loads(ABLATIONS.read_text(encoding="utf-8"))
     card = card_with(CARD.read_text(encoding="utf-8"), results, ablations, posts)
-    CARD.write_text(card, encoding="utf-8")
+    write_text(CARD, card)
 
 
 if __name__ == "__main__":

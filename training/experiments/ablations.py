@@ -23,6 +23,7 @@ from riskclf import Label, RiskClassifier, evaluate
 from riskclf.evaluation.baselines import Baseline
 from riskclf.evaluation.compare import compare
 from riskclf.evaluation.scored import ScoredRows
+from riskclf.files import write_text
 from training.command import run_command
 from training.experiments.baselines import predictions
 from training.experiments.predicted import labelled_rows
@@ -126,7 +127,7 @@ def main(
             results[name]["against"] = {
                 other: _paired(ours, theirs) for other, theirs in rows.items() if other != name
             }
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_text(RESULTS, json.dumps(results, indent=1) + "\n")
         console.log(f"{variant.name}: macro-F1 {results[key]['macro_f1']['value']:.3f}")
     console.log(f"the smallest within one standard error of the best: {smallest(results)}")
 

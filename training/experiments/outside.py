@@ -23,6 +23,7 @@ from rich.table import Table
 
 from riskclf.errors import InputError
 from riskclf.evaluation.intervals import wilson
+from riskclf.files import write_text
 from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.progress import Progress
 from riskclf.tables import Row, open_table
@@ -148,7 +149,7 @@ def main(
             results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
             counts = {"right": right, "of": total, "low": low, "high": high}
             results[directory.name] = {"learning_rate": rate, **counts}
-            RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            write_text(RESULTS, json.dumps(results, indent=1) + "\n")
     table = Table(*COLUMNS)
     for row in outside_rows():
         table.add_row(*row)

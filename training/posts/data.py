@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from riskclf.errors import FormatError
+from riskclf.files import write_text
 from riskclf.labels import Label
 from riskclf.tables.duplicates import near_duplicate_pairs
 from riskclf.text import normalise
@@ -306,7 +307,7 @@ def main(
     found = problems(posts)
     test = digest(post for post in posts if post.split in ("test", "transfer"))
     if freeze:
-        TEST_HASHES.write_text(test + "\n", encoding="utf-8")
+        write_text(TEST_HASHES, test + "\n")
     elif TEST_HASHES.read_text(encoding="utf-8").strip() != test:
         found.append("the test split is not the one that was frozen")
     if corpora is not None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import typer
 
+from riskclf.files import write_text
 from riskclf.finetuning import Example
 from riskclf.finetuning.replay import OurPost
 from training.command import run_command
@@ -92,7 +93,7 @@ def _spread(posts: Sequence[Post], count: int) -> list[Post]:
 def main() -> None:
     """Write the replay set and the old posts that fine-tuning measures."""
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in our_posts(load_posts())]
-    OUTPUT.write_text("".join(lines), encoding="utf-8")
+    write_text(OUTPUT, "".join(lines))
     typer.echo(f"{OUTPUT}: {len(lines)} posts")
 
 
