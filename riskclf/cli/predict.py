@@ -103,7 +103,7 @@ def predict(
     OUTPUT.partial and OUTPUT.resume. If the input, the model or an option has changed, it starts
     again from the first row. A run that reads standard input cannot be continued.
 
-    From a pipe, each post is labelled and written as soon as it arrives.
+    From a pipe to standard output, posts are labelled and written as soon as they arrive.
 
     Exit status: 0 success, 1 finished but some rows were rejected, 2 usage error or other error,
     130 stopped with Ctrl-C.
