@@ -98,8 +98,8 @@ def finetune(
             posts, become tokens if that helps on held-out posts. It doubles the time.
         accept_regression: accept the model whatever the gate finds; this is recorded.
         seed: of the folds, the order and new weights.
-        device: where to train and to compute: "cpu", a torch device such as "cuda:0", or "auto",
-            a GPU where there is one.
+        device: where to compute: "cpu", a torch device such as "cuda:0", or "auto", a GPU where
+            there is one. Training takes CUDA's first GPU, or the CPU.
         batch_size: posts that are computed at once when posts are scored.
         progress: None, True or a callback, see `riskclf.progress`. It is told the expected minutes,
             then the stage and the training steps of all models together.

@@ -115,7 +115,7 @@ def train_classifier(
         config: epochs, learning rate and so on.
         dev: posts for early stopping; they are not trained on, nor transformed.
         transform: changes the texts of each batch.
-        device: "cpu", or anything else for a GPU where there is one.
+        device: "cpu", or anything else for CUDA's first GPU where there is one.
         progress: None, True or a callback, see `riskclf.progress`; counts steps.
 
     Returns:
@@ -166,21 +166,21 @@ def seconds_per_step(
     tokenizer, on_gpu = Tokenizer.load(Path(base)), _on_gpu(device)
     torch.manual_seed(config.seed)
     model = _load(Path(base), labels, on_gpu=on_gpu)
-    engine = PytorchEngine(model, pad_id=tokenizer.pad_id, device=device, batch_size=1)
-    model.train()
+    # It refuses a device that cannot be used here. Training takes CUDA or the CPU.
+    PytorchEngine(model, pad_id=tokenizer.pad_id, device=device, batch_size=1)
+    where = torch.device("cuda" if on_gpu else "cpu")
+    model.to(where).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
     # From all over the data, so that the lengths are typical.
     chosen = examples[:: max(1, len(examples) // config.batch_size)][: config.batch_size]
     encodings = tokenizer.encode_batch([example.text for example in chosen])
     batch = padded([encoding.head.ids for encoding in encodings], tokenizer.pad_id)
-    inputs = {name: values.to(engine.device) for name, values in batch.items()}
-    targets = torch.tensor([x.target for x in chosen], device=engine.device)
+    inputs = {name: values.to(where) for name, values in batch.items()}
+    targets = torch.tensor([x.target for x in chosen], device=where)
     seconds = []
     for _ in range(3):
         began = time.monotonic()
-        with torch.autocast(
-            engine.device.type, torch.bfloat16, enabled=computes_bfloat16(on_gpu=on_gpu)
-        ):
+        with torch.autocast(where.type, torch.bfloat16, enabled=computes_bfloat16(on_gpu=on_gpu)):
             outputs = model(**inputs)
         loss = _soft_cross_entropy(outputs, targets)
         optimiser.zero_grad()

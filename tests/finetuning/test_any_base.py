@@ -1,4 +1,4 @@
-"""Any BERT with a `BertJapaneseTokenizer` is a base; any labels will do, with or without risks."""
+"""Any BERT with a `BertJapaneseTokenizer` is a base, for any labels, with or without risks."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def trained(base: Path, labels: Sequence[str], work: Path, epochs: int = 2) -> A
     model = train_classifier(
         base, examples(labels), labels=labels, checkpoints=work / "checkpoints", config=config
     )
-    # Where the processor has bfloat16, it would go on computing with it, unlike the saved model.
+    # Where the processor has bfloat16, it would continue to compute in it, unlike the saved model.
     return extract_model_from_parallel(model, keep_fp32_wrapper=False)
 
 

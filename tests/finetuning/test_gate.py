@@ -150,7 +150,7 @@ def test_a_loss_whose_interval_leaves_out_no_loss_is_refused_however_small() -> 
     assert judge(change(risky=1000, lost=15, won=9), None, None).accepted
 
 
-def test_the_interval_decides_and_the_exact_test_stands_beside_it() -> None:
+def test_the_interval_decides_and_the_exact_test_is_reported() -> None:
     # As the module's documentation says: 4 lost and none won suffice; the exact test asks for 6.
     (check, *_) = judge(change(risky=1000, lost=4), None, None).checks
     assert check.refused_by == ("interval",)
