@@ -27,21 +27,31 @@ from rich.console import Console
 from rich.table import Table
 
 from riskclf.errors import FormatError
+from riskclf.evaluation.intervals import wilson
 from riskclf.files import write_text
 from riskclf.labels import Label
 from riskclf.tables.duplicates import near_duplicate_pairs
 from riskclf.text import normalise
 from training.command import run_command
 from training.posts.corpora import Corpora
+from training.posts.other_hand import (
+    HASH,
+    OtherHandPost,
+    agreement,
+    load_other_hand,
+    too_few,
+)
 
 __all__ = [
     "CONTENT_RULES",
     "SPLITS",
     "Post",
+    "broken_rules",
     "digest",
     "load_posts",
     "main",
     "near_duplicates",
+    "other_hand_problems",
     "problems",
     "rows",
 ]
@@ -141,7 +151,7 @@ def rows(posts: Iterable[Post]) -> Iterator[dict[str, Any]]:
         }
 
 
-def digest(posts: Iterable[Post]) -> str:
+def digest(posts: Iterable[Post | OtherHandPost]) -> str:
     """SHA-256 over ids, texts and targets, whatever their order: freezes a split."""
     lines = sorted(f"{post.id}\t{json.dumps(dict(post.target))}\t{post.text}" for post in posts)
     return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
@@ -165,6 +175,14 @@ def near_duplicates(
     other_letters = None if others is None else [_letters(text) for text in others.values()]
     for one, other, similarity in near_duplicate_pairs(letters, other_letters):
         yield keys[one], other_keys[other], similarity
+
+
+def broken_rules(text: str, *, risky: bool) -> Iterator[str]:
+    """What a text holds that `CONTENT_RULES` forbid; two of them bind risky posts only."""
+    read = unicodedata.normalize("NFKC", text)
+    for what, pattern in CONTENT_RULES.items():
+        if (risky or what not in _RISKY_ONLY) and pattern.search(read):
+            yield what
 
 
 def problems(posts: Sequence[Post]) -> list[str]:
@@ -205,11 +223,8 @@ def _content_problems(posts: Sequence[Post]) -> Iterator[str]:
         longest = 200 if post.lang == "en" else 140
         if not 3 <= len(post.text) <= longest:
             yield f"{post.id}: {len(post.text)} characters, 3 to {longest} are allowed"
-        for what, pattern in CONTENT_RULES.items():
-            if what in _RISKY_ONLY and not post.risky:
-                continue
-            if pattern.search(unicodedata.normalize("NFKC", post.text)):
-                yield f"{post.id}: holds {what}"
+        for what in broken_rules(post.text, risky=post.risky):
+            yield f"{post.id}: holds {what}"
 
 
 def _twin_problems(posts: Sequence[Post]) -> Iterator[str]:
@@ -284,6 +299,38 @@ def _print_counts(posts: Sequence[Post], console: Console) -> None:
         console.print(table)
 
 
+def other_hand_problems(posts: Sequence[Post], others: Sequence[OtherHandPost]) -> list[str]:
+    """Every rule that the test set by other hands breaks, one line each; ids only, never a text."""
+    found = [*too_few(others)]
+    for post in others:
+        found += [f"{post.id}: holds {x}" for x in broken_rules(post.text, risky=post.risky)]
+    if digest(others) != HASH.read_text(encoding="utf-8").strip():
+        found.append("the test set by other hands is not the one that was frozen")
+    texts = {post.id: post.text for post in others}
+    ours = {post.id: post.text for post in posts}
+    for one, other, similarity in (*near_duplicates(texts), *near_duplicates(texts, ours)):
+        found.append(f"{one} is a near-duplicate of {other} ({similarity:.2f})")
+    return found
+
+
+def _print_other_hand(others: Sequence[OtherHandPost], console: Console) -> None:
+    languages = Counter(post.lang for post in others)
+    console.print(
+        f"by other hands: {len(others)} posts ("
+        f"{', '.join(f'{count} {lang}' for lang, count in languages.most_common())}), "
+        f"{sum(post.risky for post in others)} risky, {sum(post.unclear for post in others)} "
+        f"unclear, {sum(post.support for post in others)} seek help"
+    )
+    table = Table(title="two labellers agree on", title_justify="left")
+    for name in ("question", "posts", "of", "share, 95 % interval"):
+        table.add_column(name, justify="left" if name == "question" else "right")
+    for question, (alike, count) in agreement().items():
+        low, high = wilson(alike, count)
+        shown = f"{alike / count:.1%} ({low:.1%} to {high:.1%})"
+        table.add_row(question, str(alike), str(count), shown)
+    console.print(table)
+
+
 def main(
     corpora: Annotated[
         Path | None, typer.Option(help="Also search the held-out files there for near-duplicates.")
@@ -310,18 +357,21 @@ def main(
         write_text(TEST_HASHES, test + "\n")
     elif TEST_HASHES.read_text(encoding="utf-8").strip() != test:
         found.append("the test split is not the one that was frozen")
+    others = load_other_hand()
+    found += other_hand_problems(posts, others)
     if corpora is not None:
         held_out = {
             f"{source.path.name}:{number}": line
             for source in Corpora.load(corpora).of("heldout")
             for number, line in enumerate(source.lines(), start=1)
         }
-        ours = {post.id: post.text for post in posts}
+        ours = {post.id: post.text for post in posts} | {x.id: x.text for x in others}
         pairs = list(near_duplicates(ours, held_out))
         found += [f"{one} is a near-duplicate of {other}" for one, other, _ in pairs]
         console.print(f"compared with {len(held_out)} held-out lines")
     for problem in found:
         console.print(problem, style="red", highlight=False)
+    _print_other_hand(others, console)
     console.print(f"{len(posts)} posts, {len(found)} broken rules")
     sys.exit(bool(found))
 
