@@ -98,7 +98,7 @@ def test_no_file_names_a_machine_path(path: Path) -> None:
     assert not re.search(r"/(?:work|opt|root|home)/\w", text.replace("work/train", ""))
 
 
-def test_what_newspapers_printed_is_labelled_and_ordinary_life_is_not() -> None:
+def test_the_plain_example_posts_are_labelled_and_ordinary_life_is_not() -> None:
     with (ROOT / "riskclf" / "example_posts.csv").open(encoding="utf-8", newline="") as file:
         posts = list(csv.DictReader(file))
     expected = {"1": "minor", "2": "minor", "3": "adult", "4": "minor"}
