@@ -17,7 +17,7 @@ from training.cards.tables import card_with
 from training.experiments.ablations import RESULTS as ABLATIONS
 from training.experiments.slang import report as slang
 from training.experiments.slang.results import RESULTS as SLANG
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 
 ROOT = Path(__file__).parent.parent
 TEXTS = [

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from training.command import run_command
 from training.posts.corpora import Corpora
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 from training.recipe.choose import choose, losses, measured
 from training.recipe.encoders import LAYERS
 from training.recipe.variants import make, seeds

@@ -29,7 +29,7 @@ from tests.evaluation.helpers import (
     scored,
     written,
 )
-from training.posts.data import POSTS, load_posts
+from training.posts.post import POSTS, load_posts
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ from riskclf import RiskClassifier, artifact
 from riskclf.errors import ArtifactMismatch
 from riskclf.finetuning import TrainingConfig
 from tests.models import torch_model
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 from training.recipe.train import trained_on
 
 recipe = import_module("training.__main__")

@@ -22,8 +22,8 @@ from riskclf.evaluation.scored import Coded, ScoredRows
 from training.experiments.baselines import baseline_rows, predictions
 from training.experiments.predicted import labelled_rows
 from training.posts.corpora import Corpora
-from training.posts.data import Post
-from training.posts.data import rows as evaluation_rows
+from training.posts.post import Post
+from training.posts.post import rows as evaluation_rows
 from training.recipe.calibrate import calibrate
 from training.recipe.choose import behind, measure_buried
 

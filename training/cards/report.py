@@ -23,7 +23,7 @@ from training.cards.tables import card_with
 from training.command import run_command
 from training.experiments.ablations import RESULTS as ABLATIONS
 from training.posts.corpora import Corpora
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 
 __all__ = [
     "CARD",

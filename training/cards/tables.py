@@ -18,7 +18,7 @@ from training.experiments.outside import COLUMNS as OUTSIDE_COLUMNS
 from training.experiments.outside import outside_rows
 from training.posts.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.posts.agreement import agreement_rows
-from training.posts.data import SPLITS, Post
+from training.posts.post import SPLITS, Post
 from training.recipe.choose import BURIED_BY
 from training.recipe.variants import VARIANTS
 

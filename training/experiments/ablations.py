@@ -28,8 +28,8 @@ from training.command import run_command
 from training.experiments.baselines import predictions
 from training.experiments.predicted import labelled_rows
 from training.posts.corpora import Corpora
-from training.posts.data import load_posts
-from training.posts.data import rows as evaluation_rows
+from training.posts.post import load_posts
+from training.posts.post import rows as evaluation_rows
 from training.recipe.choose import behind, losses, measure_buried
 from training.recipe.variants import VARIANTS, Variant, make
 

@@ -19,7 +19,7 @@ from riskclf.evaluation.baselines import prepared, tfidf
 from riskclf.evaluation.metrics import label_figures
 from riskclf.labels import Label
 from training.command import run_command
-from training.posts.data import Post, load_posts
+from training.posts.post import Post, load_posts
 
 __all__ = ["Keywords", "baseline_rows", "fitted", "macro_f1", "main", "predictions"]
 

@@ -30,7 +30,7 @@ from riskclf.evaluation.baselines import tfidf
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
 from training.command import run_command
-from training.posts.data import Post, load_posts
+from training.posts.post import Post, load_posts
 
 __all__ = ["curve", "main", "subset", "vectors"]
 

@@ -21,6 +21,8 @@ from typing import Any
 
 from riskclf.errors import FormatError
 from riskclf.labels import Label
+from training.posts.post import Post, digest
+from training.posts.rules import broken_rules, near_duplicates
 
 __all__ = [
     "ANSWERS",
@@ -31,6 +33,7 @@ __all__ = [
     "OtherHandPost",
     "agreement",
     "load_other_hand",
+    "other_hand_problems",
     "too_few",
 ]
 
@@ -97,6 +100,20 @@ def too_few(posts: Sequence[OtherHandPost]) -> Iterator[str]:
     for kind, least in (AT_LEAST | {"ko": 25, "zh": 25}).items():
         if counts[kind] < least:
             yield f"other hand: {counts[kind]} posts of kind {kind}, at least {least} are needed"
+
+
+def other_hand_problems(posts: Sequence[Post], others: Sequence[OtherHandPost]) -> list[str]:
+    """Every rule that the test set by other hands breaks, one line each; ids only, never a text."""
+    found = [*too_few(others)]
+    for post in others:
+        found += [f"{post.id}: holds {x}" for x in broken_rules(post.text, risky=post.risky)]
+    if digest(others) != HASH.read_text(encoding="utf-8").strip():
+        found.append("the test set by other hands is not the one that was frozen")
+    texts = {post.id: post.text for post in others}
+    ours = {post.id: post.text for post in posts}
+    for one, other, similarity in (*near_duplicates(texts), *near_duplicates(texts, ours)):
+        found.append(f"{one} is a near-duplicate of {other} ({similarity:.2f})")
+    return found
 
 
 def agreement(file: Path = ANSWERS) -> dict[str, tuple[int, int]]:

@@ -21,7 +21,7 @@ from riskclf.finetuning.replay import OurPost
 from riskclf.labels import Label
 from riskclf.manifest import Manifest
 from riskclf.tokens import Encoding, Tokenizer
-from training.posts.data import Post
+from training.posts.post import Post
 
 __all__ = ["LABELS", "RISK_LABELS", "calibrate", "computed", "score", "target_of"]
 

@@ -20,8 +20,8 @@ from riskclf import Label, RiskClassifier, evaluate
 from riskclf.errors import EvaluationError
 from riskclf.evaluation.scored import ScoredRows
 from training.posts.corpora import Corpora
-from training.posts.data import Post
-from training.posts.data import rows as evaluation_rows
+from training.posts.post import Post
+from training.posts.post import rows as evaluation_rows
 
 __all__ = [
     "BURIED_BY",

@@ -20,7 +20,7 @@ from riskclf.files import write_text
 from riskclf.finetuning import Example
 from riskclf.finetuning.replay import OurPost
 from training.command import run_command
-from training.posts.data import Post, load_posts
+from training.posts.post import Post, load_posts
 from training.recipe.calibrate import LABELS, RISK_LABELS, target_of
 
 __all__ = ["OUTPUT", "as_examples", "main", "our_posts", "replay_set"]

@@ -21,7 +21,8 @@ from riskclf.progress import Progress
 from riskclf.tokens import Tokenizer
 from training.posts.augment import Surroundings, vary
 from training.posts.corpora import Corpora
-from training.posts.data import Post, digest, near_duplicates
+from training.posts.post import Post, digest
+from training.posts.rules import near_duplicates
 from training.recipe.calibrate import LABELS, calibrate
 from training.recipe.replay import as_examples
 from training.recipe.teachers import mean_probabilities

@@ -12,7 +12,7 @@ from riskclf.errors import ArtifactMismatch
 from riskclf.finetuning import TrainingConfig
 from riskclf.progress import Progress
 from training.posts.corpora import Corpora
-from training.posts.data import Post
+from training.posts.post import Post
 from training.recipe.encoders import LAYERS, base_encoder
 from training.recipe.train import SURROUNDED, build, natural_lines, trained_on
 

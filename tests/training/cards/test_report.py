@@ -30,7 +30,8 @@ from training.cards.tables import card_with
 from training.experiments.ablations import RESULTS as ABLATIONS
 from training.experiments.baselines import Keywords, baseline_rows, macro_f1
 from training.posts.corpora import Corpora
-from training.posts.data import CONTENT_RULES, Post, load_posts
+from training.posts.post import Post, load_posts
+from training.posts.rules import CONTENT_RULES
 
 
 class _Fake:

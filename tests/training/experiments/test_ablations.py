@@ -11,7 +11,7 @@ from riskclf import Label, evaluate
 from training.experiments.ablations import best, smallest
 from training.experiments.baselines import Keywords
 from training.experiments.predicted import labelled_rows
-from training.posts.data import load_posts, rows
+from training.posts.post import load_posts, rows
 from training.recipe.variants import VARIANTS
 
 

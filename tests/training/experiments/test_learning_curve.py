@@ -10,7 +10,7 @@ import numpy as np
 
 from riskclf.labels import Label
 from training.experiments.learning_curve import curve, subset, vectors
-from training.posts.data import Post, load_posts
+from training.posts.post import Post, load_posts
 
 
 def test_a_subset_holds_whole_families_and_every_benign_one() -> None:

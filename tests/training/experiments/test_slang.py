@@ -28,7 +28,7 @@ from training.experiments.slang.experiment import SEEDS, SIZES
 from training.experiments.slang.methods import pulled_back
 from training.experiments.slang.report import METHODS, plot, table
 from training.experiments.slang.results import means
-from training.posts.data import Post, load_posts
+from training.posts.post import Post, load_posts
 from training.recipe.calibrate import LABELS
 from training.recipe.replay import as_examples
 

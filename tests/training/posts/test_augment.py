@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from training.posts.augment import Surroundings, vary
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 
 TEXTS = [post.text for post in load_posts() if post.split == "train"][::7]
 

@@ -10,17 +10,9 @@ import pytest
 
 from riskclf import Label
 from riskclf.errors import FormatError
-from training.posts.data import (
-    FAMILIES,
-    POSTS,
-    SPLITS,
-    TEST_HASHES,
-    Post,
-    digest,
-    load_posts,
-    near_duplicates,
-    problems,
-)
+from training.posts.data import TEST_HASHES
+from training.posts.post import FAMILIES, POSTS, SPLITS, Post, digest, load_posts
+from training.posts.rules import near_duplicates, problems
 
 
 @pytest.fixture(scope="module")

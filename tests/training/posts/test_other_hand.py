@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from riskclf.errors import FormatError
-from training.posts.data import load_posts, other_hand_problems
 from training.posts.other_hand import (
     OTHER_HAND,
     agreement,
     load_other_hand,
+    other_hand_problems,
     too_few,
 )
+from training.posts.post import load_posts
 
 
 def test_the_set_breaks_no_rule_and_is_the_frozen_one() -> None:

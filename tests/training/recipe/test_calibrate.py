@@ -14,7 +14,7 @@ from riskclf.encoder import Outputs
 from riskclf.manifest import Manifest
 from riskclf.tokens import Encoding, Tokenizer
 from tests.models import outputs_of
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 from training.recipe import calibrate as calibration
 from training.recipe.calibrate import calibrate, target_of
 

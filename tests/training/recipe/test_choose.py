@@ -14,7 +14,7 @@ from riskclf.errors import EvaluationError
 from riskclf.evaluation.scored import ScoredRows
 from tests.tiny_base import benign_rows, write_corpus, write_manifest
 from training.posts.corpora import Corpora
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 from training.recipe.choose import (
     Candidate,
     behind,

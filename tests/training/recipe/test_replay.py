@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 from riskclf.finetuning.replay import load_our_posts
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 from training.recipe.calibrate import RISK_LABELS
 from training.recipe.replay import OUTPUT, our_posts
 

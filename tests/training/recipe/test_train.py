@@ -15,7 +15,7 @@ from riskclf.errors import InputError
 from riskclf.finetuning import Example, TrainingConfig
 from tests.tiny_base import write_corpus, write_manifest
 from training.posts.corpora import Corpora
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 from training.recipe import train as recipe
 from training.recipe.train import natural_lines, train
 

@@ -39,7 +39,7 @@ from training.experiments.slang.choice import choose
 from training.experiments.slang.experiment import experiment
 from training.experiments.slang.report import FIGURE, README, documents, plot
 from training.experiments.slang.results import RESULTS
-from training.posts.data import load_posts
+from training.posts.post import load_posts
 
 __all__ = ["main"]
 

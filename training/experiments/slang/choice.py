@@ -23,7 +23,7 @@ from training.experiments.slang.measuring import Bench, scored
 from training.experiments.slang.methods import between, fine_tuned, opened, pulled_back
 from training.experiments.slang.report import CHOOSE_SIZE
 from training.experiments.slang.results import Book, Results, run_key
-from training.posts.data import Post
+from training.posts.post import Post
 from training.recipe.replay import as_examples, replay_set
 
 __all__ = [

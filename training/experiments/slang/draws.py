@@ -12,7 +12,7 @@ import numpy as np
 from riskclf.finetuning import Example
 from riskclf.finetuning.replay import load_our_posts
 from riskclf.text import normalise
-from training.posts.data import Post
+from training.posts.post import Post
 from training.recipe.calibrate import LABELS
 from training.recipe.replay import as_examples
 

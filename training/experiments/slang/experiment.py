@@ -21,7 +21,7 @@ from training.experiments.slang.methods import (
 )
 from training.experiments.slang.report import METHODS
 from training.experiments.slang.results import Book, Results, means, run_key
-from training.posts.data import Post
+from training.posts.post import Post
 from training.recipe.replay import as_examples
 
 __all__ = [

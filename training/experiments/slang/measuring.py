@@ -18,8 +18,8 @@ from riskclf.finetuning import gate
 from riskclf.tables import Columns
 from training.experiments.predicted import scored_rows
 from training.experiments.slang.draws import is_cue_free
-from training.posts.data import Post
-from training.posts.data import rows as evaluation_rows
+from training.posts.post import Post
+from training.posts.post import rows as evaluation_rows
 from training.recipe.replay import as_examples
 
 __all__ = ["Bench", "scored"]

@@ -15,7 +15,7 @@ from riskclf.errors import FormatError
 from riskclf.evaluation.intervals import wilson
 from riskclf.files import write_text
 from riskclf.finetuning import Example
-from training.posts.data import Post
+from training.posts.post import Post
 
 __all__ = [
     "RESULTS",

@@ -1,0 +1,181 @@
+"""Our own posts: read from their files, as dataclasses, in columns, and hashed.
+
+The posts lie in the `*.jsonl` beside this file, the families in `families.toml`, one line each: the
+split a family belongs to, and what its scenario is. A family is one scenario with its risky posts
+and their benign twins; it lies in one split only, so that a figure never comes from a scenario that
+was trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from riskclf.errors import FormatError
+from riskclf.labels import Label
+
+__all__ = [
+    "ASPECTS",
+    "FAMILIES",
+    "POSTS",
+    "SPLITS",
+    "Aspects",
+    "Post",
+    "digest",
+    "load_posts",
+    "rows",
+]
+
+_HERE = Path(__file__).parent
+POSTS = _HERE
+FAMILIES = _HERE / "families.toml"
+
+SPLITS = (
+    *("train", "dev", "calibration", "test", "transfer", "slang_learn", "slang_test"),
+    "plain",
+)
+"""`transfer` is the Korean and Chinese part of the test; the slang splits are for fine-tuning; no
+model has been trained on the `plain` posts yet."""
+
+ASPECTS: Mapping[str, tuple[str, ...]] = {
+    "age": ("under_18", "not_stated", "adult", "none"),
+    "side": ("child", "seeker", "not_stated", "other"),
+    "act": ("asks_or_offers", "refuses_or_reports", "none"),
+    "matter": ("company", "lodging", "images", "money_or_goods", "work", "threat"),
+}
+"""The questions of docs/labelling-guide.md with their answers; of `matter` several are possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aspects:
+    """The answers for one post, see `ASPECTS`."""
+
+    age: str
+    side: str
+    act: str
+    matter: tuple[str, ...]
+    support: bool
+    """An apparent child tells of a threat, pressure, being with a stranger, or wanting to die."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post of ours."""
+
+    id: str
+    lang: str
+    target: Mapping[str, float]
+    """Probability of each label that is not 0; two labels for a post that is unclear."""
+    family: str
+    slice: str
+    text: str = field(repr=False)
+    twin_of: str | None
+    note: str
+    term: str | None
+    """The invented slang term it is about (`t1` to `t6`), in the slang splits only."""
+    split: str
+    aspects: Aspects | None = None
+    """None where they have not been judged."""
+
+    @property
+    def kind(self) -> str:
+        """The label, or for a soft target its two labels: `adult+benign`."""
+        if len(self.target) == 1:
+            return next(iter(self.target))
+        return "+".join(name.split("_")[0] for name in self.target)
+
+    @property
+    def risky(self) -> bool:
+        """A post with a risky label, soft ones not counted."""
+        return len(self.target) == 1 and Label.BENIGN not in self.target
+
+
+class _Frozen(Protocol):
+    """What is hashed of a post."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def target(self) -> Mapping[str, float]: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+def load_posts(directory: Path = POSTS, families_file: Path = FAMILIES) -> list[Post]:
+    """Read every post, in the order of the files.
+
+    Raises:
+        FormatError: a line is not a post, or its family has no split; names file and line.
+    """
+    families = tomllib.loads(families_file.read_text(encoding="utf-8"))
+    posts = []
+    for file in sorted(directory.glob("*.jsonl")):
+        for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), start=1):
+            if line:
+                try:
+                    posts.append(_parse(json.loads(line), families))
+                except (KeyError, TypeError, ValueError) as error:
+                    raise FormatError(
+                        f"{file} line {number} is not a post ({type(error).__name__}: {error}): "
+                        "see training/posts/post.py for the fields"
+                    ) from None
+    return posts
+
+
+def rows(posts: Iterable[Post]) -> Iterator[dict[str, Any]]:
+    """Posts in the columns that `riskclf.evaluate` reads."""
+    for post in posts:
+        yield {
+            "id": post.id,
+            "text": post.text,
+            "label": dict(post.target) if len(post.target) > 1 else post.kind,
+            "slice": post.slice,
+            "language": post.lang,
+            "family": post.family,
+        }
+
+
+def digest(posts: Iterable[_Frozen]) -> str:
+    """SHA-256 over ids, texts and targets, whatever their order: freezes a split or a test set."""
+    lines = sorted(f"{post.id}\t{json.dumps(dict(post.target))}\t{post.text}" for post in posts)
+    return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
+
+
+def _parse(row: Mapping[str, Any], families: Mapping[str, Mapping[str, str]]) -> Post:
+    label = row["label"]
+    target = {str(Label(label)): 1.0} if isinstance(label, str) else dict(label)
+    if {Label(name) for name in target} and abs(sum(target.values()) - 1) > 1e-9:
+        raise ValueError("the target does not add up to 1")
+    split = families[row["family"]]["split"]
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}")
+    return Post(
+        id=row["id"],
+        lang=row["lang"],
+        target=target,
+        family=row["family"],
+        slice=row["slice"],
+        text=row["text"],
+        twin_of=row["twin_of"],
+        note=row["note"],
+        term=row.get("term"),
+        split=split,
+        aspects=_aspects(row) if "age" in row else None,
+    )
+
+
+def _aspects(row: Mapping[str, Any]) -> Aspects:
+    for name, values in ASPECTS.items():
+        answers = row[name] if name == "matter" else [row[name]]
+        if not set(answers) <= set(values):
+            raise ValueError(f"{name} has an answer that is not in the guide")
+    if not isinstance(row["support"], bool):
+        raise TypeError("support is not true or false")
+    return Aspects(row["age"], row["side"], row["act"], tuple(row["matter"]), row["support"])
