@@ -20,8 +20,8 @@ MAX_RISKY_PER_LABEL = 250
 MAX_RISKY_SHARE = 0.25
 """Risky posts are the smaller part of what we write, unclear ones not counted."""
 
-_MAX_PLAIN_PER_LABEL = 75
-"""Plain posts of each risky label, Japanese and English."""
+_MAX_PLAIN_PER_LABEL = {"ja, en": 75, "ko": 20, "zh": 20}
+"""Plain posts of each risky label, by language."""
 
 CONTENT_RULES: Mapping[str, re.Pattern[str]] = {
     "a link or a handle": re.compile(r"https?:|www\.|@\w"),
@@ -115,10 +115,11 @@ def _balance_problems(posts: Sequence[Post]) -> Iterator[str]:
     for label, count in Counter(post.kind for post in main if post.risky).items():
         if count > MAX_RISKY_PER_LABEL:
             yield f"{label}: {count} posts, at most {MAX_RISKY_PER_LABEL} are allowed"
-    plain = [post for post in posts if post.split == "plain" and post.lang in ("ja", "en")]
-    for label, count in Counter(post.kind for post in plain if post.risky).items():
-        if count > _MAX_PLAIN_PER_LABEL:
-            yield f"plain {label}: {count} posts, at most {_MAX_PLAIN_PER_LABEL} are allowed"
+    for languages, most in _MAX_PLAIN_PER_LABEL.items():
+        plain = [x for x in posts if x.split == "plain" and x.lang in languages.split(", ")]
+        for label, count in Counter(post.kind for post in plain if post.risky).items():
+            if count > most:
+                yield f"plain {languages} {label}: {count} posts, at most {most} are allowed"
     share = sum(post.risky for post in main) / len(main)
     if share > MAX_RISKY_SHARE:
         yield f"{share:.0%} of the posts are risky, at most {MAX_RISKY_SHARE:.0%} are allowed"

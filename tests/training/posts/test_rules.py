@@ -45,7 +45,7 @@ def test_more_plain_posts_of_a_label_than_allowed_are_named() -> None:
         for n in range(80)
     ]
     found = problems([*POSTS, *more])
-    assert any(x.startswith(f"plain {RISKY.kind}: ") and "at most 75" in x for x in found)
+    assert any(x.startswith(f"plain ja, en {RISKY.kind}: ") and "at most 75" in x for x in found)
 
 
 def test_a_plain_post_without_its_twin_is_named() -> None:
