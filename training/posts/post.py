@@ -37,10 +37,11 @@ FAMILIES = _HERE / "families.toml"
 
 SPLITS = (
     *("train", "dev", "calibration", "test", "transfer", "slang_learn", "slang_test"),
-    "plain",
+    *("plain", "support"),
 )
-"""`transfer` is the Korean and Chinese part of the test; the slang splits are for fine-tuning; no
-model has been trained on the `plain` posts yet."""
+"""`transfer` is the Korean and Chinese part of the test; the slang splits are for fine-tuning;
+`support` has posts of apparent children who seek help, and their look-alikes. No model has been
+trained on the `plain` and the `support` posts yet."""
 
 ASPECTS: Mapping[str, tuple[str, ...]] = {
     "age": ("under_18", "not_stated", "adult", "none"),

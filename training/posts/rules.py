@@ -148,7 +148,7 @@ def _aspect_problems(posts: Sequence[Post]) -> Iterator[str]:
     for post in posts:
         found = post.aspects
         if found is None:
-            if post.split == "plain":
+            if post.split in ("plain", "support"):
                 yield f"{post.id}: has no aspects"
         elif post.risky and (found.age, found.side) != ("under_18", sides[Label(post.kind)]):
             yield f"{post.id}: {post.kind}, but age {found.age} and side {found.side}"
