@@ -13,13 +13,18 @@ import numpy as np
 from riskclf.evaluation.figures import (
     Comparison,
     Differences,
-    Estimate,
     PairedEstimate,
     PairedTest,
     PairedTests,
 )
-from riskclf.evaluation.intervals import mcnemar, ratio
-from riskclf.evaluation.metrics import alarm_figures, curve, intervals_of, label_figures, macro_f1
+from riskclf.evaluation.intervals import mcnemar
+from riskclf.evaluation.metrics import (
+    alarm_figures,
+    curve,
+    intervals_of,
+    label_figures,
+    macro_f1_difference,
+)
 from riskclf.labels import DECISIONS
 
 if TYPE_CHECKING:
@@ -28,7 +33,6 @@ if TYPE_CHECKING:
     from riskclf.evaluation.baselines import Baseline
     from riskclf.evaluation.scored import ScoredRows
 
-    Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
 __all__ = ["compare"]
@@ -45,49 +49,24 @@ def compare(rows: ScoredRows, baseline: Baseline) -> tuple[Comparison, NDArray[n
         The figures, and the indices of the rows where only one side raises an alarm.
     """
     intervals = intervals_of(rows)
-    ours = rows.decision >= DECISIONS.index("review")
+    ours, theirs = rows.decision >= DECISIONS.index("review"), baseline.alarm
     hard, risky = rows.clearly, rows.risky
     benign = hard & ~risky
-    differ = np.flatnonzero(ours != baseline.alarm)
+    differ = np.flatnonzero(ours != theirs)
     family = None if rows.family is None else rows.family.grouped()
 
     def test(one: Flags, other: Flags, part: Flags) -> PairedTest:
         return mcnemar(one[part], other[part], None if family is None else family[part])
 
-    def sums(*parts: Flags) -> Floats:
-        return np.stack([intervals.table(part) for part in parts], axis=1)
-
-    def difference_of_shares(whole: Flags) -> Estimate:
-        table = sums(whole, whole & ours, whole & baseline.alarm)
-        return intervals.difference(table, lambda x: ratio(x[..., 1] - x[..., 2], x[..., 0]))
-
-    def difference_of_precision() -> Estimate:
-        table = sums(*(part & alarm for alarm in (ours, baseline.alarm) for part in (risky, hard)))
-        return intervals.difference(
-            table, lambda x: ratio(x[..., 0], x[..., 1]) - ratio(x[..., 2], x[..., 3])
-        )
-
     f1s, f1_difference, labels = None, None, None
     if baseline.predicted is not None:
-        size = len(rows.labels) ** 2
-        gold = np.where(hard, rows.gold, 0) * len(rows.labels)
-        both = np.concatenate(
-            [
-                intervals.table(hard, gold + predicted, size)
-                for predicted in (rows.predicted, baseline.predicted)
-            ],
-            axis=1,
-        )
         f1s = PairedEstimate(
             *(
                 label_figures(rows.labels, rows.gold, predicted, rows.weight, intervals).macro.f1
                 for predicted in (rows.predicted, baseline.predicted)
             )
         )
-        score = macro_f1(len(rows.labels))
-        f1_difference = intervals.difference(
-            both, lambda x: score(x[..., :size]) - score(x[..., size:])
-        )
+        f1_difference = macro_f1_difference(rows, rows.predicted, baseline.predicted, intervals)
         labels = test(rows.predicted == rows.gold, baseline.predicted == rows.gold, hard)
     theirs_curve = None
     if baseline.risk is not None:
@@ -97,16 +76,16 @@ def compare(rows: ScoredRows, baseline: Baseline) -> tuple[Comparison, NDArray[n
         name=baseline.name,
         how=baseline.how,
         ours=alarm_figures(rows, ours, intervals),
-        theirs=alarm_figures(rows, baseline.alarm, intervals),
+        theirs=alarm_figures(rows, theirs, intervals),
         difference=Differences(
-            recall=difference_of_shares(risky),
-            false_positive_rate=difference_of_shares(benign),
-            precision=difference_of_precision(),
+            recall=intervals.share_difference((ours, risky), (theirs, risky)),
+            false_positive_rate=intervals.share_difference((ours, benign), (theirs, benign)),
+            precision=intervals.share_difference((risky, hard & ours), (risky, hard & theirs)),
             macro_f1=f1_difference,
         ),
         mcnemar=PairedTests(
-            risky=test(ours, baseline.alarm, risky),
-            benign=test(ours, baseline.alarm, benign),
+            risky=test(ours, theirs, risky),
+            benign=test(ours, theirs, benign),
             label=labels,
         ),
         differ=len(differ),

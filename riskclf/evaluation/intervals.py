@@ -166,6 +166,14 @@ class Intervals:
         reach = 2.0 if np.isnan(error) else error * quantile
         return Estimate(value, max(-1.0, value - reach), min(1.0, value + reach))
 
+    def share_difference(self, ours: tuple[Flags, Flags], theirs: tuple[Flags, Flags]) -> Estimate:
+        """The paired difference of two shares, each given as (rows that hit, rows that count)."""
+        parts = [x for hits, of in (ours, theirs) for x in (hits & of, of)]
+        table = np.stack([self.table(part) for part in parts], axis=1)
+        return self.difference(
+            table, lambda x: ratio(x[..., 0], x[..., 1]) - ratio(x[..., 2], x[..., 3])
+        )
+
     def _groups(self) -> NDArray[np.int64]:
         """The group of each row, shape (rows,)."""
         if self._group is None:

@@ -40,7 +40,7 @@ from riskclf.labels import DECISIONS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from riskclf.evaluation.scored import Coded, ScoredRows
+    from riskclf.evaluation.scored import Coded, LabelledRows, ScoredRows
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
@@ -54,7 +54,7 @@ __all__ = [
     "figures_of",
     "intervals_of",
     "label_figures",
-    "macro_f1",
+    "macro_f1_difference",
     "other_risk_label",
 ]
 
@@ -163,9 +163,20 @@ def label_figures(
     )
 
 
-def macro_f1(size: int) -> Callable[[Floats], Floats]:
-    """Mean F1 from sums by (gold, predicted), shape (..., size * size), as `label_figures` does."""
-    return _mean_of(_f1, size)
+def macro_f1_difference(
+    rows: LabelledRows,
+    ours: NDArray[np.int64],
+    theirs: NDArray[np.int64],
+    intervals: Intervals,
+) -> Estimate:
+    """Macro-F1 of our labels minus theirs on the same rows; both index `rows.labels`."""
+    hard, size = rows.clearly, len(rows.labels)
+    gold, cells = np.where(hard, rows.gold, 0) * size, size * size
+    table = np.concatenate(
+        [intervals.table(hard, gold + given, cells) for given in (ours, theirs)], axis=1
+    )
+    score = _mean_of(_f1, size)
+    return intervals.difference(table, lambda x: score(x[..., :cells]) - score(x[..., cells:]))
 
 
 def alarm_figures(

@@ -39,8 +39,14 @@ import numpy as np
 
 from riskclf.errors import EvaluationError
 from riskclf.evaluation.figures import Estimate
-from riskclf.evaluation.intervals import Intervals, mcnemar, ratio
-from riskclf.evaluation.metrics import ALARMS, counts_of, intervals_of, label_figures, macro_f1
+from riskclf.evaluation.intervals import Intervals, mcnemar
+from riskclf.evaluation.metrics import (
+    ALARMS,
+    counts_of,
+    intervals_of,
+    label_figures,
+    macro_f1_difference,
+)
 from riskclf.evaluation.scored import ScoredRows
 from riskclf.finetuning.figures import AlarmChanges, Change, Check, Flips, Part
 
@@ -141,7 +147,7 @@ def _part(after: ScoredRows, before: ScoredRows | None) -> Part:
         return Change(
             intervals.proportion(was, of),
             intervals.proportion(now, of),
-            _share_difference(intervals, (now, of), (was, of)),
+            intervals.share_difference((now, of), (was, of)),
             flips,
         )
 
@@ -154,7 +160,7 @@ def _part(after: ScoredRows, before: ScoredRows | None) -> Part:
             precision = replace(
                 precision,
                 before=intervals.proportion(*right[1]),
-                difference=_share_difference(intervals, *right),
+                difference=intervals.share_difference(*right),
             )
         return AlarmChanges(
             recall=share(was, now, risky, bad=False),
@@ -186,17 +192,6 @@ def _side(rows: ScoredRows) -> NDArray[np.int64]:
     return sides
 
 
-def _share_difference(
-    intervals: Intervals, now: tuple[Flags, Flags], was: tuple[Flags, Flags]
-) -> Estimate:
-    """The difference of two shares, each of (rows that hit, rows that count)."""
-    parts = [x for hits, of in (now, was) for x in (hits & of, of)]
-    table = np.stack([intervals.table(part) for part in parts], axis=1)
-    return intervals.difference(
-        table, lambda x: ratio(x[..., 0], x[..., 1]) - ratio(x[..., 2], x[..., 3])
-    )
-
-
 def _macro_f1(intervals: Intervals, after: ScoredRows, before: ScoredRows | None) -> Change:
     def figure(rows: ScoredRows) -> Estimate:
         found = label_figures(rows.labels, rows.gold, rows.predicted, rows.weight, intervals)
@@ -204,18 +199,12 @@ def _macro_f1(intervals: Intervals, after: ScoredRows, before: ScoredRows | None
 
     if before is None:
         return Change(None, figure(after), None)
-    size, hard = len(after.labels), after.clearly
-    gold = np.where(hard, after.gold, 0) * size
-    cells = size * size
-    table = np.concatenate(
-        [intervals.table(hard, gold + rows.predicted, cells) for rows in (after, before)], axis=1
-    )
-    score = macro_f1(size)
+    hard = after.clearly
     was, now = before.predicted == before.gold, after.predicted == after.gold
     return Change(
         figure(before),
         figure(after),
-        intervals.difference(table, lambda x: score(x[..., :cells]) - score(x[..., cells:])),
+        macro_f1_difference(after, after.predicted, before.predicted, intervals),
         _flips(after, now & ~was & hard, was & ~now & hard, hard),
     )
 
