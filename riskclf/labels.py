@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-__all__ = ["DECISIONS", "Decision", "Label", "Prediction"]
+__all__ = ["DECISIONS", "LABELS", "RISK_LABELS", "Decision", "Label", "Prediction"]
 
 Decision = Literal["flag", "review", "clear"]
 
@@ -30,6 +30,13 @@ class Label(StrEnum):
 
     BENIGN = "benign"
     """Everything else, help-seeking by a child included. It does not mean "safe"."""
+
+
+LABELS = tuple(map(str, Label))
+"""Labels of the packaged model, in the order of its logits."""
+
+RISK_LABELS = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
+"""Those of them that are risks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ __all__ = [
     "figures_of",
     "intervals_of",
     "label_figures",
+    "macro_f1",
     "macro_f1_difference",
     "other_risk_label",
 ]
@@ -163,6 +164,11 @@ def label_figures(
     )
 
 
+def macro_f1(size: int) -> Callable[[Floats], Floats]:
+    """Mean F1 from sums by (gold, predicted), shape (..., size * size), as `label_figures` does."""
+    return _mean_of(_f1, size)
+
+
 def macro_f1_difference(
     rows: LabelledRows,
     ours: NDArray[np.int64],
@@ -175,7 +181,7 @@ def macro_f1_difference(
     table = np.concatenate(
         [intervals.table(hard, gold + given, cells) for given in (ours, theirs)], axis=1
     )
-    score = _mean_of(_f1, size)
+    score = macro_f1(size)
     return intervals.difference(table, lambda x: score(x[..., :cells]) - score(x[..., cells:]))
 
 

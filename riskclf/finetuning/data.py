@@ -19,7 +19,7 @@ import numpy as np
 
 from riskclf.artifact import Base
 from riskclf.errors import EvaluationError, InputError
-from riskclf.labels import Label
+from riskclf.labels import LABELS, RISK_LABELS
 from riskclf.tables import (
     UNCLEAR,
     Columns,
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "OLD_LABELS",
-    "OLD_RISKS",
     "LabelledPosts",
     "RawRows",
     "choose_labels",
@@ -49,11 +47,6 @@ __all__ = [
     "read_ordinary",
     "read_raw",
 ]
-
-OLD_LABELS = tuple(map(str, Label))
-"""Labels of the packaged model."""
-OLD_RISKS: tuple[str, ...] = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
-"""Those of them that are risks."""
 
 _MOST_LABELS = 50
 _LONGEST_LABEL = 64
@@ -196,7 +189,7 @@ def choose_labels(
     before = base.manifest
     if risk_labels is None:
         if before is None:
-            return OLD_LABELS, OLD_RISKS
+            return LABELS, RISK_LABELS
         if set(before.labels) == set(before.risk_labels):
             raise InputError(
                 f"all labels of the base {base.directory} are risks, so the risk of every post is "

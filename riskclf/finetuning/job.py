@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,6 @@ from riskclf.files import target_of
 from riskclf.finetuning.computed import Computed, compute
 from riskclf.finetuning.config import TrainingConfig, training_config_for
 from riskclf.finetuning.data import (
-    OLD_LABELS,
-    OLD_RISKS,
     LabelledPosts,
     choose_labels,
     read_labelled,
@@ -25,6 +23,7 @@ from riskclf.finetuning.data import (
 )
 from riskclf.finetuning.replay import OurPost, base_answers, load_our_posts, training_mix
 from riskclf.finetuning.trainer import Example
+from riskclf.labels import LABELS, RISK_LABELS
 from riskclf.manifest import Manifest
 from riskclf.tables import Columns, Data, same_text
 
@@ -128,7 +127,7 @@ def prepare(
     found = artifact.locate_base(base)
     labels, risks = choose_labels(found, risk_labels, raw, columns, label_map)
     posts = read_labelled(raw, labels, risks, columns, label_map)
-    ours = load_our_posts() if (labels, risks) == (OLD_LABELS, OLD_RISKS) else []
+    ours = load_our_posts() if (labels, risks) == (LABELS, RISK_LABELS) else []
     known = {same_text(text) for text in posts.texts}
     target = target_of(output)
     job = Job(
@@ -146,5 +145,6 @@ def prepare(
     )
     if job.keeps_labels and job.replay:
         texts = [example.text for example in job.replay]
-        job.replay[:] = base_answers(found, texts, device=device, batch_size=batch_size)
+        answers = base_answers(found, texts, device=device, batch_size=batch_size)
+        return replace(job, replay=answers)
     return job

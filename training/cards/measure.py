@@ -105,7 +105,7 @@ def measure_calibrators(loaded: Artifact, posts: Sequence[Post]) -> list[dict[st
         measured = list(evaluation_rows(post for post in posts if post.split == measured_on))
         results = []
         for biased in (False, True):
-            fitted = calibrate(model, loaded.tokenizer, fitting, biased=biased)
+            fitted = calibrate(model, loaded.directory, fitting, biased=biased)
             results.append(
                 evaluate(measured, model=RiskClassifier(replace(loaded, manifest=fitted)))
             )

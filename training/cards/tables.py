@@ -12,6 +12,7 @@ import numpy as np
 from riskclf import Label
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.metrics import ALARMS
+from riskclf.labels import RISK_LABELS
 from training.cards.measure import RISKY_IN_STREAM, proportion
 from training.experiments.ablations import best
 from training.experiments.outside import COLUMNS as OUTSIDE_COLUMNS
@@ -26,7 +27,6 @@ __all__ = [
     "card_with",
 ]
 
-_RISKY = (Label.MINOR_SOLICITATION, Label.ADULT_SOLICITATION)
 _LARGE_SLICE = 20
 """Smaller slices tell too little to aim at."""
 
@@ -99,12 +99,15 @@ def _split_table(split: Mapping[str, Any]) -> str:
         *((f"macro-F1, {name}", _statistic(x)) for name, x in split["languages"].items()),
         *(
             (f"precision of {x}, by label", _percent(split["labels"][x]["precision"]))
-            for x in _RISKY
+            for x in RISK_LABELS
         ),
-        *((f"recall of {x}, by label", _percent(split["labels"][x]["recall"])) for x in _RISKY),
+        *(
+            (f"recall of {x}, by label", _percent(split["labels"][x]["recall"]))
+            for x in RISK_LABELS
+        ),
         *(
             (f"recall of {x}, flag or review", _percent(points["flag_or_review"]["recall_of"][x]))
-            for x in _RISKY
+            for x in RISK_LABELS
         ),
         ("recall of both, flag", _percent(points["flag"]["recall"])),
         ("risky posts found, with the other risky label", _percent(split["other_risk_label"])),
@@ -164,7 +167,7 @@ def _targets_table(results: Mapping[str, Any]) -> str:
         at_least(aim, f"macro-F1, {language}", f1, _statistic(f1))
     ahead = test["tfidf"]["difference"]
     at_least(0.08, "macro-F1 less that of TF-IDF", ahead, _statistic(ahead))
-    for label in _RISKY:
+    for label in RISK_LABELS:
         recall = review["recall_of"][label]
         at_least(0.95, f"recall of {label}, flag or review", recall, _percent(recall))
     at_most(0.03, "risky posts found, with the other risky label", split["other_risk_label"])
@@ -303,8 +306,8 @@ def _widths_table(posts: Sequence[Post]) -> str:
     counts = Counter("unclear" if "+" in p.kind else p.kind for p in posts if p.split == "test")
     rows = []
     for kind, share in (
-        (_RISKY[0], 0.95),
-        (_RISKY[1], 0.95),
+        (RISK_LABELS[0], 0.95),
+        (RISK_LABELS[1], 0.95),
         (Label.BENIGN, 0.03),
         ("unclear", 0.7),
     ):

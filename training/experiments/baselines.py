@@ -17,13 +17,11 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from riskclf.evaluation.baselines import prepared, tfidf
 from riskclf.evaluation.metrics import label_figures
-from riskclf.labels import Label
+from riskclf.labels import LABELS
 from training.command import run_command
 from training.posts.post import Post, load_posts
 
 __all__ = ["Keywords", "baseline_rows", "fitted", "macro_f1", "main", "predictions"]
-
-LABELS = tuple(map(str, Label))
 
 
 class Keywords:

@@ -25,12 +25,12 @@ from riskclf.errors import InputError
 from riskclf.evaluation.intervals import wilson
 from riskclf.files import write_text
 from riskclf.finetuning import Example, TrainingConfig, train_classifier
+from riskclf.finetuning.computed import compute
+from riskclf.manifest import Manifest
 from riskclf.progress import Progress
 from riskclf.tables import Row, open_table
-from riskclf.tokens import Tokenizer
 from training.command import run_command
 from training.posts.corpora import Corpora, Source
-from training.recipe.calibrate import score
 
 __all__ = ["COLUMNS", "RESULTS", "choose_rate", "count_right", "main", "outside_rows", "read_task"]
 
@@ -38,6 +38,7 @@ RESULTS = Path(__file__).parent / "outside.json"
 COLUMNS = ("encoder", "learning rate", "accuracy (95 % interval), right")
 
 _CONFIG = TrainingConfig(epochs=4)
+_MANIFEST = Manifest(("0", "1"), (), {}, temperature=1.0, prevalence=0.0)
 _RATES = (5e-5, 1e-4, 2e-4)
 _SEED = 20261123
 
@@ -97,14 +98,15 @@ def count_right(
     model = train_classifier(
         base,
         examples,
-        labels=("0", "1"),
+        labels=_MANIFEST.labels,
         checkpoints=checkpoints,
         config=config,
         progress=progress,
     )
     texts = [text for text, _ in validation]
-    found = score(model, Tokenizer.load(base), texts).argmax(axis=1)
-    return sum(int(label == guess) for (_, label), guess in zip(validation, found, strict=True))
+    found = compute(model, base, texts, _MANIFEST, device="cpu", batch_size=64)
+    given = [int(prediction.label) for prediction in found.predictions(_MANIFEST)]
+    return sum(label == guess for (_, label), guess in zip(validation, given, strict=True))
 
 
 def outside_rows() -> list[tuple[str, ...]]:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskclf import Prediction
+from riskclf.labels import LABELS, RISK_LABELS
 from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
 from training.posts.post import Post
 from training.posts.post import rows as evaluation_rows
-from training.recipe.calibrate import LABELS, RISK_LABELS
 
 __all__ = ["labelled_rows", "scored_rows"]
 

@@ -8,25 +8,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from riskclf.calibration import choose_operating_point, fit_calibration, served_risk
-from riskclf.decide import OperatingPoint, windows_read
-from riskclf.encoder import Outputs
-from riskclf.engines.pytorch import PytorchEngine
+from riskclf.decide import OperatingPoint
 from riskclf.errors import OperatingPointError
+from riskclf.finetuning.computed import compute
 from riskclf.finetuning.replay import OurPost
-from riskclf.labels import Label
+from riskclf.labels import LABELS, RISK_LABELS
 from riskclf.manifest import Manifest
-from riskclf.tokens import Encoding, Tokenizer
 from training.posts.post import Post
 
-__all__ = ["LABELS", "RISK_LABELS", "calibrate", "computed", "score", "target_of"]
-
-LABELS = tuple(map(str, Label))
-RISK_LABELS = (str(Label.MINOR_SOLICITATION), str(Label.ADULT_SOLICITATION))
+__all__ = ["calibrate", "target_of"]
 
 _OPERATING_POINTS: Mapping[str, Mapping[str, float]] = {
     "standard": {"precision": 0.95, "recall": 0.95},
@@ -42,29 +38,12 @@ def target_of(post: Post | OurPost) -> tuple[float, ...]:
     return tuple(post.target.get(label, 0.0) for label in LABELS)
 
 
-def score(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
-    """Logits of the head of each text, float32 of shape (texts, labels)."""
-    heads = [item.head.ids for item in tokenizer.encode_batch(texts)]
-    return _engine(model, tokenizer).compute(heads).logits
-
-
-def computed(
-    model: Any, tokenizer: Tokenizer, texts: Sequence[str], manifest: Manifest
-) -> tuple[list[Encoding], Outputs]:
-    """What a model computes for texts: their encodings, and outputs for all windows that count."""
-    encodings = tokenizer.encode_batch(texts)
-    windows = [x.ids for read in windows_read(encodings, manifest) for x in read]
-    return encodings, _engine(model, tokenizer).compute(windows)
-
-
-def calibrate(
-    model: Any, tokenizer: Tokenizer, posts: Sequence[Post], *, biased: bool = True
-) -> Manifest:
+def calibrate(model: Any, start: Path, posts: Sequence[Post], *, biased: bool = True) -> Manifest:
     """Temperature and thresholds from the calibration split, which the model has not seen.
 
     Args:
         model: the classifier.
-        tokenizer: its own.
+        start: directory of its tokenizer.
         posts: ours; only those of the calibration split are read.
         biased: fit a bias of the risk, too (`riskclf.calibration.fit_temperature_and_bias`).
     """
@@ -79,9 +58,10 @@ def calibrate(
         temperature=1.0,
         prevalence=float(target_risk.mean()),
     )
-    encodings, outputs = computed(model, tokenizer, [post.text for post in chosen], unfitted)
-    fitted = fit_calibration(encodings, outputs, targets, unfitted, biased=biased)
-    risk = served_risk(encodings, outputs, fitted)
+    texts = [post.text for post in chosen]
+    found = compute(model, start, texts, unfitted, device="cpu", batch_size=64)
+    fitted = fit_calibration(found.encodings, found.outputs, targets, unfitted, biased=biased)
+    risk = served_risk(found.encodings, found.outputs, fitted)
     points = {}
     for name, stated in _OPERATING_POINTS.items():
         try:
@@ -101,7 +81,3 @@ def calibrate(
             }
         },
     )
-
-
-def _engine(model: Any, tokenizer: Tokenizer) -> PytorchEngine:
-    return PytorchEngine(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=64)

@@ -19,9 +19,10 @@ import typer
 from riskclf.files import write_text
 from riskclf.finetuning import Example
 from riskclf.finetuning.replay import OurPost
+from riskclf.labels import LABELS, RISK_LABELS
 from training.command import run_command
 from training.posts.post import Post, load_posts
-from training.recipe.calibrate import LABELS, RISK_LABELS, target_of
+from training.recipe.calibrate import target_of
 
 __all__ = ["OUTPUT", "as_examples", "main", "our_posts", "replay_set"]
 

@@ -17,13 +17,13 @@ from typing import Any
 
 from riskclf import artifact
 from riskclf.finetuning import Example, TrainingConfig, train_classifier
+from riskclf.labels import LABELS
 from riskclf.progress import Progress
-from riskclf.tokens import Tokenizer
 from training.posts.augment import Surroundings, vary
 from training.posts.corpora import Corpora
 from training.posts.post import Post, digest
 from training.posts.rules import near_duplicates
-from training.recipe.calibrate import LABELS, calibrate
+from training.recipe.calibrate import calibrate
 from training.recipe.replay import as_examples
 from training.recipe.teachers import mean_probabilities
 
@@ -202,7 +202,7 @@ def build(
     # Of the weights as they are stored. Teachers answer about texts that they were trained on: a
     # bias fitted to posts that they have not seen would be wrong there.
     model = model.half().float()
-    card = calibrate(model, Tokenizer.load(base), posts, biased=bool(teachers))
+    card = calibrate(model, base, posts, biased=bool(teachers))
     provenance = {
         "licence": "Apache-2.0",
         "base": {

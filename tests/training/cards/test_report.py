@@ -88,7 +88,7 @@ def test_calibrators_are_measured_on_the_split_that_they_were_not_fitted_to(
     posts = [post for post in load_posts() if len(post.text) < 30]
     fitted_to: list[int] = []
 
-    def calibrate(model: Any, tokenizer: Any, given: Any, *, biased: bool) -> Any:
+    def calibrate(model: Any, start: Any, given: Any, *, biased: bool) -> Any:
         assert {post.split for post in given} == {"calibration"}
         fitted_to.append(len(given))
         return replace(loaded.manifest, bias=-2.0 if biased else 0.0)

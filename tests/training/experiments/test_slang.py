@@ -21,6 +21,7 @@ from riskclf.errors import FormatError, MissingExtra
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.scored import read_rows
 from riskclf.finetuning import Example, TrainingConfig, train_classifier
+from riskclf.labels import LABELS
 from training.experiments.slang import choice, experiment, measuring, methods
 from training.experiments.slang.choice import Variant
 from training.experiments.slang.draws import drawn, is_cue_free
@@ -29,7 +30,6 @@ from training.experiments.slang.methods import pulled_back
 from training.experiments.slang.report import METHODS, plot, table
 from training.experiments.slang.results import means
 from training.posts.post import Post, load_posts
-from training.recipe.calibrate import LABELS
 from training.recipe.replay import as_examples
 
 MINOR, ADULT, BENIGN = LABELS

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from riskclf.calibration import served_risk
-from riskclf.encoder import Outputs
-from riskclf.manifest import Manifest
-from riskclf.tokens import Encoding, Tokenizer
+from riskclf.finetuning.computed import Computed
+from riskclf.tokens import Tokenizer
 from tests.models import outputs_of
 from training.posts.post import load_posts
 from training.recipe import calibrate as calibration
@@ -28,25 +27,23 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts_seen: list[str] = []
     target = {post.text: target_of(post) for post in POSTS}
 
-    def computed(
-        model: Any, tokenizer: Tokenizer, texts: Sequence[str], manifest: Manifest
-    ) -> tuple[list[Encoding], Outputs]:
+    def compute(model: Any, start: Path, texts: Sequence[str], *_: Any, **__: Any) -> Computed:
         texts_seen.extend(texts)
-        encodings = tokenizer.encode_batch(texts)
+        encodings = Tokenizer.load(start).encode_batch(texts)
         found = 4 * np.array([target[text] for text in texts], dtype=np.float32)
         found += np.random.default_rng(0).normal(0, 1, found.shape).astype(np.float32)
         found += np.array([2, 2, 0], dtype=np.float32)
         counts = [len(x.windows) for x in encodings]
-        return encodings, outputs_of(np.repeat(found, counts, axis=0))
+        return Computed(encodings, outputs_of(np.repeat(found, counts, axis=0)))
 
-    monkeypatch.setattr(calibration, "computed", computed)
+    monkeypatch.setattr(calibration, "compute", compute)
     return texts_seen
 
 
 def test_thresholds_come_from_the_calibration_split(
     scored: list[str], model_directory: Path
 ) -> None:
-    card = calibrate(None, Tokenizer.load(model_directory), POSTS)
+    card = calibrate(None, model_directory, POSTS)
     assert scored == [post.text for post in CHOSEN]
     assert list(card.operating_points) == ["standard", "sensitive", "sparing"]
     share = sum(1 - post.target.get("benign", 0.0) for post in CHOSEN)
@@ -57,9 +54,11 @@ def test_thresholds_come_from_the_calibration_split(
 def test_the_bias_brings_the_mean_risk_to_the_share_of_risky_posts(
     scored: list[str], model_directory: Path
 ) -> None:
-    tokenizer = Tokenizer.load(model_directory)
-    card = calibrate(None, tokenizer, POSTS)
-    encodings, outputs = calibration.computed(None, tokenizer, [post.text for post in CHOSEN], card)
+    card = calibrate(None, model_directory, POSTS)
+    texts = [post.text for post in CHOSEN]
+    found = calibration.compute(None, model_directory, texts, card, device="cpu", batch_size=64)
     assert card.bias < 0
-    assert served_risk(encodings, outputs, card).mean() == pytest.approx(card.prevalence, abs=1e-4)
-    assert calibrate(None, tokenizer, POSTS, biased=False).bias == 0
+    assert served_risk(found.encodings, found.outputs, card).mean() == pytest.approx(
+        card.prevalence, abs=1e-4
+    )
+    assert calibrate(None, model_directory, POSTS, biased=False).bias == 0

@@ -6,8 +6,8 @@ import json
 from collections import Counter
 
 from riskclf.finetuning.replay import load_our_posts
+from riskclf.labels import RISK_LABELS
 from training.posts.post import load_posts
-from training.recipe.calibrate import RISK_LABELS
 from training.recipe.replay import OUTPUT, our_posts
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from riskclf.finetuning import Example
 from riskclf.finetuning.replay import load_our_posts
+from riskclf.labels import LABELS
 from riskclf.text import normalise
 from training.posts.post import Post
-from training.recipe.calibrate import LABELS
 from training.recipe.replay import as_examples
 
 __all__ = [

@@ -29,10 +29,10 @@ from riskclf.errors import MissingExtra
 from riskclf.evaluation.baselines import tfidf
 from riskclf.finetuning import Example, train_classifier, training_config_for
 from riskclf.finetuning.replay import training_mix
+from riskclf.labels import LABELS
 from riskclf.manifest import Manifest
 from riskclf.progress import Progress
 from training.experiments.slang.draws import hard
-from training.recipe.calibrate import LABELS
 
 __all__ = [
     "between",
