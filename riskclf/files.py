@@ -34,6 +34,7 @@ __all__ = [
     "replacing",
     "replacing_directory",
     "target_of",
+    "write_bytes",
     "write_text",
 ]
 
@@ -216,9 +217,18 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         InputError: it cannot be written.
     """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file as a whole.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     with replacing(path) as staged:
         try:
-            staged.write_bytes(text.encode("utf-8", "backslashreplace"))
+            staged.write_bytes(content)
         except OSError as error:
             raise _unwritable(path, error) from None
 

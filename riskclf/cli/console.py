@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,7 +21,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from riskclf.suggestion import EmergingTerm
-    from riskclf.tables import RejectsFile
+    from riskclf.tables import Reject
 
 __all__ = [
     "Hint",
@@ -105,20 +106,19 @@ def error(message: str) -> int:
     return 2
 
 
-def note_rejects(rejects: RejectsFile) -> None:
-    """Say how many rows were rejected, and where they are listed."""
-    if not rejects.count:
+def note_rejects(count: int, place: Path | None, first: Sequence[Reject] = ()) -> None:
+    """Say how many rows were rejected, and where they are listed, or what the `first` are."""
+    if not count:
         return
-    where = f": see {rejects.place}" if rejects.place else ""
-    were = "row was" if rejects.count == 1 else "rows were"
-    note(f"{rejects.count:,} {were} rejected{where}")
-    if rejects.place:
+    were = "row was" if count == 1 else "rows were"
+    note(f"{count:,} {were} rejected" + (f": see {place}" if place else ""))
+    if place:
         return
-    for reject in rejects.first:
+    for reject in first:
         column = f", column {reject.column}" if reject.column is not None else ""
         note(f"row {reject.number}{column}: {reject.reason}")
-    if rejects.count > len(rejects.first):
-        note(f"… and {rejects.count - len(rejects.first):,} more: use --rejects FILE")
+    if count > len(first):
+        note(f"… and {count - len(first):,} more: use --rejects FILE")
 
 
 def os_error_line(error: OSError) -> str:

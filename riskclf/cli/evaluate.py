@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from riskclf.cli import options
-from riskclf.cli.console import note, stoppable, visible
+from riskclf.cli.console import note, note_rejects, stoppable, visible
 from riskclf.files import locked
 
 __all__ = ["evaluate"]
@@ -130,8 +129,7 @@ def evaluate(
     place = Path(output)
     options.check_directory(place, data)
     mapped = options.label_pairs(label_map)
-    with stoppable(), ExitStack() as stack:
-        stack.enter_context(locked(place))
+    with stoppable(), locked(place):
         from riskclf.evaluation.evaluation import evaluate as measure
         from riskclf.evaluation.sections import summary
         from riskclf.tables import Columns
@@ -163,10 +161,7 @@ def evaluate(
         result.save(place, include_text=include_text)
         for line in summary(result.figures):
             print(visible(line))
-        if result.rejects:
-            rejected = len(result.rejects)
-            were = "row was" if rejected == 1 else "rows were"
-            note(f"{rejected:,} {were} rejected: see {place / 'rejects.csv'}")
+        note_rejects(len(result.rejects), place / "rejects.csv")
         note(f"report written to {place / 'report.html'}")
     if result.rejects:
         raise typer.Exit(1)

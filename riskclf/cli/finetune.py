@@ -10,7 +10,7 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, visible
 from riskclf.files import beside, locked
-from riskclf.tables import RejectsFile
+from riskclf.tables import write_rejects
 
 __all__ = ["finetune"]
 
@@ -124,11 +124,8 @@ def finetune(
         )
         for line in lines(result.report):
             print(visible(line))
-        with RejectsFile(rejected_rows) as rejected:
-            for reject in result.rejects:
-                rejected.add(reject)
-            rejected.commit()
-        note_rejects(rejected)
+        write_rejects(rejected_rows, result.rejects)
+        note_rejects(len(result.rejects), rejected_rows)
         note(f"model written to {place}, its report to {place / 'finetuning.md'}")
     if not result.accepted:
         raise typer.Exit(3)

@@ -162,7 +162,7 @@ def _report(found: Labelled, job: TableJob) -> None:
     if tally.rate:
         parts.append(f"{tally.seconds:.1f} s, {tally.rate}")
     note(", ".join(parts))
-    note_rejects(found.rejects)
+    note_rejects(found.rejects.count, found.rejects.place, found.rejects.first)
     if job.output_file:
         note(f"written to {job.output_file}")
     if job.output is None:

@@ -12,7 +12,7 @@ from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, print_terms, stoppable
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
-from riskclf.tables import RejectsFile, format_of
+from riskclf.tables import format_of, write_rejects
 
 __all__ = ["suggest"]
 
@@ -88,9 +88,10 @@ def suggest(
     if terms_output is not None and not terms:
         raise InputError("--terms-output needs --terms (see --help)")
     place = Path(output)
+    rejected_rows = beside(place, ".rejects.csv")
     places = {
         "the output": place,
-        "the rejects file": beside(place, ".rejects.csv"),
+        "the rejects file": rejected_rows,
         "the terms file": None if terms_output is None else Path(terms_output),
     }
     for written in (place, terms_output):
@@ -113,18 +114,15 @@ def suggest(
             reference=reference,
             progress=True,
         )
-        with RejectsFile(places["the rejects file"]) as rejected:
-            for reject in result.rejects:
-                rejected.add(reject)
-            result.save(place)
-            if terms_output is not None:
-                result.save_terms(terms_output)
-            rejected.commit()
+        result.save(place)
+        if terms_output is not None:
+            result.save_terms(terms_output)
+        write_rejects(rejected_rows, result.rejects)
         if terms:
             print_terms(result.terms)
         for line in result.notes:
             note(line)
-        note_rejects(rejected)
+        note_rejects(len(result.rejects), rejected_rows)
         for reason, count in result.reasons().items():
             note(f"{count:,} {reason}")
         note(f"{len(result.rows):,} posts written to {place}")

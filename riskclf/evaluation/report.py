@@ -11,12 +11,11 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
-from riskclf.errors import InputError
 from riskclf.evaluation.figures import Figures
 from riskclf.evaluation.plots import PLOTS, draw
 from riskclf.evaluation.sections import sections_of, title_of
 from riskclf.evaluation.wording import markdown_cell
-from riskclf.files import replacing
+from riskclf.files import write_bytes, write_text
 
 __all__ = ["write_report"]
 
@@ -46,22 +45,11 @@ def write_report(figures: Figures, directory: Path) -> None:
     report = json.dumps(figures.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     for name in PLOTS:
         (directory / f"{name}.png").unlink(missing_ok=True)
-    for name, content in {
-        **{f"{name}.png": image for name, image in plots.items()},
-        "report.json": report.encode("utf-8", "backslashreplace"),
-        "report.md": markdown.encode("utf-8", "backslashreplace"),
-        "report.html": html.encode("utf-8", "backslashreplace"),
-    }.items():
-        _put(directory / name, content)
+    for name, image in plots.items():
+        write_bytes(directory / f"{name}.png", image)
+    for name, text in {"report.json": report, "report.md": markdown, "report.html": html}.items():
+        write_text(directory / name, text)
 
 
 def _data(image: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(image).decode("ascii")
-
-
-def _put(path: Path, content: bytes) -> None:
-    with replacing(path) as staged:
-        try:
-            staged.write_bytes(content)
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from None

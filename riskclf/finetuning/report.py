@@ -26,6 +26,11 @@ _FEW = 50
 points or worse."""
 
 _PARTS = {"new": "the new posts", "old": "our old posts", "natural": "the ordinary posts"}
+_TITLES = {
+    "new": "New posts, held out",
+    "old": "Our old posts",
+    "natural": "Your ordinary posts",
+}
 _ALARMS = {"flag": "flag", "flag_or_review": "flag or review"}
 _FIGURES = {
     "recall": ("recall", "falls"),
@@ -88,7 +93,7 @@ def lines(report: Report) -> list[str]:
     """The report for a terminal: each part before -> after, then the verdict and what to do."""
     result: list[str] = []
     for name, part in _parts(report):
-        result.append(f"{_title(name, report)}: {_counted(part)}")
+        result.append(f"{_TITLES[name]}: {_counted(part)}")
         result += [f"  {line}" for line in (*_changes_of(part), *_notes(name, part))]
     result += [*_missing(report), *_verdict(report)]
     return result + [f"Note: {warning}" for warning in report.warnings]
@@ -119,7 +124,7 @@ def _sections(report: Report) -> Iterator[Section]:
     yield Section("Verdict", [*_verdict(report), *_missing(report)])
     for name, part in _parts(report):
         notes = [f"{_counted(part)}.", *_notes(name, part)]
-        yield Section(_title(name, report), notes, [_side_by_side(part)])
+        yield Section(_TITLES[name], notes, [_side_by_side(part)])
     if report.checks:
         yield Section("What the verdict is based on", [_RULE], [_checks_table(report)])
     yield Section("Warnings", report.warnings)
@@ -129,14 +134,6 @@ def _sections(report: Report) -> Iterator[Section]:
     yield Section("Data", (), [Table("What it was trained on", ("", "number"), rows)])
     yield Section("Settings", (), [Table("As given", ("", "value"), _plain(report.settings))])
     yield Section("How to read this", _READING)
-
-
-def _title(name: str, report: Report) -> str:
-    return {
-        "new": "New posts, held out",
-        "old": "Our old posts",
-        "natural": "Your ordinary posts",
-    }[name]
 
 
 def _counted(part: Part) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,17 +11,13 @@ if TYPE_CHECKING:
 
 __all__ = ["EmergingTerm", "Suggestions", "suggest"]
 
+_HOMES = {"EmergingTerm": "emerging", "Suggestions": "suggestion", "suggest": "suggestion"}
+
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use: numpy and others take a while to import.
-    if name == "EmergingTerm":
-        from riskclf.suggestion.emerging import EmergingTerm
-
-        return EmergingTerm
-    if name in ("Suggestions", "suggest"):
-        from riskclf.suggestion import suggestion
-
-        return getattr(suggestion, name)
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -60,7 +60,7 @@ class Candidate:
     """Random number of the text, the same for equal texts."""
     prediction: Prediction
     vector: NDArray[np.float32]
-    """Sentence vector, shape (hidden,)."""
+    """The pooled vector of the window that decides, shape (hidden,)."""
     uncertainty: float
     """From 0 (sure) to 1."""
     because: str
@@ -196,7 +196,7 @@ def _spread_out(
 ) -> list[Candidate]:
     """Candidates that are uncertain and far from each other and from the posts taken before."""
     vectors = np.stack([post.vector for post in (*taken, *candidates)])
-    # Sentence vectors share a large part, which would hide their differences.
+    # Pooled vectors share a large part, which would hide their differences.
     vectors -= vectors.mean(axis=0)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     centres, points = np.split(vectors, [len(taken)])

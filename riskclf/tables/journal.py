@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class Journal:
             self.changed = tuple(name for name in key if found.get(name) != hashed[name])
         self._file.seek(0)
         self._file.truncate()
-        self._append(hashed)
+        self.append(hashed)
 
     def next_batch(self, size: int) -> list[Any] | None:
         """The recorded results of the next batch, or None: then compute and `append` them."""
@@ -65,13 +65,17 @@ class Journal:
         self._file.truncate()
         return None
 
-    def append(self, batch: Sequence[Any]) -> None:
+    def append(self, batch: Any) -> None:
         """Record the results of a batch: JSON-ready values without text, one for every row.
 
         Raises:
             InputError: the file cannot be written.
         """
-        self._append(batch)
+        try:
+            self._file.write(json.dumps(batch).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise InputError(f"{self._output} cannot be written: {cause(error)}") from None
 
     def close(self) -> None:
         """Keep the file for the next run."""
@@ -89,13 +93,6 @@ class Journal:
             with contextlib.suppress(ValueError):
                 return json.loads(line)
         return None
-
-    def _append(self, value: Any) -> None:
-        try:
-            self._file.write(json.dumps(value).encode() + b"\n")
-            self._file.flush()
-        except OSError as error:
-            raise InputError(f"{self._output} cannot be written: {cause(error)}") from None
 
 
 def _hash(value: Any) -> str:

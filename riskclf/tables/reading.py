@@ -242,11 +242,6 @@ class TableReader(ABC):
         """How far the reader is: bytes of a text file, records of a Parquet file."""
         return self._stream.tell() if self.size is not None else 0
 
-    @property
-    def is_stream(self) -> bool:
-        """Whether the rows come from a pipe, so that the next one may be long in coming."""
-        return self.size is None
-
     @abstractmethod
     def __iter__(self) -> Iterator[Row | Reject]:
         """Good rows and rejects in the order of the table.

@@ -399,7 +399,7 @@ def test_the_first_row_of_a_pipe_comes_before_the_second_has_arrived(
 
         asked: list[bool] = []
         with open_table("-", format=format, before_wait=before_wait) as table:
-            assert table.is_stream
+            assert table.size is None
             rows = iter(table)
             row = next(rows)  # would wait for ever if it needed what follows
             assert isinstance(row, Row)
@@ -418,7 +418,7 @@ def test_the_first_row_of_a_pipe_comes_before_the_second_has_arrived(
 def test_a_file_is_no_stream_and_never_waits(tmp_path: Path) -> None:
     place = write(tmp_path / "t.csv", "text\na\n")
     with open_table(place, before_wait=lambda: pytest.fail("it waits")) as table:
-        assert not table.is_stream
+        assert table.size is not None
         assert len(list(table)) == 1
 
 

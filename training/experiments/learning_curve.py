@@ -15,17 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from transformers import BertModel
 
-from riskclf.encoder import length_sorted_batches
-from riskclf.engines.pytorch import padded
+from riskclf.engines.pytorch import PytorchEngine, open_classifier
 from riskclf.evaluation.baselines import tfidf
 from riskclf.labels import Label
 from riskclf.tokens import Tokenizer
@@ -41,19 +38,11 @@ _ORDERS = 5
 
 def vectors(base: Path, texts: Sequence[str]) -> Any:
     """Pooler output and mean token vector of each text, float32 of shape (texts, 2 * width)."""
+    model, _ = open_classifier(base)  # its head is random, and not used
     tokenizer = Tokenizer.load(base)
-    model: Any = BertModel.from_pretrained(base, dtype=torch.float32)
-    model.eval()
-    ids = [encoding.head.ids for encoding in tokenizer.encode_batch(texts)]
-    result = np.empty((len(ids), 2 * model.config.hidden_size), dtype=np.float32)
-    for rows in length_sorted_batches(ids, 64):
-        batch = padded([ids[row] for row in rows], tokenizer.pad_id)
-        with torch.inference_mode():
-            output = model(**batch)
-        mask = batch["attention_mask"].unsqueeze(-1)
-        mean = (output.last_hidden_state * mask).sum(dim=1) / mask.sum(dim=1)
-        result[rows] = torch.cat([output.pooler_output, mean], dim=1).numpy()
-    return result
+    engine = PytorchEngine(model, pad_id=tokenizer.pad_id, device="cpu", batch_size=64)
+    outputs = engine.compute([x.head.ids for x in tokenizer.encode_batch(texts)])
+    return np.concatenate([outputs.pooled, outputs.sentence], axis=1)
 
 
 def subset(posts: Sequence[Post], count: int, order: int) -> list[Post]:

@@ -22,14 +22,15 @@ __all__ = ["COLUMNS", "agreement", "agreement_rows", "main"]
 
 COLUMNS = ("sample", "posts", "agree", "kappa", "95 % interval")
 
+_DRAWS = 2000
 SECOND_LABELS = Path(__file__).parent / "annotation" / "second_labels.jsonl"
 
 
-def agreement(first: list[str], second: list[str], *, draws: int = 2000) -> tuple[float, ...]:
+def agreement(first: list[str], second: list[str]) -> tuple[float, ...]:
     """Share that agrees, kappa, and its 95 % percentile bootstrap interval over posts."""
     one, other = np.array(first), np.array(second)
     rng = np.random.default_rng(0)
-    drawn = [rng.integers(0, len(one), len(one)) for _ in range(draws)]
+    drawn = [rng.integers(0, len(one), len(one)) for _ in range(_DRAWS)]
     low, high = np.percentile([cohen_kappa_score(one[i], other[i]) for i in drawn], [2.5, 97.5])
     return float((one == other).mean()), float(cohen_kappa_score(one, other)), low, high
 

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable
 import fugashi
 import unidic_lite
 
+from riskclf.tokens import mecab_options
+
 __all__ = ["Surroundings", "vary"]
 
 _HALF_WIDTH = {
@@ -48,6 +50,7 @@ _SCRIPTS = {
     "han": re.compile("[一-龥]"),
     "latin": re.compile("[A-Za-z]"),
 }
+_LONGEST_LINE = 60
 _LATIN_WORD = re.compile("[A-Za-z]{2,}")
 
 
@@ -74,15 +77,14 @@ def vary(text: str, seed: int) -> str:
 class Surroundings:
     """Puts ordinary lines of the same script around a text."""
 
-    def __init__(self, lines: Iterable[str], longest: int = 60) -> None:
+    def __init__(self, lines: Iterable[str]) -> None:
         """
         Args:
-            lines: ordinary lines of any language.
-            longest: characters; longer lines are not used.
+            lines: ordinary lines of any language; those of more than 60 characters are not used.
         """
         self._lines: dict[str, list[str]] = {}
         for line in lines:
-            if len(line) <= longest:
+            if len(line) <= _LONGEST_LINE:
                 self._lines.setdefault(_script(line), []).append(line)
 
     def add(self, text: str, seed: int, count: int) -> str:
@@ -158,9 +160,7 @@ def _to_hiragana(katakana: str) -> str:
 
 @functools.cache
 def _tagger() -> fugashi.GenericTagger:
-    return fugashi.GenericTagger(
-        f'-d "{unidic_lite.DICDIR}" -r "{unidic_lite.DICDIR}/mecabrc"', fugashi.UnidicFeatures26
-    )
+    return fugashi.GenericTagger(mecab_options(unidic_lite.DICDIR), fugashi.UnidicFeatures26)
 
 
 @functools.lru_cache(maxsize=16384)

@@ -37,7 +37,6 @@ class Source:
     path: Path
     language: str
     """ISO 639-1 code."""
-    what: str
     licence: str
     repository: str
     """Such as ``github:owner/name``, or ``derived`` for a file cut from the others."""
@@ -153,7 +152,6 @@ def _source(directory: Path, entry: dict[str, Any]) -> Source:
     return Source(
         path=directory / name,
         language=str(entry["language"]),
-        what=str(entry.get("what", "")),
         licence=str(entry["licence"]),
         repository=str(entry["repository"]),
         commit=str(entry["commit"]),

@@ -152,7 +152,7 @@ def digest(posts: Iterable[_Frozen]) -> str:
 def _parse(row: Mapping[str, Any], families: Mapping[str, Mapping[str, str]]) -> Post:
     label = row["label"]
     target = {str(Label(label)): 1.0} if isinstance(label, str) else dict(label)
-    if {Label(name) for name in target} and abs(sum(target.values()) - 1) > 1e-9:
+    if not {Label(name) for name in target} or abs(sum(target.values()) - 1) > 1e-9:
         raise ValueError("the target does not add up to 1")
     split = families[row["family"]]["split"]
     if split not in SPLITS:

@@ -337,7 +337,7 @@ def test_the_mix_is_chosen_without_the_test_posts(
     for name in ("none of the way", "pulled back"):
         for figure in ("found", "wrong"):
             assert found[name]["new"][figure] == found["before"]["new"][figure]
-    assert found["with old"]["rehearsed"] == 8
+    assert found["with old"]["replayed"] == 8
     again = choice.choose(POSTS, bench.base, file, variants=variants)["choose"]
     assert again == found
     assert len(bench.tuned) == 5

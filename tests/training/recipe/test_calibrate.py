@@ -56,7 +56,9 @@ def test_the_bias_brings_the_mean_risk_to_the_share_of_risky_posts(
 ) -> None:
     card = calibrate(None, model_directory, POSTS)
     texts = [post.text for post in CHOSEN]
-    found = calibration.compute(None, model_directory, texts, card, device="cpu", batch_size=64)
+    found = calibration.compute(  # type: ignore[attr-defined]
+        None, model_directory, texts, card, device="cpu", batch_size=64
+    )
     assert card.bias < 0
     assert served_risk(found.encodings, found.outputs, card).mean() == pytest.approx(
         card.prevalence, abs=1e-4

@@ -16,7 +16,7 @@ def test_the_packaged_file_is_what_the_command_writes() -> None:
     assert [json.loads(line) for line in lines] == list(our_posts(load_posts()))
 
 
-def test_no_family_is_rehearsed_that_is_measured_here_or_in_the_model_card() -> None:
+def test_no_family_is_both_replayed_and_measured() -> None:
     split = {post.text: post.split for post in load_posts()}
     families: dict[str, set[str]] = {"replay": set(), "old": set()}
     for post in load_our_posts():

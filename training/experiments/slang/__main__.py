@@ -33,7 +33,7 @@ import typer
 from rich.console import Console
 
 from riskclf import artifact
-from riskclf.files import replacing
+from riskclf.files import write_bytes, write_text
 from training.command import run_command
 from training.experiments.slang.choice import choose
 from training.experiments.slang.experiment import experiment
@@ -57,10 +57,9 @@ def main(
     if not {"choose", "means"} <= set(results):
         return  # the other half is still to be run
     written = documents(README.read_text(encoding="utf-8"), results)
-    contents = {FIGURE: plot(results)} | {path: x.encode("utf-8") for path, x in written.items()}
-    for path, content in contents.items():
-        with replacing(path) as partial:
-            partial.write_bytes(content)
+    write_bytes(FIGURE, plot(results))
+    for path, text in written.items():
+        write_text(path, text)
 
 
 if __name__ == "__main__":

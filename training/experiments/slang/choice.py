@@ -132,7 +132,7 @@ def choose(
                 opened(mixed, start.directory, base.manifest) as after,
             ):
                 figures = bench.with_thresholds(after, first)
-        book.add(variant.name, {"key": key, "rehearsed": len(old), "minutes": minutes, **figures})
+        book.add(variant.name, {"key": key, "replayed": len(old), "minutes": minutes, **figures})
     book.write(book.results)
     return book.results
 

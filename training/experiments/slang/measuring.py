@@ -84,7 +84,7 @@ def _recorded(posts: Sequence[Post], scores: Floats) -> ScoredRows:
 
 
 def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> dict[str, Any]:
-    """The figures of one run on some posts; see the docstrings of the parts.
+    """The figures of one run on some posts.
 
     Args:
         rows: the posts as they were scored, in their order.

@@ -83,8 +83,8 @@ def means(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
     Returns:
         Method to posts a term (as str) to `seeds`, `minutes`, `new` and `old`; every figure in
-        them has value, seeds (the values), low and high (None where there is no interval; the
-        module's documentation says which there is).
+        them has value, seeds (the values), low and high (None where there is no interval;
+        `training.experiments.slang.__main__` says which there is).
     """
     groups: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for run in sorted(runs.values(), key=lambda run: (run["size"], run["seed"] or 0)):
