@@ -186,13 +186,14 @@ class Tokenizer:
             ) from error
         if not isinstance(config, dict):
             raise ArtifactCorrupt(f"{config_file} is not a JSON object: save the model again")
-        _check_supported(config, config_file)
+        model_config = _model_config(Path(directory) / "config.json")
+        _check_supported(config, model_config, config_file)
         if pieces and not pieces[-1]:
             pieces.pop()
         try:
             mecab = dict(config.get("mecab_kwargs") or {})
             settings: dict[str, Any] = {
-                "max_tokens": _max_tokens(config, Path(directory)),
+                "max_tokens": _max_tokens(config, model_config),
                 "lower_case": bool(config.get("do_lower_case", False)),
                 "dictionary": str(mecab.get("mecab_dic", "unidic_lite")),
                 "mecab_option": str(mecab.get("mecab_option") or ""),
@@ -363,8 +364,11 @@ def _overlapping(count: int, room: int) -> list[tuple[int, int]]:
     return [(start, start + room) for start in starts] + [(max(0, count - room), count)]
 
 
-def _check_supported(config: Mapping[str, Any], file: Path) -> None:
-    kind = str(config.get("tokenizer_class") or _older_class(file.with_name("config.json")))
+def _check_supported(
+    config: Mapping[str, Any], model_config: Mapping[str, Any], file: Path
+) -> None:
+    # Models from before 2021 name it in config.json.
+    kind = str(config.get("tokenizer_class") or model_config.get("tokenizer_class", ""))
     if kind != "BertJapaneseTokenizer":
         raise UnsupportedTokenizer(
             f"{file} is of tokenizer_class {kind!r}: riskclf reads BertJapaneseTokenizer with "
@@ -379,27 +383,23 @@ def _check_supported(config: Mapping[str, Any], file: Path) -> None:
             )
 
 
-def _older_class(file: Path) -> Any:
-    """The tokenizer_class of a config.json, where models of before 2021 have it."""
+def _model_config(file: Path) -> dict[str, Any]:
+    """config.json of the model; empty where there is none."""
     if not file.is_file():
-        return ""
+        return {}
     try:
-        return json.loads(file.read_text(encoding="utf-8")).get("tokenizer_class", "")
-    except (AttributeError, OSError, ValueError):
-        raise ArtifactCorrupt(f"{file} cannot be read: save the model again") from None
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        config = None
+    if not isinstance(config, dict):
+        raise ArtifactCorrupt(f"{file} cannot be read: save the model again")
+    return config
 
 
-def _max_tokens(config: Mapping[str, Any], directory: Path) -> int:
+def _max_tokens(config: Mapping[str, Any], model_config: Mapping[str, Any]) -> int:
     """The smaller of what the tokenizer and what the model allow."""
-    limits = [_DEFAULT_MAX_TOKENS, config.get("model_max_length", _DEFAULT_MAX_TOKENS)]
-    model_config = directory / "config.json"
-    if model_config.is_file():
-        try:
-            positions = json.loads(model_config.read_text(encoding="utf-8"))
-        except ValueError:
-            raise ArtifactCorrupt(f"{model_config} is not JSON: save the model again") from None
-        limits.append(positions.get("max_position_embeddings", _DEFAULT_MAX_TOKENS))
-    return int(min(limits))
+    limits = (config.get("model_max_length"), model_config.get("max_position_embeddings"))
+    return int(min(_DEFAULT_MAX_TOKENS, *(x for x in limits if x is not None)))
 
 
 def _token_text(token: Any) -> str:
