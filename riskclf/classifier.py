@@ -177,6 +177,11 @@ class RiskClassifier:
         return self._artifact.manifest.labels
 
     @property
+    def risk_labels(self) -> tuple[str, ...]:
+        """Those of `labels` that are risks."""
+        return self._artifact.manifest.risk_labels
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 that stands for the whole model: its files, thresholds, normaliser and so on."""
         return str(self._artifact.raw["digest"])
@@ -233,7 +238,7 @@ class RiskClassifier:
 def _not_accepted(loaded: Artifact) -> str:
     reports = [name for name in loaded.raw["files"] if name.endswith(".md")]
     here = [str(loaded.directory / name) for name in reports if (loaded.directory / name).is_file()]
-    where = f"read {here[0]}" if here else "its report is not beside it, ask whoever made it"
+    where = f"read {here[0]}" if here else "its report is missing; ask the person who trained it"
     return (
         f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
         f"model before it found: {where}"

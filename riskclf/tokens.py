@@ -399,7 +399,7 @@ def _model_config(file: Path) -> dict[str, Any]:
 def _max_tokens(config: Mapping[str, Any], model_config: Mapping[str, Any]) -> int:
     """The smaller of what the tokenizer and what the model allow."""
     limits = (config.get("model_max_length"), model_config.get("max_position_embeddings"))
-    return int(min(_DEFAULT_MAX_TOKENS, *(x for x in limits if x is not None)))
+    return int(min([_DEFAULT_MAX_TOKENS, *(x for x in limits if x is not None)]))
 
 
 def _token_text(token: Any) -> str:

@@ -686,10 +686,11 @@ def test_settings_that_make_a_risk_no_number_are_refused(
 
 
 @pytest.mark.parametrize("setting", ["attn_implementation", "_attn_implementation"])
-def test_an_attention_kernel_of_others_is_refused(copied: Path, setting: str) -> None:
+@pytest.mark.parametrize("kernel", ["someone/kernels", "flash_attention_2"])
+def test_an_attention_kernel_of_others_is_refused(copied: Path, setting: str, kernel: str) -> None:
     file = copied / "config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps(config | {setting: "someone/kernels"}), encoding="utf-8")
+    file.write_text(json.dumps(config | {setting: kernel}), encoding="utf-8")
     fix_hash(copied, "config.json")
     error = refusal(copied)
     assert isinstance(error, ArtifactCorrupt)

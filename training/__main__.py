@@ -1,7 +1,8 @@
 """The whole recipe of the packaged model: transplant, adapt, fine-tune, calibrate, choose, write.
 
 ``python -m training --corpora DIR`` runs every step whose result is not yet in the work directory,
-and resumes a step that was interrupted. It fine-tunes with three seeds and keeps one.
+and resumes a step that was interrupted. It fine-tunes six teachers, then three students, and
+packages one of these.
 """
 
 from __future__ import annotations

@@ -109,13 +109,19 @@ def _without_posts(message: str, arguments: Sequence[str]) -> str:
 
 
 def _is_option_or_path(value: str) -> bool:
-    """A short plain word, a path that exists, or a name with a suffix or a directory."""
+    """A short plain word, a path that exists, or a name with a suffix or a directory.
+
+    With a link in it, or a blank and no suffix of a table, it is more likely a post.
+    """
     if len(value) <= 40 and re.fullmatch(r"[\w.,:=-]+", value, re.ASCII):
         return True
     try:
         if Path(value).exists():
             return True
     except (OSError, ValueError):  # too long for a path, or with a NUL in it
+        return False
+    is_table = re.search(r"\.(csv|tsv|jsonl|ndjson|parquet|txt)$", value, re.IGNORECASE)
+    if "://" in value or (re.search(r"\s", value) and not is_table):
         return False
     return re.search(r"[\\/]|\.\w{1,8}$", value, re.ASCII) is not None
 

@@ -19,6 +19,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from riskclf.labels import DECISIONS
+
 if TYPE_CHECKING:
     from riskclf.suggestion import EmergingTerm
     from riskclf.tables import Reject
@@ -41,7 +43,7 @@ __all__ = [
     "visible",
 ]
 
-_DECISIONS = ("flag", "review", "clear")
+_DECISIONS = tuple(reversed(DECISIONS))
 _SHOWN_CHARACTERS = 200
 _COLOURS = {"flag": "bold red", "review": "yellow", "clear": "green"}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskclf.errors import InputError
-from riskclf.files import beside
+from riskclf.files import beside, target_of
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -112,7 +112,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Non
         InputError: a directory is missing, or a file would be overwritten.
     """
     taken = {
-        Path(name).resolve(): f"the input {name}" for name in inputs if name not in (None, "-")
+        target_of(name): f"the input {name}" for name in inputs if name is not None and name != "-"
     }
     for what, place in outputs.items():
         if place is None:
@@ -122,11 +122,11 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Non
         if place.is_dir():
             raise InputError(f"{place} is a directory; name a file in it")
         for path in (place, beside(place, ".partial"), beside(place, ".resume")):
-            if path.resolve() in taken:
+            if (target := target_of(path)) in taken:
                 raise InputError(
-                    f"{what} {place} would overwrite {taken[path.resolve()]}; choose another name"
+                    f"{what} {place} would overwrite {taken[target]}; choose another name"
                 )
-        taken[place.resolve()] = what
+        taken[target_of(place)] = what
 
 
 def check_directory(place: Path, data: str) -> None:
@@ -139,5 +139,5 @@ def check_directory(place: Path, data: str) -> None:
         raise InputError(f"{place} is a file; name a directory")
     if not place.parent.is_dir():
         raise InputError(f"{place}: the directory {place.parent} does not exist; make it first")
-    if data != "-" and Path(data).resolve().parent == place.resolve():
+    if data != "-" and target_of(data).parent == target_of(place):
         raise InputError(f"{data} lies in the output directory {place}; choose another directory")

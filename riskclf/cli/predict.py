@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -118,12 +120,13 @@ def predict(
         "thresholds": None if flag is None else {"flag": flag, "review": review},
     }
     if input is None:
+        _check_no_file(texts or [])
         if output or rejects or format:
             raise InputError("--output, --rejects and --format need --input (see --help)")
         with stoppable():
             classifier = options.load_classifier(model, device, batch_size, decisions)
             predictions = classifier.predict_many(texts or [])
-            risk_labels = classifier.info()["saved_as"]["risk_labels"]
+            risk_labels = classifier.risk_labels
             shown = [
                 ShownPost(None, text, prediction_values(prediction, risk_labels))
                 for text, prediction in zip(texts or [], predictions, strict=True)
@@ -147,6 +150,14 @@ def predict(
         _report(found, job)
     if found.rejects.count:
         raise typer.Exit(1)
+
+
+def _check_no_file(texts: list[str]) -> None:
+    """Refuse a file name in the place of a post: it would be labelled, most likely as clear."""
+    for text in texts:
+        with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a NUL in it
+            if Path(text).is_file():
+                raise InputError(f"{text} is a file; to label its posts, use --input {text}")
 
 
 def _progress(done: int, total: int | None, tally: Tally) -> tuple[int, int | None, str]:

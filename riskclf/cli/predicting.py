@@ -190,7 +190,7 @@ class _Run:
     ) -> None:
         self._job, self._table, self._classifier, self._show = job, table, classifier, show
         self._added = free_columns(prediction_columns(classifier.labels), table.columns)
-        self._risk_labels = classifier.info()["saved_as"]["risk_labels"]
+        self._risk_labels = classifier.risk_labels
         self._journal = _open_journal(job, table, classifier, tell)
         if self._journal is not None:
             stack.callback(self._journal.close)

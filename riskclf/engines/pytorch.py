@@ -44,7 +44,8 @@ _ADAPTERS = ("adapter_config.json", "adapter_model*")
 # Settings of config.json that lead transformers to weights or code other than the model's own.
 _FOREIGN_SETTINGS = ("transformers_weights", "quantization_config")
 _ATTENTION_SETTINGS = ("attn_implementation", "_attn_implementation")
-_ATTENTIONS = (None, "eager", "sdpa", "flash_attention_2", "flex_attention")
+# No flash attention: where its package is not installed, transformers fetches a kernel from a hub.
+_ATTENTIONS = (None, "eager", "sdpa")
 
 
 class PytorchEngine:

@@ -295,6 +295,6 @@ def _notes(rows: ScoredRows, figures: RowFigures, read: DataFigures, stream: Str
         share = float(np.average(rows.risky[rows.clearly]))
         notes.append(
             f"Precision is that of these rows, of which {share:.1%} are risky. A stream with fewer "
-            "risky posts has a lower one: say --prevalence."
+            "risky posts has a lower one: give --prevalence."
         )
     return notes

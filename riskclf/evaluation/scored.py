@@ -47,11 +47,15 @@ class Classifier(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Labels in the order of the logits."""
 
+    @property
+    def risk_labels(self) -> tuple[str, ...]:
+        """Those of them that are risks."""
+
     def stream(self, posts: Iterable[str]) -> Iterator[Prediction]:
         """Label any number of posts, in their order."""
 
     def info(self) -> dict[str, Any]:
-        """`saved_as` in it holds `risk_labels`."""
+        """What the model is, as JSON values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +192,7 @@ def read_rows(
             return ScoredRows(**gold.fields(), **found.fields()), gold.rejects, None
         model = model or load_default()
         predictions = Predictions(model.labels)
-        predictions.risk_labels = tuple(model.info()["saved_as"]["risk_labels"])
+        predictions.risk_labels = model.risk_labels
         gold = GoldReader(source, model.labels, columns, label_map, keep_text=keep_text)
         # A model reads ahead: what counts is how far its predictions are.
         places: deque[tuple[int, int | None]] = deque()

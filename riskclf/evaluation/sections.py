@@ -223,7 +223,7 @@ def _comparison(x: Comparison, number: int, figures: Figures) -> Section:
         [
             f"The model's alarms are what it flags or marks for review; those of {x.name}: "
             f"{x.how}. They differ on {x.differ:,} posts: differences-{number}.csv.",
-            "A difference is significant if its interval leaves out 0. Intervals and the paired "
+            "A difference is significant if its interval excludes 0. Intervals and the paired "
             "test respect families, where these are given.",
         ],
         [

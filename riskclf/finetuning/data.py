@@ -183,7 +183,7 @@ def choose_labels(
     none. With it, they are those of the data.
 
     Raises:
-        InputError: a risk label, or what the label map leads to, is not in the data, or all labels
+        InputError: a risk label, or what the label map maps to, is not in the data, or all labels
             are risks.
     """
     before = base.manifest
@@ -203,7 +203,7 @@ def choose_labels(
     astray = sorted(set(label_map.values()) - {*labels, UNCLEAR})
     if astray:
         raise InputError(
-            f"the label map leads to '{astray[0]}', which is not in the data, which has {listed}"
+            f"the label map maps to '{astray[0]}', which is not in the data, which has {listed}"
         )
     if len(set(risk_labels)) == len(labels):
         raise InputError("all labels are named as risks: at least one must not be a risk")

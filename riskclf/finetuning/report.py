@@ -38,10 +38,10 @@ _FIGURES = {
     "wrong_side": ("risky posts on the wrong side", "rise"),
     "macro_f1": ("macro-F1 of the labels", "falls"),
 }
-_FLIPPED = {"false_positive_rate": ("newly raised", "no longer raised")}
+_FLIPPED = {"false_positive_rate": ("new", "removed")}
 _BECAUSE = {
     "points": f"more than {100 * LIMIT:.0f} points",
-    "interval": "the interval leaves out no loss",
+    "interval": "the interval excludes 0",
 }
 
 _NO_NATURAL = (
@@ -161,7 +161,7 @@ def _changes_of(part: Part) -> Iterator[str]:
         for alarm in reversed(_ALARMS):
             if part.counts.benign:
                 yield _change_line(
-                    f"benign posts raised, {_ALARMS[alarm]}",
+                    f"benign posts with an alarm, {_ALARMS[alarm]}",
                     part.alarms[alarm].false_positive_rate,
                 )
         if part.wrong_side is not None and part.counts.risky:
@@ -217,7 +217,7 @@ def _verdict(report: Report) -> Iterator[str]:
     if not report.reasons:
         measured = any(check.change is not None for check in report.checks)
         yield (
-            "Accepted: these posts show no loss that counts."
+            "Accepted: no significant loss on these posts."
             if measured
             else "Accepted, but nothing could be compared: these posts show neither gain nor loss."
         )
@@ -243,7 +243,7 @@ def _side_by_side(part: Part) -> Table:
             rows.append(_row(f"risky posts found, {words}", found.recall))
             for label, change in found.recall_of.items():
                 rows.append(_row(f"{label} found, {words}", change))
-            rows.append(_row(f"benign posts raised, {words}", found.false_positive_rate))
+            rows.append(_row(f"benign posts with an alarm, {words}", found.false_positive_rate))
             rows.append(_row(f"alarms that are right, {words}", found.precision))
         if part.wrong_side is not None:
             rows.append(_row("risky posts on the wrong side", part.wrong_side))

@@ -169,7 +169,7 @@ def suggest(
     added = _added_columns(model.labels, source.columns)
     names = [name for name in added if name != "label"]
     rows: list[dict[str, Any]] = []
-    risk_labels = model.info()["saved_as"]["risk_labels"]
+    risk_labels = model.risk_labels
     for post, because in chosen:
         values = [*prediction_values(post.prediction, risk_labels), because]
         label = {"label": post.row.values.get("label", "")}

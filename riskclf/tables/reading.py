@@ -17,7 +17,7 @@ from riskclf.errors import ColumnNotFound, FormatError, InputError
 from riskclf.tables.formats import NAMES, Format, format_of
 from riskclf.tables.rejects import Reject
 from riskclf.tables.texts import text_problem
-from riskclf.tables.wording import cause, listed
+from riskclf.tables.wording import cause, lacks_column, listed
 
 __all__ = [
     "LOOK_AHEAD",
@@ -269,10 +269,8 @@ class TableReader(ABC):
             )
         for column in self._text_columns:
             if column not in self.columns:
-                raise ColumnNotFound(
-                    f"{self.name} has no column '{column}'; its columns are {listed(columns)}; "
-                    "say which one holds the text with --text-column"
-                )
+                hint = "say which one holds the text with --text-column"
+                raise ColumnNotFound(lacks_column(self.name, column, columns, hint))
 
     def _checked(self, number: int, values: dict[str, Any]) -> Row | Reject:
         for column in self._text_columns:

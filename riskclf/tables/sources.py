@@ -14,7 +14,7 @@ from riskclf.errors import ColumnNotFound, InputError
 from riskclf.tables.reading import LOOK_AHEAD, Row, open_table
 from riskclf.tables.rejects import Reject, nothing_usable
 from riskclf.tables.texts import text_problem
-from riskclf.tables.wording import listed
+from riskclf.tables.wording import lacks_column, listed
 
 __all__ = ["Columns", "Data", "Source", "UnlabelledPosts"]
 
@@ -90,10 +90,8 @@ class Source:
         """Refuse data that lack a column; of rows in memory, the first one tells."""
         for name in needed if self.columns else ():
             if name not in self.columns:
-                raise ColumnNotFound(
-                    f"{self.name} has no column '{name}'; its columns are {listed(self.columns)}; "
-                    "say which one holds it (--text-column, --label-column ...)"
-                )
+                hint = "say which one holds it (--text-column, --label-column ...)"
+                raise ColumnNotFound(lacks_column(self.name, name, self.columns, hint))
 
     def __iter__(self) -> Iterator[Row | Reject]:
         return self._rows

@@ -41,14 +41,14 @@ class TargetReader:
         label_map: your label to the model's, or to `unclear`.
 
     Raises:
-        InputError: the label map leads to a label that is not there.
+        InputError: the label map maps to a label that is not there.
     """
 
     def __init__(self, labels: Sequence[str], label_map: Mapping[str, str]) -> None:
         unknown = sorted(set(label_map.values()) - {*labels, UNCLEAR})
         if unknown:
             raise InputError(
-                f"the label map leads to '{unknown[0]}', which the model does not know; its labels "
+                f"the label map maps to '{unknown[0]}', which the model does not know; its labels "
                 f"are {', '.join(labels)}, and '{UNCLEAR}'"
             )
         self._labels, self._label_map = tuple(labels), label_map
@@ -81,7 +81,7 @@ class TargetReader:
             try:
                 target = json.loads(name)
             except (ValueError, RecursionError):
-                return "it begins like a soft target, but is not a JSON object"
+                return "it starts with { but is not a JSON object"
             if isinstance(target, Mapping):
                 return self._soft(target)
         return (
@@ -97,7 +97,7 @@ class TargetReader:
                 continue
             share = number_of(value)
             if label not in shares or share is None or share < 0:
-                return "its soft target is not made of labels of the model with shares from 0 on"
+                return "its soft target must give labels of the model shares of 0 or more"
             shares[label] += share
         if abs(sum(shares.values()) - 1) > 1e-6:
             return "its soft target does not add up to 1"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["cause", "kind_of", "listed"]
+__all__ = ["cause", "kind_of", "lacks_column", "listed"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 _SHOWN = 30
@@ -25,6 +25,23 @@ def listed(names: Sequence[str]) -> str:
     if not shown:
         return "1 that is not shown" if rest == 1 else f"{rest:,} that are not shown"
     return f"{', '.join(shown)} and {rest:,} more"
+
+
+def lacks_column(name: str, column: str, columns: Sequence[str], hint: str) -> str:
+    """Why a table without a column that is needed is refused; for an error.
+
+    Args:
+        name: of the table.
+        column: that it lacks.
+        columns: that it has. A single one may be a post of one word, and is not shown.
+        hint: what to do if another column is meant.
+    """
+    if len(columns) == 1:
+        return (
+            f"{name} has no column '{column}', and only one column: its first line must name the "
+            f"columns; or {hint}"
+        )
+    return f"{name} has no column '{column}'; its columns are {listed(columns)}; {hint}"
 
 
 def kind_of(value: Any) -> str:

@@ -15,7 +15,7 @@ from tests.cli.helpers import (
     run,
     start,
     stdin,
-    wait_for_two_batches,
+    wait_for_batches,
 )
 
 
@@ -104,7 +104,7 @@ def test_a_killed_process_is_continued_to_the_same_bytes(
     unbroken, out = tmp_path / f"u.{suffix}", tmp_path / f"o.{suffix}"
     assert run("predict", "--input", table, "--output", unbroken) == 1
     process = start(0.5, "predict", "--input", table, "--output", out)
-    wait_for_two_batches(tmp_path / f"{out.name}.resume")
+    wait_for_batches(tmp_path / f"{out.name}.resume", 2)
     process.send_signal(how)
     err = process.communicate(timeout=30)[1]
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)

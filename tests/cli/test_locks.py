@@ -17,7 +17,7 @@ from tests.cli.helpers import (
     records,
     run,
     start,
-    wait_for_two_batches,
+    wait_for_batches,
 )
 
 HOLD = """
@@ -57,8 +57,9 @@ def test_a_second_run_on_one_output_is_refused(
 ) -> None:
     alone, out = tmp_path / "alone.csv", tmp_path / "o.csv"
     assert run("predict", "--input", table, "--output", alone) == 1
-    first = start(1, "predict", "--input", table, "--output", out)
-    wait_for_two_batches(tmp_path / "o.csv.resume")
+    # Long enough for the second to start, also on a busy machine.
+    first = start(6, "predict", "--input", table, "--output", out)
+    wait_for_batches(tmp_path / "o.csv.resume", 1)
     source = table if same else other
     second = subprocess.run(
         program(0, "predict", "--input", source, "--output", out),
@@ -92,8 +93,9 @@ def test_two_outputs_do_not_share_a_list_of_rejects(
 
 def test_a_run_after_a_killed_one_is_not_refused(tmp_path: Path, table: Path) -> None:
     out = tmp_path / "o.csv"
-    first = start(1, "predict", "--input", table, "--output", out)
-    wait_for_two_batches(tmp_path / "o.csv.resume")
+    # Long enough for the second to start, also on a busy machine.
+    first = start(6, "predict", "--input", table, "--output", out)
+    wait_for_batches(tmp_path / "o.csv.resume", 1)
     first.kill()
     first.communicate()
     assert run("predict", "--input", table, "--output", out) == 1

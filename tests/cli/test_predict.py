@@ -79,8 +79,9 @@ def test_neither_output_nor_rejects_can_destroy_a_file_of_the_run(
 
 
 def test_posts_on_the_command_line_are_shown_as_a_table(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     assert run("predict", "今日はいい天気", "パンを焼いた" * 14, "[bold]ok\x1b[2J\n\ud83d") == 0
     out, err = capsys.readouterr()
     first, second, third = (
@@ -281,3 +282,32 @@ def test_the_packaged_model_through_files_agrees_with_the_library(tmp_path: Path
         assert (row["label"], row["decision"]) == (prediction.label, prediction.decision)
         assert row["truncated"] == prediction.truncated
         assert row["risk"] == pytest.approx(prediction.risk, rel=1e-4, abs=1e-6)
+
+
+def test_a_file_in_the_place_of_a_post_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fake: Fake
+) -> None:
+    file = tmp_path / "posts.csv"
+    file.write_text("text\n雨\n", encoding="utf-8")
+    assert run("predict", file) == 2
+    assert f"use --input {file}" in only_line(capsys.readouterr().err)
+    assert fake.posts == []
+
+
+def test_an_output_that_is_a_link_to_itself_is_one_line(
+    tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.csv"
+    out.symlink_to(out)
+    assert run("predict", "--input", table, "--output", out) == 2
+    assert "leads to itself" in only_line(capsys.readouterr().err)
+
+
+def test_a_file_without_a_header_is_named_without_its_only_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "h.csv"
+    file.write_text("SECRETWORD\nrain\n", encoding="utf-8")
+    assert run("predict", "--input", file) == 2
+    line = only_line(capsys.readouterr().err)
+    assert "SECRETWORD" not in line and "first line must name the columns" in line

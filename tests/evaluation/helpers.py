@@ -28,6 +28,7 @@ class Fake:
     """Reads its scores out of the text: three numbers."""
 
     labels = LABELS
+    risk_labels: tuple[str, ...] = (MINOR, ADULT)
 
     def stream(self, posts: Iterable[str]) -> Iterator[Prediction]:
         for post in posts:

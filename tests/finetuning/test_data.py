@@ -139,7 +139,7 @@ def test_a_column_of_posts_taken_for_labels_is_never_listed(column: str, count: 
 def test_a_label_map_that_leads_nowhere_lists_no_posts() -> None:
     rows = [{"text": f"post {n}", "label": f"a short post {n}"} for n in range(6)]
     raw = read_raw(rows, Columns())
-    with pytest.raises(InputError, match="label map leads to 'rain'") as error:
+    with pytest.raises(InputError, match="label map maps to 'rain'") as error:
         choose_labels(Base(Path("base"), None), [], raw, Columns(), {"wet": "rain"})
     assert "short post" not in str(error.value)
 

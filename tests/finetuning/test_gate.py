@@ -66,7 +66,7 @@ def test_both_alarms_are_counted_before_and_after_with_their_differences() -> No
         0.5,
     ]
     assert either["recall"]["won"] == 2 and either["recall"]["lost"] == 0
-    assert either["false_positive_rate"]["won"] == 1  # no longer raised
+    assert either["false_positive_rate"]["won"] == 1  # removed
     assert either["false_positive_rate"]["lost"] == 2
     assert either["false_positive_rate"]["difference"]["value"] == 0.25
     assert flag["false_positive_rate"]["lost"] == 1

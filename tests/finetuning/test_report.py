@@ -61,7 +61,7 @@ def test_a_reason_carries_its_figures() -> None:
     assert "6 posts lost, 2 won; more than 3 points (McNemar's test: p = 0.29)." in found
     (found,) = reasons(judge(None, change(benign=5000, lost=8), None))
     assert "false positives (flag or review) rise from 0 of 5,000 to 8 of 5,000 (+0.16" in found
-    assert "8 posts newly raised, 0 no longer raised; the interval leaves out no loss" in found
+    assert "8 posts new, 0 removed; the interval excludes 0" in found
 
 
 def _sides_lost() -> Part:
@@ -79,7 +79,7 @@ def test_wrong_sides_and_macro_f1_are_in_every_report() -> None:
         "On our old posts, risky posts on the wrong side rise from 2 of 40 to 10 of 40 (+20.0"
     )
     assert macro.startswith("On our old posts, macro-F1 of the labels falls from 96.")
-    assert "8 posts lost, 0 won; the interval leaves out no loss" in macro
+    assert "8 posts lost, 0 won; the interval excludes 0" in macro
     text, page = "\n".join(lines(report)), markdown(report)
     assert "risky posts on the wrong side: 5.0 %" in text
     assert "macro-F1 of the labels: 96." in text
@@ -105,7 +105,7 @@ def test_the_report_tells_each_part_before_and_after_and_the_verdict() -> None:
     assert "50.0 % (28.0–72.0), 8 of 16 -> 100 % (80.6–100), 16 of 16; +50.0 points, +2" in new
     assert "With 16 risky posts, recall (flag or review) may be anywhere between 80.6 and" in new
     assert "38 of 40 -> 85.0 % (70.9–92.9), 34 of 40; -10.0 points, -2" in rest
-    assert "benign posts raised, flag: 0 %" in rest
+    assert "benign posts with an alarm, flag: 0 %" in rest
     assert "no post changed" in rest
     for words in (text, markdown(report)):
         assert report.reasons[0] in words.replace("&lt;", "<")
@@ -157,7 +157,7 @@ def test_ordinary_posts_of_the_user_have_their_own_part() -> None:
     text = "\n".join(lines(report))
     assert "Your ordinary posts: " in text and "No ordinary posts" not in text
     assert "0 of 200 -> 0.50 % (0.09–2.8), 1 of 200; +0.5 points, -0.5 to +1.5" in text
-    assert "Accepted: these posts show no loss that counts." in text
+    assert "Accepted: no significant loss on these posts." in text
 
 
 def test_a_model_with_other_labels_before_has_only_one_side() -> None:

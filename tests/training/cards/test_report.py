@@ -38,6 +38,7 @@ class _Fake:
     """Says the risky label that the text names; flags at once."""
 
     labels = tuple(map(str, Label))
+    risk_labels = labels[:2]
 
     def info(self) -> dict[str, Any]:
         return {"saved_as": {"risk_labels": list(self.labels[:2])}}

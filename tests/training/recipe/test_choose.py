@@ -56,6 +56,7 @@ def test_buried_posts_stand_behind_lines_of_a_japanese_held_out_corpus(tmp_path:
         """Flags a text that is no longer than a post of ours."""
 
         labels = tuple(map(str, Label))
+        risk_labels = labels[:2]
 
         def info(self) -> dict[str, Any]:
             return {"saved_as": {"risk_labels": list(self.labels[:2])}}
