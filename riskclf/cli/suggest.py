@@ -12,7 +12,7 @@ from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, print_terms, stoppable
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
-from riskclf.tables import format_of, write_rejects
+from riskclf.tables import Columns, format_of, write_rejects
 
 __all__ = ["suggest"]
 
@@ -108,7 +108,7 @@ def suggest(
             data,
             model=options.load_classifier(model, device, batch_size, {}),
             n=n,
-            text_column=text_column,
+            columns=Columns(text=text_column),
             labelled=labelled,
             terms=terms,
             reference=reference,

@@ -116,7 +116,7 @@ def finetune(
     """
     place = Path(output)
     with locked(place), following(progress) as show:
-        show("read posts", 0, None)
+        show("reading posts", 0, None)
         job = prepare(
             data,
             base,
@@ -138,6 +138,8 @@ def finetune(
         if words:
             extended = plan(job, extend(start, words, job.work / "new-words"), folds)
         left = [len(fold.new) for fold in (*plain, *extended) if not fold.finished]
+        if finished := len(plain) + len(extended) - len(left):
+            show(f"continuing the run that was stopped: {finished} trainings are finished", 0, 0)
         trainings = Trainings(job, [*left, len(posts)], show)
         trainings.estimate(start)
         held_out = cross_validate(job, plain, trainings, "cross-validation")
@@ -150,7 +152,7 @@ def finetune(
             else:
                 words = []
         model = trainings.train(start, job.examples(), "final training")
-        show("measure", 0, None)
+        show("measuring", 0, None)
         manifest = manifest_for(job, held_out)
         report = measure(
             job,

@@ -25,7 +25,7 @@ from riskclf.errors import InputError
 from riskclf.progress import Progress, following
 from riskclf.suggestion.emerging import EmergingTerm, emerging_terms
 from riskclf.suggestion.uncertainty import Selection
-from riskclf.tables import Data, Reject, Row, UnlabelledPosts, create_table, same_text
+from riskclf.tables import Columns, Data, Reject, Row, UnlabelledPosts, create_table, same_text
 from riskclf.tables.predictions import (
     PREFIX,
     free_columns,
@@ -95,7 +95,7 @@ def suggest(
     *,
     model: RiskClassifier | str | os.PathLike[str] | None = None,
     n: int = 50,
-    text_column: str = "text",
+    columns: Columns | None = None,
     labelled: Data | None = None,
     terms: bool = False,
     reference: Data | None = None,
@@ -110,7 +110,7 @@ def suggest(
             mappings. No labels are needed.
         model: a `RiskClassifier`, a model directory or a hub id; None is the packaged model.
         n: how many posts; fewer if there are not that many different ones.
-        text_column: the column that holds the text, in all data given.
+        columns: names the column that holds the text, in all data given, where it is not `text`.
         labelled: posts that are labelled already; kept in memory. They and their near-duplicates
             are not chosen.
         terms: also find emerging terms; requires `reference`.
@@ -126,6 +126,7 @@ def suggest(
         ArtifactError: the model cannot be used.
         InputError: the data, a column or an option cannot be used.
     """
+    text_column = (columns or Columns()).text
     if n < 1:
         raise InputError(f"n is {n}: ask for 1 post or more")
     if terms != (reference is not None):
@@ -174,8 +175,8 @@ def suggest(
         values = [*prediction_values(post.prediction, risk_labels), because]
         label = {"label": post.row.values.get("label", "")}
         rows.append({**post.row.values, **label, **dict(zip(names, values, strict=True))})
-    columns = dict.fromkeys([*source.columns, *(name for row in rows for name in row)])
-    kept = [name for name in columns if name not in added]
+    present = dict.fromkeys([*source.columns, *(name for row in rows for name in row)])
+    kept = [name for name in present if name not in added]
     return Suggestions(rows, found, source.rejects, notes, kept, added, source.schema)
 
 

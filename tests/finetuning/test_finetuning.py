@@ -126,12 +126,12 @@ def test_the_minutes_are_told_before_training_and_one_count_goes_over_all_of_it(
     )
     stages = list(dict.fromkeys(stage for stage, *_ in told))
     assert stages == [
-        "read posts",
+        "reading posts",
         "about 1 minute (3 trainings)",
         "cross-validation, 1 of 2",
         "cross-validation, 2 of 2",
         "final training",
-        "measure",
+        "measuring",
     ]
     counted = [(done, total) for _, done, total in told if total]
     total = counted[0][1]

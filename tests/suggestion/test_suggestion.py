@@ -14,6 +14,7 @@ from riskclf.classifier import RiskClassifier
 from riskclf.errors import ColumnNotFound, InputError
 from riskclf.evaluation.evaluation import evaluate
 from riskclf.suggestion import suggest
+from riskclf.tables import Columns
 from tests.conftest import LABELS
 from tests.suggestion.helpers import (
     chosen,
@@ -115,7 +116,7 @@ def test_what_cannot_be_used_is_an_error(classifier: RiskClassifier, tmp_path: P
     with pytest.raises(InputError, match="read twice"):
         suggest(iter(posts), model=classifier, terms=True, reference=posts)
     with pytest.raises(ColumnNotFound, match="body"):
-        suggest(posts, model=classifier, text_column="body")
+        suggest(posts, model=classifier, columns=Columns(text="body"))
     with pytest.raises(InputError, match="no rows"):
         suggest([], model=classifier)
     with pytest.raises(InputError, match="none of the 2 rows can be used; row 1, column text"):
