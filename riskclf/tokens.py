@@ -81,7 +81,7 @@ class Encoding:
     """As much of its beginning as the model can read at once."""
 
     head_cut: bool
-    """The post goes on after the head."""
+    """The post continues after the head."""
 
     windows: tuple[Window, ...]
     """Short stretches that overlap by half, from its beginning to its end; one that is the head
@@ -210,7 +210,7 @@ class Tokenizer:
         return cls({piece: index for index, piece in enumerate(pieces)}, **settings)
 
     def encode(self, post: str) -> Encoding:
-        """Turn one raw post into ids. Any `str` will do; an empty one is [CLS][SEP]."""
+        """Turn one raw post into ids. Any `str` works; an empty one is [CLS][SEP]."""
         return self.encode_batch([post])[0]
 
     def encode_batch(self, posts: Sequence[str]) -> list[Encoding]:
