@@ -186,18 +186,19 @@ def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """An empty directory that takes the place of `path` when the block ends without an error.
 
     An error or Ctrl-C leaves the old directory or the new one; a kill between the two renames
-    leaves the old one in a hidden directory beside it.
+    leaves the old one in a hidden directory beside it. Missing directories above `path` are made.
 
     Raises:
-        InputError: no directory can be made there.
+        InputError: another run is writing `path`, or no directory can be made there.
     """
     target = target_of(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    with scratch:
+    with ExitStack() as stack:
+        stack.enter_context(locked(path))
+        try:
+            scratch = tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        stack.enter_context(scratch)
         staged, old = Path(scratch.name) / "new", Path(scratch.name) / "old"
         staged.mkdir()
         yield staged

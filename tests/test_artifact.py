@@ -9,6 +9,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ from riskclf.errors import (
     ArtifactError,
     ArtifactMismatch,
     ArtifactNotFound,
+    InputError,
     RiskclfError,
 )
+from riskclf.files import locked
 from tests.models import torch_model
 
 MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
@@ -152,6 +155,14 @@ def test_files_of_others_in_the_directory_do_not_matter(copied: Path) -> None:
 def test_a_copy_is_the_same_model(loaded: Artifact, tmp_path: Path) -> None:
     artifact.copy(loaded, tmp_path / "copy")
     assert contents(tmp_path / "copy") == contents(loaded.directory)
+
+
+def test_a_model_is_not_written_where_another_run_writes(loaded: Artifact, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as others, locked(tmp_path / "copy"):
+        writing = others.submit(artifact.copy, loaded, tmp_path / "copy")
+        with pytest.raises(InputError, match="being written by another run"):
+            writing.result()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_can_be_copied_onto_itself(copied: Path) -> None:
