@@ -21,7 +21,7 @@ from typing import Any
 
 from riskclf.errors import FormatError
 from riskclf.labels import Label
-from training.posts.post import Post, digest
+from training.posts.post import Post, digest, parse_target
 from training.posts.rules import broken_rules, near_duplicates
 
 __all__ = [
@@ -136,10 +136,7 @@ def agreement(file: Path = ANSWERS) -> dict[str, tuple[int, int]]:
 
 
 def _parse(row: Mapping[str, Any]) -> OtherHandPost:
-    label = row["label"]
-    target = {label: 1.0} if isinstance(label, str) else dict(label)
-    if not {Label(name) for name in target} or abs(sum(target.values()) - 1) > 1e-9:
-        raise ValueError("the target does not add up to 1")
+    target = parse_target(row["label"])
     if not isinstance(row["support"], bool):
         raise TypeError("support is not true or false")
     return OtherHandPost(row["id"], row["lang"], target, row["support"], row["text"])

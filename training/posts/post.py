@@ -28,6 +28,7 @@ __all__ = [
     "Post",
     "digest",
     "load_posts",
+    "parse_target",
     "rows",
 ]
 
@@ -149,11 +150,20 @@ def digest(posts: Iterable[_Frozen]) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
 
 
-def _parse(row: Mapping[str, Any], families: Mapping[str, Mapping[str, str]]) -> Post:
-    label = row["label"]
+def parse_target(label: Any) -> dict[str, float]:
+    """The probability of each label that is not 0, from a label or a mapping.
+
+    Raises:
+        ValueError: a label is unknown, or the probabilities do not add up to 1.
+    """
     target = {str(Label(label)): 1.0} if isinstance(label, str) else dict(label)
     if not {Label(name) for name in target} or abs(sum(target.values()) - 1) > 1e-9:
         raise ValueError("the target does not add up to 1")
+    return target
+
+
+def _parse(row: Mapping[str, Any], families: Mapping[str, Mapping[str, str]]) -> Post:
+    target = parse_target(row["label"])
     split = families[row["family"]]["split"]
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}")
