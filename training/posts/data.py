@@ -34,7 +34,8 @@ TEST_HASHES = Path(__file__).parent / "test_split.sha256"
 
 def _print_counts(posts: Sequence[Post], console: Console) -> None:
     kinds = sorted({post.kind for post in posts}, key=lambda kind: ("+" in kind, kind))
-    for title, name in (("split", "split"), ("language", "lang"), ("slice", "slice")):
+    columns = (("split", "split"), ("fold", "fold"), ("language", "lang"), ("slice", "slice"))
+    for title, name in columns:
         table = Table(title=f"posts by {title}", title_justify="left")
         table.add_column(title)
         for kind in (*kinds, "all", "families"):
@@ -76,8 +77,8 @@ def _print_surface(posts: Sequence[Post], console: Console) -> None:
         risky, count = risky_share(x for x in posts if x.split in splits and x.lang in ("ja", "en"))
         name = ", ".join(splits)
         if count:
-            share = f"{risky} of {count}, {risky / count:.0%}"
-            console.print(f"risky, of posts that look so ({name}): {share}")
+            share = f"{risky:g} of {count:g}, {risky / count:.0%}"
+            console.print(f"risky, of posts that look so, by weight ({name}): {share}")
 
 
 def main(

@@ -1,9 +1,9 @@
 """Our own posts: read from their files, as dataclasses, in columns, and hashed.
 
 The posts lie in the `*.jsonl` beside this file, the families in `families.toml`, one line each: the
-split a family belongs to, and what its scenario is. A family is one scenario with its risky posts
-and their benign twins; it lies in one split only, so that a figure never comes from a scenario that
-was trained on.
+fold a family lies in (`training.posts.folds`), its split, and what its scenario is. A family is one
+scenario with its risky posts and their benign twins; it lies in one fold only, so that a figure
+never comes from a scenario that was trained on.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from riskclf.labels import Label
 __all__ = [
     "ASPECTS",
     "FAMILIES",
+    "FOLDS",
+    "GATE",
+    "OUTSIDE",
     "POSTS",
     "SPLITS",
     "Aspects",
@@ -38,11 +41,22 @@ FAMILIES = _HERE / "families.toml"
 
 SPLITS = (
     *("train", "dev", "calibration", "test", "transfer", "slang_learn", "slang_test"),
-    *("plain", "support"),
+    *("plain", "support", "aspects"),
 )
-"""`transfer` is the Korean and Chinese part of the test; the slang splits are for fine-tuning;
-`support` has posts of apparent children who seek help, and their look-alikes. No model has been
-trained on the `plain` and the `support` posts yet."""
+"""The first four are what the packaged model was trained, chosen, calibrated and measured on; they
+end with it, and the folds take their place. `transfer` is Korean and Chinese for testing; the slang
+splits are for fine-tuning; `support` has posts of apparent children who seek help, and their
+look-alikes; `aspects` has harmless posts that teach who asks whom, and no label. No model has been
+trained on the `plain`, `support` and `aspects` posts yet."""
+
+OUTSIDE = ("transfer", "slang_learn", "slang_test")
+"""The splits that are in no fold: nothing of the recipe is trained or chosen on them."""
+
+FOLDS = ("1", "2", "3", "4", "5")
+GATE = "gate"
+"""The fold of the families that are set aside for the gate of fine-tuning."""
+
+_CLOSE_TWIN_WEIGHT = 0.25
 
 ASPECTS: Mapping[str, tuple[str, ...]] = {
     "age": ("under_18", "not_stated", "adult", "none"),
@@ -81,6 +95,8 @@ class Post:
     term: str | None
     """The invented slang term it is about (`t1` to `t6`), in the slang splits only."""
     split: str
+    fold: str
+    """One of `FOLDS`, `GATE`, or empty for the splits `OUTSIDE`."""
     aspects: Aspects | None = None
     """None where they have not been judged."""
 
@@ -90,6 +106,16 @@ class Post:
         if len(self.target) == 1:
             return next(iter(self.target))
         return "+".join(name.split("_")[0] for name in self.target)
+
+    @property
+    def weight(self) -> float:
+        """How much its label counts in training and for thresholds.
+
+        Close twins repeat the words of a risky post in an innocent one. There are far more of them
+        beside each risky post than where people post: counted whole, they would make a risky word
+        a sign of innocence, and thresholds too high.
+        """
+        return _CLOSE_TWIN_WEIGHT if self.slice.startswith("close_") else 1.0
 
     @property
     def risky(self) -> bool:
@@ -164,9 +190,12 @@ def parse_target(label: Any) -> dict[str, float]:
 
 def _parse(row: Mapping[str, Any], families: Mapping[str, Mapping[str, str]]) -> Post:
     target = parse_target(row["label"])
-    split = families[row["family"]]["split"]
+    family = families[row["family"]]
+    split, fold = family["split"], family.get("fold", "")
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}")
+    if fold not in (*FOLDS, GATE, ""):
+        raise ValueError(f"unknown fold {fold!r}")
     return Post(
         id=row["id"],
         lang=row["lang"],
@@ -178,6 +207,7 @@ def _parse(row: Mapping[str, Any], families: Mapping[str, Mapping[str, str]]) ->
         note=row["note"],
         term=row.get("term"),
         split=split,
+        fold=fold,
         aspects=_aspects(row) if "age" in row else None,
     )
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from riskclf.labels import Label
 from riskclf.tables.duplicates import near_duplicate_pairs
 from riskclf.text import normalise
-from training.posts.post import SPLITS, Post
+from training.posts.post import FOLDS, GATE, OUTSIDE, SPLITS, Post
 
-__all__ = ["CONTENT_RULES", "broken_rules", "near_duplicates", "problems"]
+__all__ = ["CONTENT_RULES", "broken_rules", "letters", "near_duplicates", "problems"]
 
 MAX_RISKY_PER_LABEL = 250
 """The design's bound on posts per risky label, Korean, Chinese and invented slang apart."""
@@ -62,9 +62,9 @@ def near_duplicates(
     """
     keys = list(texts)
     other_keys = keys if others is None else list(others)
-    letters = [_letters(text) for text in texts.values()]
-    other_letters = None if others is None else [_letters(text) for text in others.values()]
-    for one, other, similarity in near_duplicate_pairs(letters, other_letters):
+    ours = [letters(text) for text in texts.values()]
+    theirs = None if others is None else [letters(text) for text in others.values()]
+    for one, other, similarity in near_duplicate_pairs(ours, theirs):
         yield keys[one], other_keys[other], similarity
 
 
@@ -77,6 +77,7 @@ def problems(posts: Sequence[Post]) -> list[str]:
         *_balance_problems(posts),
         *_duplicate_problems(posts),
         *_aspect_problems(posts),
+        *_fold_problems(posts),
     ]
 
 
@@ -131,9 +132,9 @@ def _balance_problems(posts: Sequence[Post]) -> Iterator[str]:
 
 
 def _duplicate_problems(posts: Sequence[Post]) -> Iterator[str]:
-    bare = Counter(_letters(post.text) for post in posts)
+    bare = Counter(letters(post.text) for post in posts)
     for post in posts:
-        if bare[_letters(post.text)] > 1:
+        if bare[letters(post.text)] > 1:
             yield f"{post.id}: the same as another post but for digits, emoji and blanks"
     by_id = {post.id: post for post in posts}
     for one, other, similarity in near_duplicates({post.id: post.text for post in posts}):
@@ -143,18 +144,28 @@ def _duplicate_problems(posts: Sequence[Post]) -> Iterator[str]:
 
 
 def _aspect_problems(posts: Sequence[Post]) -> Iterator[str]:
-    """Where the answers contradict the label, or are lacking in a split that must have them."""
+    """Where the answers are lacking or contradict the label."""
     sides = {Label.MINOR_SOLICITATION: "child", Label.ADULT_SOLICITATION: "seeker"}
     for post in posts:
         found = post.aspects
         if found is None:
-            if post.split in ("plain", "support"):
-                yield f"{post.id}: has no aspects"
+            yield f"{post.id}: has no aspects"
         elif post.risky and (found.age, found.side) != ("under_18", sides[Label(post.kind)]):
             yield f"{post.id}: {post.kind}, but age {found.age} and side {found.side}"
         elif found.support and post.kind != Label.BENIGN:
             yield f"{post.id}: support, but {post.kind}"
 
 
-def _letters(text: str) -> str:
+def _fold_problems(posts: Sequence[Post]) -> Iterator[str]:
+    for post in posts:
+        if (post.fold == "") != (post.split in OUTSIDE):
+            yield f"{post.id}: fold {post.fold!r} in split {post.split}"
+    for fold in (*FOLDS, GATE):
+        kinds = {post.kind for post in posts if post.fold == fold}
+        if not set(Label) <= kinds:
+            yield f"fold {fold}: lacks posts of a label"
+
+
+def letters(text: str) -> str:
+    """What is compared of a text: its letters, without digits, symbols and blanks."""
     return re.sub(r"[\W\d_]", "", normalise(text).text.lower())

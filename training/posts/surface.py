@@ -38,7 +38,11 @@ def matches(text: str) -> bool:
     return all(part.search(read) for part in _SURFACE)
 
 
-def risky_share(posts: Iterable[Post]) -> tuple[int, int]:
-    """How many of the posts that match are risky, and how many match; unclear ones count as not."""
+def risky_share(posts: Iterable[Post]) -> tuple[float, float]:
+    """The weight of the risky posts among those that match, and of all that match.
+
+    Unclear posts count as not risky. The weights are those of training (`Post.weight`).
+    """
     matching = [post for post in posts if matches(post.text)]
-    return sum(post.risky for post in matching), len(matching)
+    risky = sum(post.weight for post in matching if post.risky)
+    return risky, sum(post.weight for post in matching)

@@ -16,6 +16,7 @@ from transformers import BertModel
 from riskclf.encoder import length_sorted_batches
 from riskclf.engines.pytorch import padded
 from riskclf.files import replacing
+from riskclf.finetuning.loop import computes_bfloat16
 from riskclf.progress import Progress, following
 from training.recipe.base import SPECIALS, Base
 
@@ -97,7 +98,8 @@ def sentence_vectors(
 def _computed(
     model: BertModel, ids: Sequence[Sequence[int]], pad_id: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    # Where the processor has no instructions for bfloat16 it is many times slower than float32.
+    with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16(on_gpu=False)):
         return sentence_vectors(model, padded(ids, pad_id))
 
 
