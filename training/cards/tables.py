@@ -17,9 +17,9 @@ from training.cards.measure import RISKY_IN_STREAM, proportion
 from training.experiments.ablations import best
 from training.experiments.outside import COLUMNS as OUTSIDE_COLUMNS
 from training.experiments.outside import outside_rows
+from training.posts.agreement import ASPECT_COLUMNS, agreement_rows, aspect_rows
 from training.posts.agreement import COLUMNS as AGREEMENT_COLUMNS
-from training.posts.agreement import agreement_rows
-from training.posts.post import SPLITS, Post
+from training.posts.post import FOLDS, GATE, SPLITS, Post, answer_counts
 from training.recipe.choose import BURIED_BY
 from training.recipe.variants import VARIANTS
 
@@ -58,7 +58,10 @@ def card_with(
         "ablations": _ablations_table(ablations),
         "widths": _widths_table(posts),
         "agreement": _table(AGREEMENT_COLUMNS, agreement_rows()),
+        "aspect_agreement": _table(ASPECT_COLUMNS, aspect_rows(posts)),
+        "aspects": _aspects_table(posts),
         "counts": _counts_table(posts, "split", SPLITS),
+        "folds": _counts_table(posts, "fold", (*FOLDS, GATE, "")),
         "languages": _counts_table(posts, "lang", ("ja", "en", "ko", "zh")),
         "slices": _counts_table(posts, "slice", sorted({post.slice for post in posts})),
     }
@@ -317,6 +320,15 @@ def _widths_table(posts: Sequence[Post]) -> str:
     return _table(("test posts", "count", "a share of", "would have the interval"), rows)
 
 
+def _aspects_table(posts: Sequence[Post]) -> str:
+    """How many posts have each answer; a post may have several of `matter`."""
+    rows = [
+        (question, ", ".join(f"{answer} {count}" for answer, count in counts.most_common()))
+        for question, counts in answer_counts(posts).items()
+    ]
+    return _table(("question", "posts with each answer"), rows)
+
+
 def _counts_table(posts: Sequence[Post], field: str, values: Sequence[str]) -> str:
     kinds = sorted({post.kind for post in posts}, key=lambda kind: ("+" in kind, kind))
     rows = []
@@ -324,7 +336,7 @@ def _counts_table(posts: Sequence[Post], field: str, values: Sequence[str]) -> s
         chosen = [post for post in posts if getattr(post, field) == value]
         counts = Counter(post.kind for post in chosen)
         families = len({post.family for post in chosen})
-        rows.append((value, *(str(counts[kind]) for kind in kinds), str(families)))
+        rows.append((value or "in none", *(str(counts[kind]) for kind in kinds), str(families)))
     return _table((field, *kinds, "families"), rows)
 
 

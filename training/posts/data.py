@@ -16,6 +16,7 @@ from rich.table import Table
 from riskclf.evaluation.intervals import wilson
 from riskclf.files import write_text
 from training.command import run_command
+from training.posts.agreement import ASPECT_COLUMNS, aspect_rows
 from training.posts.corpora import Corpora
 from training.posts.other_hand import (
     OtherHandPost,
@@ -23,7 +24,7 @@ from training.posts.other_hand import (
     load_other_hand,
     other_hand_problems,
 )
-from training.posts.post import SPLITS, Post, digest, load_posts, rows
+from training.posts.post import SPLITS, Post, answer_counts, digest, load_posts, rows
 from training.posts.rules import near_duplicates, problems
 from training.posts.surface import risky_share
 
@@ -68,6 +69,17 @@ def _print_other_hand(others: Sequence[OtherHandPost], console: Console) -> None
         low, high = wilson(alike, count)
         shown = f"{alike / count:.1%} ({low:.1%} to {high:.1%})"
         table.add_row(question, str(alike), str(count), shown)
+    console.print(table)
+
+
+def _print_aspects(posts: Sequence[Post], console: Console) -> None:
+    """How often each answer is given, and the agreement with the second, blind answers."""
+    for question, counts in answer_counts(posts).items():
+        given = ", ".join(f"{count} {answer}" for answer, count in counts.most_common())
+        console.print(f"{question}: {given}")
+    table = Table(*ASPECT_COLUMNS, title="second, blind answers", title_justify="left")
+    for row in aspect_rows(posts):
+        table.add_row(*row)
     console.print(table)
 
 
@@ -122,6 +134,7 @@ def main(
     for problem in found:
         console.print(problem, style="red", highlight=False)
     _print_surface(posts, console)
+    _print_aspects(posts, console)
     _print_other_hand(others, console)
     console.print(f"{len(posts)} posts, {len(found)} broken rules")
     sys.exit(bool(found))

@@ -22,7 +22,7 @@ from training.command import run_command
 from training.posts.post import FAMILIES, FOLDS, GATE, OUTSIDE, Post, load_posts
 from training.posts.rules import letters
 
-__all__ = ["RESERVED", "deal", "family_groups", "fold_of_line", "main"]
+__all__ = ["RESERVED", "deal", "family_groups", "fold_of_line", "main", "with_folds"]
 
 SIMILARITY = 0.45
 """Families with two posts as alike as this are one group. Lower than what is forbidden between

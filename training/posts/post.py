@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = [
     "SPLITS",
     "Aspects",
     "Post",
+    "answer_counts",
     "digest",
     "load_posts",
     "parse_target",
@@ -95,7 +97,7 @@ class Post:
     term: str | None
     """The invented slang term it is about (`t1` to `t6`), in the slang splits only."""
     split: str
-    fold: str
+    fold: str = ""
     """One of `FOLDS`, `GATE`, or empty for the splits `OUTSIDE`."""
     aspects: Aspects | None = None
     """None where they have not been judged."""
@@ -168,6 +170,18 @@ def rows(posts: Iterable[Post]) -> Iterator[dict[str, Any]]:
             "language": post.lang,
             "family": post.family,
         }
+
+
+def answer_counts(posts: Iterable[Post]) -> dict[str, Counter[str]]:
+    """How many posts have each answer, by question; a post may have several of `matter`."""
+    counts: dict[str, Counter[str]] = {question: Counter() for question in (*ASPECTS, "support")}
+    for post in posts:
+        if post.aspects is not None:
+            for question in ("age", "side", "act"):
+                counts[question][getattr(post.aspects, question)] += 1
+            counts["matter"].update(post.aspects.matter)
+            counts["support"][str(post.aspects.support).lower()] += 1
+    return counts
 
 
 def digest(posts: Iterable[_Frozen]) -> str:

@@ -86,7 +86,7 @@ def test_only_the_train_split_is_trained_on(
     assert {texts[text] for text in own} == {6}
     assert {texts[text] for text in OPEN} == {1}
     soft = {example.target for example in seen if 0 < max(example.target) < 1}
-    assert soft == {(0.5, 0.5, 0.0), (0.5, 0.0, 0.5), (0.0, 0.5, 0.5)}
+    assert {(0.5, 0.5, 0.0), (0.25, 0.0, 0.75), (0.0, 0.25, 0.75)} <= soft
     # A batch is varied as a whole, and the words of each text remain in it.
     batches = [options["transform"](list(OPEN), seed) for seed in range(40)]
     longer = [sum(map(len, batch)) > 1.5 * sum(map(len, OPEN)) for batch in batches]
