@@ -5,10 +5,13 @@
 1. control, format, zero-width and variation-selector characters are dropped, lone surrogates become
    U+FFFD (MeCab reads UTF-8, and a NUL would make it drop all that follows);
 2. Unicode NFKC (widths, ligatures, half-width kana, conjoining jamo);
-3. every kind of blank becomes one space, leading and trailing blanks go.
+3. every kind of blank becomes one space, leading and trailing blanks go;
+4. disguises are undone (`riskclf.disguise`): emoji letters, look-alikes, signs between single
+   characters, long runs of a letter; kanji numerals that state an age or a grade become digits.
 
-The result is its own normal form: ``normalise(normalise(s).text).text == normalise(s).text``, and
-NFKC leaves it as it is. Every step is linear in the length of the text.
+`plain_form` stops before step 4. The result is its own normal form:
+``normalise(normalise(s).text).text == normalise(s).text``, and NFKC leaves it as it is. Every step
+is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -17,12 +20,15 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-__all__ = ["NORMALISER_VERSION", "Normalised", "normalise"]
+from riskclf.disguise.edits import Mapped
+from riskclf.disguise.undo import may_be_disguised, undo
 
-NORMALISER_VERSION = "1"
+__all__ = ["NORMALISER_VERSION", "Normalised", "normalise", "plain_form"]
+
+NORMALISER_VERSION = "2"
 """Changes whenever `normalise` gives another text for any input; stored in every artifact."""
 
 # A base character with more marks than this is decoration ("Zalgo"); Unicode's Stream-Safe Text
@@ -32,20 +38,39 @@ _MAX_MARKS = 30
 # Characters that NFKC maps to exactly one character, whatever stands beside them, unless one that
 # is not in this class follows: a run of them is normalised in C, and keeps its offsets. A test
 # walks through all of them.
-_PLAIN = (
+_COMMON = (  # of these, those that NFKC leaves as they are, and that look like no Latin letter
     "!-~"  # printable ASCII
     "\u00c0-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e"  # Latin letters
-    "\u0391-\u03a1\u03a3-\u03ce\u0410-\u044f"  # Greek and Cyrillic, as in kaomoji
     "\u2010\u2012-\u2016\u2018-\u201f\u203b\u2190-\u21ff\u2200-\u222b\u2234-\u22ff"  # signs
     "\u2500-\u27ff"  # boxes, shapes, miscellaneous symbols
     "\u3001-\u3029\u3030-\u3035\u3041-\u3096\u309d\u309e\u30a1-\u30fe"  # CJK punctuation, kana
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"  # CJK, Hangul syllables
-    "\uff01-\uff9d"  # full-width ASCII, half-width kana without the voicing marks
     "\U0001f300-\U0001faff"  # emoji
     "\U00020000-\U0002a6df"  # rare CJK
 )
+_PLAIN = (
+    f"{_COMMON}"
+    "\u0391-\u03a1\u03a3-\u03ce\u0410-\u044f"  # Greek and Cyrillic, as in kaomoji
+    "\uff01-\uff9d"  # full-width ASCII, half-width kana without the voicing marks
+)
 _PLAIN_RUN = re.compile(f"[{_PLAIN}]+")
+_COMMON_TEXT = re.compile(f"[{_COMMON}]+(?: [{_COMMON}]+)*")
 _PLAIN_TEXT = re.compile(f"(?:[{_PLAIN}]+(?:[ \u3000\n][{_PLAIN}]+)*)?")
+
+# What NFKC and dropping undo, where it disguises a word: mathematical and enclosed letters, two or
+# more together or beside a letter, and invisible characters between letters of scripts that need
+# none (a soft hyphen may part a Latin word; Arabic and Indic scripts are not named here).
+_STYLED = "\u249c-\u24e9\U0001d400-\U0001d7cb\U0001f110-\U0001f129\U0001f130-\U0001f149"
+_STYLED_WORD = re.compile(f"[{_STYLED}](?:(?=[A-Za-z])|(?<=[A-Za-z].)|[{_STYLED}])[{_STYLED}]*")
+_WORD_LETTER = "A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052fぁ-ゖァ-ヺー一-鿿가-힣"
+_HIDDEN = "\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0020-\U000e007f"
+_HIDDEN_INSIDE = re.compile(
+    f"[{_HIDDEN}](?<=[{_WORD_LETTER}].)[{_HIDDEN}]*(?=[{_WORD_LETTER}])"
+    "(?<![A-Za-z\u00c0-\u024f]\u00ad)"
+)
+
+# All that NFKC changes in plain text: to go from one to the next is faster than NFKC of the whole.
+_WIDE = re.compile("[\u3000\uff01-\uff9d]+")
 
 # Blank to the eye, but not Unicode white space.
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
@@ -53,8 +78,7 @@ _LATER_JAMO = re.compile("[\u1161-\u1175\u11a8-\u11c2]")
 _VARIATION_SELECTORS = re.compile("[\u034f\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
-@dataclass(frozen=True, slots=True)
-class Normalised:
+class Normalised(NamedTuple):
     """Normalised text, and for each of its characters the span of the raw text it came from."""
 
     text: str
@@ -62,6 +86,11 @@ class Normalised:
     """First raw offset of each character; never falls. Same length as `text`."""
     ends: Sequence[int]
     """Raw offset behind each character; never falls. Same length as `text`."""
+    undone: int = 0
+    """How many disguises were undone: words written in look-alikes or in mathematical, enclosed or
+    emoji letters, runs of signs between single characters, runs of a letter cut short, and
+    invisible characters between two letters. Widths, ligatures, emoji, kanji numerals, a single
+    keycap, and joiners that the script needs are spelling, not disguise."""
 
     def raw_span(self, start: int, end: int) -> tuple[int, int]:
         """Raw span of ``text[start:end]``, which must not be empty."""
@@ -78,13 +107,29 @@ def normalise(raw: str) -> Normalised:
 
     Returns:
         The normalised text with its offsets into `raw`. Characters that were dropped belong to no
-        span, unless they stand between two characters that became one.
+        span, unless they stand between two characters of one span. What was rewritten as a whole
+        (二十五 read as 25) gives each of its characters the whole span.
     """
+    if _COMMON_TEXT.fullmatch(raw):  # by far the most
+        end = len(raw)
+        plain = Normalised(raw, range(end), range(1, end + 1))
+        disguised = may_be_disguised(raw, common=True)
+    else:
+        plain = plain_form(raw)
+        disguised = may_be_disguised(plain.text, common=False)
+    if not disguised:
+        return plain
+    result, count = undo(Mapped(plain.text, plain.starts, plain.ends))
+    return Normalised(*result, plain.undone + count)
+
+
+def plain_form(raw: str) -> Normalised:
+    """The same without step 4: only disguises that NFKC and dropping undo are undone."""
     plain = raw.strip()
     if _PLAIN_TEXT.fullmatch(plain):
-        start = raw.find(plain)
+        start = 0 if len(plain) == len(raw) else raw.find(plain)
         end = start + len(plain)
-        text = unicodedata.normalize("NFKC", plain).replace("\n", " ")
+        text = _WIDE.sub(_narrow, plain).replace("\n", " ")
         return Normalised(text, range(start, end), range(start + 1, end + 1))
     builder = _Builder()
     position = 0
@@ -94,7 +139,7 @@ def normalise(raw: str) -> Normalised:
         position = run.end() - 1
         builder.add_plain(raw, run.start(), position)
     builder.add_mixed(raw, position, len(raw))
-    return builder.finish()
+    return builder.finish(_count_undone(raw))
 
 
 class _Builder:
@@ -157,13 +202,21 @@ class _Builder:
             self._starts.append(start)
             self._ends.append(end)
 
-    def finish(self) -> Normalised:
+    def finish(self, undone: int) -> Normalised:
         text = "".join(self._parts)
         if text.endswith(" "):
             text = text[:-1]
             self._starts.pop()
             self._ends.pop()
-        return Normalised(text, self._starts, self._ends)
+        return Normalised(text, self._starts, self._ends, undone)
+
+
+def _narrow(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", match[0])
+
+
+def _count_undone(raw: str) -> int:
+    return sum(1 for p in (_STYLED_WORD, _HIDDEN_INSIDE) for _ in p.finditer(raw))
 
 
 @lru_cache(maxsize=65536)

@@ -105,7 +105,8 @@ class Token:
     """The characters of the normalised text that it covers."""
     start: int
     end: int
-    """Span in the raw post: `surface` lies in ``normalise(post[start:end]).text``."""
+    """Span in the raw post. Where nothing was undone (`riskclf.disguise`), `surface` lies in
+    ``plain_form(post[start:end]).text``; elsewhere the span covers what was written instead."""
 
 
 class Tokenizer:
@@ -215,7 +216,11 @@ class Tokenizer:
 
     def encode_batch(self, posts: Sequence[str]) -> list[Encoding]:
         """Turn raw posts into ids, in the same order."""
-        sections = [_sections(normalise(post).text) for post in posts]
+        return self.encode_normalised([normalise(post).text for post in posts])
+
+    def encode_normalised(self, texts: Sequence[str]) -> list[Encoding]:
+        """The same for texts that `normalise` or `plain_form` has made."""
+        sections = [_sections(text) for text in texts]
         words = [self._words(text) for texts in sections for text in texts]
         encodings = iter(self._wordpiece.encode_batch_fast(words, add_special_tokens=False))
         return [self._encoding(texts, [next(encodings).ids for _ in texts]) for texts in sections]
