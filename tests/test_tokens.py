@@ -264,13 +264,13 @@ def test_the_unknown_share_counts_what_the_vocabulary_cannot_read(tokenizer: Tok
 
 def assert_spans(post: str, tokens: Iterable[Token]) -> None:
     before = (0, 0)
-    untouched = normalise(post).text == plain_form(post).text
+    nothing_undone = normalise(post).text == plain_form(post).text
     for token in tokens:
         assert 0 <= token.start < token.end <= len(post)
         assert (token.start, token.end) >= before, ascii(post)
         assert token.end >= before[1], ascii(post)
         before = (token.start, token.end)
-        if untouched:
+        if nothing_undone:
             assert token.surface in plain_form(post[token.start : token.end]).text, ascii(post)
 
 

@@ -177,14 +177,19 @@ def _is_inside(letters: list[str], letter: str) -> bool:
 
 # Kana and kanji -----------------------------------------------------------------------------------
 
-_KANJI = _table("二口一力工八夕卜", "ニロー" + "カエハタト")
-# On both sides: 一 and 力 begin honest words behind katakana (リスト一覧). 一ツ and 一イ stay.
-_KANJI_IN_KATAKANA = re.compile("(?<=[ァ-ヺー])[二口一力工八夕卜]+(?=[ァ-ヺー])(?![ツイウヶ])")
+# Left out, for honest text has them there: 口 (口コミ), 力 (スキル力アップ), 二, 八 (二コース).
+_KANJI = _table("一工夕卜", "ーエタト")
+# Strictly between katakana; 一ツ, 一イ and counts (一ダース) stay.
+_KANJI_IN_KATAKANA = re.compile(
+    "(?<=[ァ-ヺー])[一工夕卜]+(?=[ァ-ヺー])(?![ツイウヶカ]|ダース|パック|セット|カップ|キロ|グラム"
+    "|メートル|センチ|ページ|ポイント|チーム|グループ|ゲーム|ラウンド|ケース|ピース|クラス"
+    "|コース|ドル|ユーロ|リットル|シーズン|パーセント|レース|ステージ|ランク|シーン|ボトル)"
+)
 _KATAKANA = _table("ヘベペリ", "へべぺり")
 _KATAKANA_IN_HIRAGANA = re.compile("(?<=[ぁ-ゖ])[ヘベペリ](?=[ぁ-ゖ])")
 LIKELY_KANA = (
-    "[二口一力工八夕卜ヘベペリ]",
-    "(?<=[ァ-ヺー][二口一力工八夕卜])(?=[ァ-ヺー二口一力工八夕卜])|(?<=[ぁ-ゖ][ヘベペリ])(?=[ぁ-ゖ])",
+    "[一工夕卜ヘベペリ]",
+    "(?<=[ァ-ヺー][一工夕卜])(?=[ァ-ヺー一工夕卜])|(?<=[ぁ-ゖ][ヘベペリ])(?=[ぁ-ゖ])",
 )
 """Cheap: a rare character, and what stands around it, in every text that has one to replace."""
 

@@ -19,14 +19,14 @@ _NUMERAL = "〇一二三四五六七八九十壱弐参"
 
 # 何十歳, 数十歳, 百二十歳 and 三、四十歳 state no age in two digits; 天才 and 才能 are no ages.
 _AGE = re.compile(
-    rf"(?<![{_NUMERAL}ニ百千万億何数幾廿卅0-9])(?<![{_NUMERAL}][、・,~〜])"
+    rf"(?<![{_NUMERAL}ニ百千万億何数幾廿卅两0-9])(?<![{_NUMERAL}][、・,~〜])"
     rf"(?P<number>[{_NUMERAL}ニ]{{1,3}})(?=[歳岁歲]|才(?![能覚気人女子色知幹智媛]))"
 )
 
 # 高二 and its like are grades where no kanji stands before, and what follows fits: the end of the
 # word, 女, 男 or 生, 年 that is not 年間. So 最高二, 高三郎, 中二病, 小一時間 and 中一日 stay.
 # 小六 is a name too, so it needs 女, 男, 生 or 年.
-_CHILD = "(?=[女男生]|年(?![間前後ぶ制]))"
+_CHILD = "(?=[女男生]|年(?![間前後ぶ制置]))"
 _END = rf"(?:{_CHILD}|(?=[のでだはがをにもやとっ、。,!?\s)）」・/]|です|JK|jk|$))"
 _GRADE = re.compile(
     rf"(?<![一-鿿0-9])(?:現|新|元)?(?:高(?P<high>[一二三]){_END}|中(?P<middle>[一二三]){_END}"
