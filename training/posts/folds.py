@@ -68,11 +68,11 @@ def deal(posts: Sequence[Post]) -> dict[str, str]:
         posts: all that are dealt; those of the splits `OUTSIDE` are not.
     """
     inside = [post for post in posts if post.split not in OUTSIDE]
-    strata = {
-        group[0]: Counter(x for post in inside if post.family in group for x in _strata(post))
-        for group in map(tuple, family_groups(inside))
-    }
     members = {group[0]: group for group in family_groups(inside)}
+    strata = {
+        first: Counter(x for post in inside if post.family in group for x in _strata(post))
+        for first, group in members.items()
+    }
     gate = _gate(inside, members)
     result = {family: GATE for first in gate for family in members[first]}
     total: Counter[str] = Counter()
