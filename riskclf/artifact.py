@@ -14,42 +14,42 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from riskclf import hub
+from riskclf import hub, probes
+from riskclf.aspects import Heads
+from riskclf.decide import OperatingPoint
 from riskclf.encoder import Engine, load_engine
 from riskclf.errors import (
     ArtifactCorrupt,
-    ArtifactMismatch,
     ArtifactNotFound,
     RiskclfError,
 )
+from riskclf.experts import NO_EXPERTS, Experts
 from riskclf.files import replacing_directory
 from riskclf.manifest import (
     MANIFEST_FILE,
     MODEL_FILES,
     Manifest,
+    digest,
     is_plain_name,
     manifest_json,
     parse_manifest,
     read_manifest_json,
 )
+from riskclf.probes import PROBE_SENTENCES
 from riskclf.text import NORMALISER_VERSION
 from riskclf.tokens import Tokenizer, dictionary_version
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
 __all__ = [
-    "PROBE_SENTENCES",
     "Artifact",
     "Base",
     "check_place",
@@ -62,18 +62,11 @@ __all__ = [
 # Weights that a library might read beside the model's own: refused unless riskclf.json lists them.
 _WEIGHTS = ("*.safetensors", "adapter_*", "model.safetensors.index.json")
 
-# Logits of one model differ in the sixth digit between processors and batch shapes.
-_PROBE_TOLERANCE = 0.01
+# The name of an operating point that a user has chosen.
+_OWN = "own"
 
-PROBE_SENTENCES = (
-    "駅前で傘を買ったら、すぐに雨がやんだ。",
-    "ﾃﾚﾋﾞのﾘﾓｺﾝがみつからない！！",
-    "Does anybody know when the library opens?",
-    "오늘 점심은 뭐 먹지",
-    "明天一起去图书馆吧",
-    "✨新刊の見本が届きました📚✨",
-)
-"""Harmless sentences that cover the scripts; their logits are stored with a model."""
+# The model computes the same without files of these roles.
+_MAY_LACK = ("report", "support")
 
 # Nothing but the head, and the layer before it, may be new in a model that is to be fine-tuned.
 _NEW_WEIGHTS = ("classifier.", "bert.pooler.")
@@ -89,6 +82,9 @@ class Artifact:
     engine: Engine
     raw: Mapping[str, Any]
     """`riskclf.json` as it is on disk."""
+    experts: Experts = NO_EXPERTS
+    aspects: Heads | None = None
+    """Heads of the questions behind the label; None where the model has none."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ def load(path_or_id: str | os.PathLike[str] | None, *, device: str, batch_size: 
     directory = hub.locate(path_or_id, hub.OUR_FILES)
     raw = read_manifest_json(directory)
     manifest = parse_manifest(raw, directory)
-    _verify_files(directory, raw["files"])
+    _verify_files(directory, raw["files"], raw.get("roles", {}))
     tokenizer = Tokenizer.load(directory)
     if _labels_in(directory) != manifest.labels:
         raise ArtifactCorrupt(
@@ -126,8 +122,17 @@ def load(path_or_id: str | os.PathLike[str] | None, *, device: str, batch_size: 
             "again"
         )
     engine = load_engine(directory, pad_id=tokenizer.pad_id, device=device, batch_size=batch_size)
-    _verify_probes(directory, raw, tokenizer, engine)
-    return Artifact(directory, manifest, tokenizer, engine, raw)
+    files = _by_role(directory, raw.get("roles", {}))
+    hidden = _hidden(directory)
+    experts = Experts.load(files, len(manifest.labels), hidden)
+    if manifest.stacker is not None and not {*manifest.stacker.experts} <= experts.names:
+        raise ArtifactCorrupt(
+            f"{directory / MANIFEST_FILE} names an expert whose file is missing: copy the whole "
+            "model directory again"
+        )
+    aspects = Heads.load(files["aspects"], hidden) if "aspects" in files else None
+    probes.verify(directory, raw, tokenizer, engine, experts)
+    return Artifact(directory, manifest, tokenizer, engine, raw, experts, aspects)
 
 
 def locate_base(path_or_id: str | os.PathLike[str] | None) -> Base:
@@ -188,6 +193,9 @@ def save(
     tokenizer_directory: str | os.PathLike[str],
     manifest: Manifest,
     half_precision: bool = False,
+    experts: Experts = NO_EXPERTS,
+    aspects: Heads | None = None,
+    support: Heads | None = None,
     reports: Mapping[str, str] = {},
 ) -> None:
     """Write a model directory that `load` and transformers can open.
@@ -201,6 +209,10 @@ def save(
         tokenizer_directory: holds the vocab.txt and tokenizer_config.json it was trained with.
         manifest: labels, thresholds, provenance.
         half_precision: store the weights as float16; they are still computed with as float32.
+        experts: beside the transformer; those that the manifest's stacker reads.
+        aspects: heads of the questions behind the label.
+        support: the head that tells whether an apparent child seeks help; in a file of its own,
+            which `load` does not read.
         reports: names of further text files, with their text. They are hashed and copied with the
             model; but it can be used without them.
 
@@ -230,6 +242,18 @@ def save(
             shutil.copyfile(Path(tokenizer_directory) / name, staged / name)
         # Older models say it in config.json, where transformers no longer writes it.
         _change_json(staged / "tokenizer_config.json", tokenizer_class="BertJapaneseTokenizer")
+        parts = {
+            "ngrams": experts.ngrams,
+            "neighbours": experts.neighbours,
+            "aspects": aspects,
+            "support": support,
+        }
+        roles = dict.fromkeys(reports, "report")
+        for role, part in parts.items():
+            if part is not None:
+                part.save(staged / f"{role}.safetensors")
+                (staged / f"{role}.safetensors").chmod(0o644)
+                roles[f"{role}.safetensors"] = role
         for name, text in reports.items():
             (staged / name).write_bytes(text.encode("utf-8", "backslashreplace"))
         tokenizer = Tokenizer.load(staged)
@@ -243,7 +267,8 @@ def save(
         engine = load_engine(
             staged, pad_id=tokenizer.pad_id, device="cpu", batch_size=len(PROBE_SENTENCES)
         )
-        logits = _probe_logits(PROBE_SENTENCES, tokenizer, engine)
+        stored = Experts.load(_by_role(staged, roles), len(manifest.labels), _hidden(staged))
+        found = probes.outputs(PROBE_SENTENCES, tokenizer, engine, stored)
         values = manifest_json(
             manifest,
             normaliser=NORMALISER_VERSION,
@@ -251,26 +276,40 @@ def save(
                 "name": tokenizer.dictionary,
                 "version": dictionary_version(tokenizer.dictionary),
             },
-            probes=[
-                {"text": text, "logits": [round(float(x), 5) for x in row]}
-                for text, row in zip(PROBE_SENTENCES, logits, strict=True)
-            ],
-            files={name: _sha256(staged / name) for name in (*MODEL_FILES, *reports)},
-            roles=dict.fromkeys(reports, "report"),
+            probes=probes.written(PROBE_SENTENCES, found),
+            files={name: _sha256(staged / name) for name in (*MODEL_FILES, *roles)},
+            roles=roles,
         )
-        (staged / MANIFEST_FILE).write_text(
-            json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-        )
+        _write_manifest(staged, values)
         load(staged, device="cpu", batch_size=len(PROBE_SENTENCES))
 
 
-def copy(loaded: Artifact, directory: str | os.PathLike[str]) -> None:
-    """Write a loaded model to another directory, in the way of `save`."""
+def copy(
+    loaded: Artifact, directory: str | os.PathLike[str], point: OperatingPoint | None = None
+) -> None:
+    """Write a loaded model to another directory, in the way of `save`.
+
+    Args:
+        loaded: the model.
+        directory: where to.
+        point: becomes its first operating point, named `own`; None leaves the points as they are.
+    """
     check_place(directory)
+    values = dict(loaded.raw)
+    if point is not None:
+        others = {name: x for name, x in values["operating_points"].items() if name != _OWN}
+        values["operating_points"] = {_OWN: asdict(point), **others}
+        values["digest"] = digest(values)
     with replacing_directory(directory) as staged:
-        for name in (*loaded.raw["files"], MANIFEST_FILE):
-            if name in (*MODEL_FILES, MANIFEST_FILE) or (loaded.directory / name).is_file():
+        for name in loaded.raw["files"]:
+            if name in MODEL_FILES or (loaded.directory / name).is_file():
                 shutil.copyfile(loaded.directory / name, staged / name)
+        _write_manifest(staged, values)
+
+
+def _write_manifest(directory: Path, values: Mapping[str, Any]) -> None:
+    text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+    (directory / MANIFEST_FILE).write_text(text, encoding="utf-8")
 
 
 def _pytorch() -> Any:
@@ -317,12 +356,12 @@ def _labels_in(directory: Path) -> tuple[str, ...]:
         ) from None
 
 
-def _verify_files(directory: Path, hashes: Mapping[str, str]) -> None:
+def _verify_files(directory: Path, hashes: Mapping[str, str], roles: Mapping[str, str]) -> None:
     for name in hashes:
         file = directory / name
         if not file.is_file():
-            if name not in MODEL_FILES:
-                continue  # a report: the model computes the same without it
+            if name not in MODEL_FILES and roles.get(name, "report") in _MAY_LACK:
+                continue
             raise ArtifactCorrupt(f"{file} is missing: copy the whole model directory again")
         if _sha256(file) != hashes[name]:
             raise ArtifactCorrupt(
@@ -336,26 +375,12 @@ def _verify_files(directory: Path, hashes: Mapping[str, str]) -> None:
             )
 
 
-def _probe_logits(
-    texts: Sequence[str], tokenizer: Tokenizer, engine: Engine
-) -> NDArray[np.float32]:
-    return engine.compute([tokenizer.encode(text).head.ids for text in texts]).logits
+def _by_role(directory: Path, roles: Mapping[str, str]) -> dict[str, Path]:
+    return {role: directory / name for name, role in roles.items() if role != "report"}
 
 
-def _verify_probes(
-    directory: Path, raw: Mapping[str, Any], tokenizer: Tokenizer, engine: Engine
-) -> None:
-    stored = np.array([probe["logits"] for probe in raw["probes"]])
-    found = _probe_logits([probe["text"] for probe in raw["probes"]], tokenizer, engine)
-    if np.abs(stored - found).max() <= _PROBE_TOLERANCE:
-        return
-    saved = (raw["normaliser"], raw["dictionary"]["version"])
-    here = (NORMALISER_VERSION, dictionary_version(tokenizer.dictionary))
-    raise ArtifactMismatch(
-        f"{directory} does not compute what it was saved with: it was saved with normaliser "
-        f"{saved[0]} and {tokenizer.dictionary} {saved[1]}, here are {here[0]} and {here[1]}; "
-        "install those versions or train it again"
-    )
+def _hidden(directory: Path) -> int:
+    return int(_pytorch().read_config(directory)["hidden_size"])
 
 
 def _change_json(file: Path, **changes: Any) -> None:

@@ -111,10 +111,8 @@ class RiskClassifier:
             point = _named_point(loaded.manifest.operating_points, operating_point).shifted(shift)
         elif operating_point is not None:
             raise OperatingPointError("give an operating point or thresholds, not both")
-        elif set(thresholds) != {"flag", "review"}:
-            raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
         else:
-            point = OperatingPoint(**thresholds)
+            point = _own_point(thresholds)
         return cls(loaded, point, shift)
 
     def predict(self, post: str) -> Prediction:
@@ -163,13 +161,33 @@ class RiskClassifier:
             raise NotText("a single str was given where posts were expected: call predict(post)")
         return self._stream(iter(posts))
 
-    def save(self, directory: str | os.PathLike[str]) -> None:
+    def save(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> None:
         """Write the model, so that `load` and transformers can open it.
+
+        Args:
+            directory: where to; a riskclf model that is there is replaced.
+            thresholds: your own, such as `{"flag": 0.9, "review": 0.5}`, on the risk as this
+                classifier returns it. They become the operating point `own`, which is used unless
+                another is asked for.
 
         Raises:
             RiskclfError: `directory` exists and is not a riskclf model.
+            OperatingPointError: the thresholds are not usable, or the model has no risk labels.
         """
-        artifact.copy(self._artifact, directory)
+        point = None
+        if thresholds is not None:
+            if not self.risk_labels:
+                raise OperatingPointError(
+                    f"{self._artifact.directory} has no risk labels: it takes no thresholds"
+                )
+            # Stored at the base rate that the model was calibrated at.
+            point = _own_point(thresholds).shifted(-self._shift)
+        artifact.copy(self._artifact, directory, point)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -226,8 +244,9 @@ class RiskClassifier:
         """The main path: text -> windows of ids -> outputs -> predictions."""
         manifest = self._artifact.manifest
         encodings = self._artifact.tokenizer.encode_batch(posts)
-        windows = [x.ids for read in windows_read(encodings, manifest) for x in read]
-        outputs = self._artifact.engine.compute(windows)
+        windows = [x for read in windows_read(encodings, manifest) for x in read]
+        computed = self._artifact.engine.compute([window.ids for window in windows])
+        outputs = self._artifact.experts.complete(windows, computed)
         predictions = predictions_from_outputs(
             encodings, outputs, manifest, self._point, shift=self._shift
         )
@@ -243,6 +262,12 @@ def _not_accepted(loaded: Artifact) -> str:
         f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
         f"model before it found: {where}"
     )
+
+
+def _own_point(thresholds: Mapping[str, float]) -> OperatingPoint:
+    if set(thresholds) != {"flag", "review"}:
+        raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
+    return OperatingPoint(**thresholds)
 
 
 def _named_point(points: Mapping[str, OperatingPoint], name: str | None) -> OperatingPoint:

@@ -1,4 +1,4 @@
-"""Outputs to predictions: calibrated probabilities, the window that counts, the decision.
+"""Outputs to predictions: calibrated probabilities, the window that counts, label and decision.
 
 `predictions_from_outputs` is the only way from a model's outputs to predictions. Whoever has
 outputs (the classifier, cross-validation, calibration) calls it.
@@ -176,18 +176,21 @@ def predictions_from_outputs(
     # benign one, and the label is to say which of the two warnings fits.
     unshifted = _calibrated(outputs, manifest)[rows]
     scores = unshifted if shift == 0 else _calibrated(outputs, manifest, shift)[rows]
-    risks = np.array([index for index, is_risk in enumerate(manifest.is_risk) if is_risk], int)
+    risks = np.flatnonzero(manifest.is_risk)
+    labels = _labels(unshifted, manifest, None if point is None else point.shifted(-shift))
     if not np.isfinite(scores).all():
         raise ArtifactCorrupt(
             "the model gave a risk that is not a number: its weights are damaged; copy it again or "
             "train it again"
         )
     predictions = []
-    for encoding, before, after in zip(encodings, unshifted, scores.tolist(), strict=True):
+    for encoding, label, before, after in zip(
+        encodings, labels, unshifted, scores.tolist(), strict=True
+    ):
         risk = sum((after[index] for index in risks), 0.0)
         predictions.append(
             Prediction(
-                label=manifest.labels[int(before.argmax())],
+                label=manifest.labels[label],
                 scores=dict(zip(manifest.labels, after, strict=True)),
                 risk=risk,
                 decision=decide(risk, encoding.unknown_share, point),
@@ -198,6 +201,23 @@ def predictions_from_outputs(
     return predictions
 
 
+def _labels(
+    scores: NDArray[np.float64], manifest: Manifest, point: OperatingPoint | None
+) -> list[int]:
+    """The index of each post's label."""
+    threshold = manifest.label_threshold
+    if threshold is not None and point is not None:
+        # Whatever thresholds are used: what is flagged has a risky label, what is clear has none.
+        threshold = min(max(threshold, point.review), point.flag)
+        is_risky = scores[:, manifest.is_risk].sum(axis=1) >= threshold
+        possible = np.where(is_risky[:, None], manifest.is_risk, ~manifest.is_risk)
+        scores = np.where(possible, scores, -1.0)
+    labels: list[int] = scores.argmax(axis=1).tolist()
+    return labels
+
+
 def _calibrated(outputs: Outputs, manifest: Manifest, shift: float = 0.0) -> NDArray[np.float64]:
+    if manifest.stacker is not None:
+        return manifest.stacker.probabilities(outputs, manifest.is_risk, shift)
     added = (manifest.bias + shift) * manifest.is_risk.astype(np.float64)
     return probabilities(outputs.logits, manifest.temperature, added)

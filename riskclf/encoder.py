@@ -34,7 +34,7 @@ ENGINES = ("pytorch",)
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What an engine computes for windows of ids: one row for each window, in their order."""
+    """What is computed for windows: one row for each window, in their order."""
 
     logits: NDArray[np.float32]
     """Shape (windows, labels), before calibration."""
@@ -44,6 +44,12 @@ class Outputs:
 
     sentence: NDArray[np.float32]
     """Mean of the token vectors of the last layer, padding left out; shape (windows, hidden)."""
+
+    ngrams: NDArray[np.float32] | None = None
+    """Logits of the n-gram expert, shape (windows, labels); None without one."""
+
+    neighbours: NDArray[np.float32] | None = None
+    """Logits of the neighbours expert, likewise."""
 
 
 class Engine(Protocol):

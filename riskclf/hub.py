@@ -31,7 +31,9 @@ SMALL_FILES = ("config.json", "tokenizer_config.json", "vocab.txt")
 
 _INDEX_FILE = "model.safetensors.index.json"
 
-OUR_FILES = (*MODEL_FILES, MANIFEST_FILE, "finetuning.*", "report.*")
+_BESIDE = tuple(f"{role}.safetensors" for role in ("ngrams", "neighbours", "aspects", "support"))
+
+OUR_FILES = (*MODEL_FILES, MANIFEST_FILE, *_BESIDE, "finetuning.*", "report.*")
 """What is fetched of a model of ours, with its reports."""
 PLAIN_FILES = (*MODEL_FILES, _INDEX_FILE, "model-*.safetensors")
 """What is fetched of a plain BERT."""

@@ -1,9 +1,9 @@
 """What a model declares: `riskclf.json`, read and checked, or made and written.
 
-Format 3 lists every file of the model with its SHA-256 and, for files beside the four of a Hugging
-Face model, what they are for (`roles`), so that files of further kinds have room. A file whose role
-this version does not know makes the model refused, for it may decide on posts. Format 2, which has
-no roles, is read too.
+It lists every file of the model with its SHA-256 and, for files beside the four of a Hugging Face
+model, what they are for (`roles`). A file whose role this version does not know makes the model
+refused, for it may decide on posts. Format 4 has a stacker and a label threshold; format 3, which
+has neither, and format 2, which has no roles either, are read too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 
 from riskclf.decide import OperatingPoint
 from riskclf.errors import ArtifactCorrupt, ArtifactNotFound, OperatingPointError
+from riskclf.stacker import EXPERTS, Stacker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,18 +37,19 @@ __all__ = [
     "read_manifest_json",
 ]
 
-FORMAT = 3
-_READ_FORMATS = (2, 3)
+FORMAT = 4
+_READ_FORMATS = (2, 3, 4)
 MANIFEST_FILE = "riskclf.json"
 MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
 """Every model has these."""
 
-_ROLES = ("report",)
+_ROLES = ("ngrams", "neighbours", "aspects", "support", "report")
 """What files beside those may be for. A report may be missing: the model computes the same."""
 
 # Far beyond what any calibration gives; outside, a probability is 0 or 1 whatever the logits say.
 _TEMPERATURES = (1e-3, 1e3)
 _MAX_BIAS = 100.0
+_MAX_WEIGHT = 100.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,13 @@ class Manifest:
     rate that the probabilities belong to. Between 0 and 1; exactly 0 without risk labels."""
     bias: float = 0.0
     """Added to the log-odds of the risk after the temperature; 0 without risk labels."""
+    stacker: Stacker | None = None
+    """Makes one probability of what several experts say, in place of temperature and bias; None
+    where there is the transformer alone."""
+    label_threshold: float | None = None
+    """A post with less risk is given the likeliest of the labels that are no risks; one with more
+    gets the likelier risky label. Where it does not lie between the two thresholds that are used,
+    the nearer of these counts. None: the likeliest label of all."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Base, data, training config, licence: where the model comes from. JSON values."""
     accepted: bool = True
@@ -161,6 +170,8 @@ def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
             bias=float(values.get("bias", 0.0)),
             provenance=dict(values["provenance"]),
             accepted=values.get("accepted", True),
+            stacker=_stacker(values.get("stacker")),
+            label_threshold=values.get("label_threshold"),
         )
         complete = _is_complete(manifest) and _are_files_complete(values, manifest)
         roles = dict(values.get("roles", {}))
@@ -181,7 +192,36 @@ def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
     return manifest
 
 
+def _stacker(values: Mapping[str, Any] | None) -> Stacker | None:
+    if values is None:
+        return None
+    return Stacker(
+        experts=tuple(values["experts"]),
+        risk=tuple(map(float, values["risk"])),
+        side=tuple(map(float, values["side"])),
+        bias=float(values["bias"]),
+    )
+
+
+def _is_usable(stacker: Stacker) -> bool:
+    count = len(stacker.experts)
+    return (
+        len({*stacker.experts} & {*EXPERTS}) == count > 0
+        and len(stacker.risk) == len(stacker.side) == count
+        and all(0 <= x <= _MAX_WEIGHT for x in (*stacker.risk, *stacker.side))
+        and abs(stacker.bias) <= _MAX_BIAS
+    )
+
+
 def _is_complete(manifest: Manifest) -> bool:
+    threshold, stacker = manifest.label_threshold, manifest.stacker
+    if 0 < len(manifest.risk_labels) < len(manifest.labels):
+        if threshold is not None and not 0 < threshold < 1:
+            return False
+        if stacker is not None and not _is_usable(stacker):
+            return False
+    elif threshold is not None or stacker is not None:
+        return False
     if manifest.risk_labels:
         decides = len(manifest.operating_points) > 0 and 0 < manifest.prevalence < 1
     else:

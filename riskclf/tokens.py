@@ -72,6 +72,9 @@ class Window:
     text: str = field(repr=False)
     """The normalised text that the ids stand for."""
 
+    words: str = field(repr=False)
+    """MeCab's words of that text, separated by single blanks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
@@ -223,7 +226,12 @@ class Tokenizer:
         sections = [_sections(text) for text in texts]
         words = [self._words(text) for texts in sections for text in texts]
         encodings = iter(self._wordpiece.encode_batch_fast(words, add_special_tokens=False))
-        return [self._encoding(texts, [next(encodings).ids for _ in texts]) for texts in sections]
+        result, position = [], 0
+        for texts in sections:
+            ids = [next(encodings).ids for _ in texts]
+            result.append(self._encoding(texts, words[position : position + len(texts)], ids))
+            position += len(texts)
+        return result
 
     def tokens(self, post: str) -> list[Token]:
         """The tokens that are read, each once, special tokens left out, with their raw spans."""
@@ -270,12 +278,12 @@ class Tokenizer:
             placed.append((identifier, piece, offset + span[0], offset + span[1]))
         return placed
 
-    def _encoding(self, texts: list[str], sections: list[list[int]]) -> Encoding:
+    def _encoding(self, texts: list[str], words: list[str], sections: list[list[int]]) -> Encoding:
         room = self.max_tokens - 2
         short = min(_WINDOW - 2, room)
         unknown = sum(ids.count(self.unk_id) for ids in sections)
         if len(sections) == 1 and len(sections[0]) <= short:  # nearly every post
-            head = self._window(sections[0], texts[0])
+            head = self._window(sections[0], texts[0], words[0])
             windows: tuple[Window, ...] = (head,)
         else:
             placed = [[x[2:] for x in self._place(text, 0)] for text in texts]
@@ -283,7 +291,7 @@ class Tokenizer:
             def cut(section: int, start: int, end: int) -> Window:
                 spans = placed[section][start:end]
                 text = texts[section][spans[0][0] : spans[-1][1]] if spans else ""
-                return self._window(sections[section][start:end], text)
+                return self._window(sections[section][start:end], text, self._words(text))
 
             head = cut(0, 0, room)
             windows = tuple(
@@ -299,8 +307,8 @@ class Tokenizer:
             unknown_share=unknown / max(1, sum(map(len, sections))),
         )
 
-    def _window(self, ids: list[int], text: str) -> Window:
-        return Window([self._cls_id, *ids, self._sep_id], text)
+    def _window(self, ids: list[int], text: str, words: str) -> Window:
+        return Window([self._cls_id, *ids, self._sep_id], text, words.strip())
 
 
 def dictionary_version(dictionary: str) -> str:

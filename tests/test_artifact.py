@@ -31,6 +31,7 @@ from riskclf.errors import (
     RiskclfError,
 )
 from riskclf.files import locked
+from riskclf.probes import PROBE_SENTENCES
 from tests.models import torch_model
 
 MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
@@ -50,7 +51,7 @@ def refusal(directory: object) -> RiskclfError:
     message = str(caught.value)
     assert message
     assert len(message.splitlines()) == 1
-    assert not any(sentence in message for sentence in artifact.PROBE_SENTENCES)
+    assert not any(sentence in message for sentence in PROBE_SENTENCES)
     return caught.value
 
 
@@ -344,7 +345,7 @@ def test_a_pickle_in_place_of_the_weights_is_refused_unread(
         lambda manifest: manifest.pop("files"),
         lambda manifest: manifest.pop("probes"),
         lambda manifest: manifest.pop("format"),
-        lambda manifest: manifest.update(format=4),
+        lambda manifest: manifest.update(format=5),
         lambda manifest: manifest.update(temperature=0),
         lambda manifest: manifest.update(temperature="warm"),
         lambda manifest: manifest.update(bias="upwards"),
@@ -508,7 +509,7 @@ def test_an_older_model_is_replaced_whole(loaded: Artifact, copied: Path) -> Non
     assert [file.name for file in copied.parent.iterdir()] == [copied.name]
 
 
-@pytest.mark.parametrize("failing", ["_sha256", "_probe_logits", "_change_json", "load"])
+@pytest.mark.parametrize("failing", ["_sha256", "_hidden", "_change_json", "load"])
 def test_a_failure_midway_leaves_the_older_model(
     loaded: Artifact, copied: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:

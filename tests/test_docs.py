@@ -12,9 +12,8 @@ import pytest
 import riskclf
 from riskclf import RiskClassifier
 from riskclf.artifact import load
-from training.cards.report import CARD, RESULTS
+from training.cards.report import CARD, RESULTS, load_rungs
 from training.cards.tables import card_with
-from training.experiments.ablations import RESULTS as ABLATIONS
 from training.experiments.slang import report as slang
 from training.experiments.slang.results import RESULTS as SLANG
 from training.posts.post import load_posts
@@ -30,8 +29,7 @@ TEXTS = [
 def test_the_model_card_holds_what_was_measured_of_this_model() -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     card = CARD.read_text(encoding="utf-8")
-    ablations = json.loads(ABLATIONS.read_text(encoding="utf-8"))
-    assert card_with(card, results, ablations, load_posts()) == card
+    assert card_with(card, results, load_rungs(), load_posts()) == card
     saved = load(None, device="cpu", batch_size=8).raw
     weights = results["model"]["SHA-256 of model.safetensors"]
     assert weights == saved["files"]["model.safetensors"]

@@ -1,12 +1,15 @@
-"""The whole recipe of the packaged model: transplant, adapt, fine-tune, calibrate, choose, write.
+"""The whole recipe of the packaged model: base encoder, transformers, experts, stacker, files.
 
 ``python -m training --corpora DIR`` runs every step whose result is not yet in the work directory,
-and resumes a step that was interrupted. It fine-tunes six teachers, then three students, and
-packages one of these.
+and resumes a step that was interrupted. It trains a transformer without each of the five folds, and
+one on all of them, two side by side; the other experts, the stacker and the thresholds take
+minutes.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +18,12 @@ from rich.console import Console
 
 from training.command import run_command
 from training.posts.corpora import Corpora
-from training.posts.post import load_posts
-from training.recipe.choose import choose, losses, measured
-from training.recipe.encoders import LAYERS
-from training.recipe.variants import make, seeds
+from training.recipe.base_sources import load_base
+from training.recipe.encoders import LAYERS, base_encoder
+from training.recipe.judged import write_judged
+from training.recipe.material import gather
+from training.recipe.package import HELD_OUT, judged_posts, make, write
+from training.recipe.transformer import train_transformer
 
 __all__ = ["main"]
 
@@ -33,23 +38,30 @@ def main(
     output: Annotated[Path, typer.Option(help="Model directory to write.")] = Path(
         "riskclf/default_model"
     ),
+    side_by_side: Annotated[int, typer.Option(help="Trainings at once, one thread each.")] = 2,
 ) -> None:
     """Build the packaged model."""
     console = Console(stderr=True)
     sources = Corpora.load(corpora)
-    posts = load_posts()
-    candidates = []
-    for variant in seeds(layers):
-        model = make(variant, sources, work, posts, base=base, progress=True, log=console.log)
-        found = measured(variant.name, model, posts, sources)
-        candidates.append(found)
+    encoder = base_encoder(sources, work, base=base, layers=layers, progress=True, log=console.log)
+    material = gather(sources, load_base(base), work / "teacher.work", progress=True)
+    console.log(f"{len(material.posts)} posts, {len(material.lines)} natural lines")
+    # Processes of their own: torch's threads are set once for a whole process.
+    with ProcessPoolExecutor(side_by_side, mp_context=get_context("spawn")) as pool:
+        runs = {
+            pool.submit(train_transformer, encoder, material, work, held_out=x): x for x in HELD_OUT
+        }
+        for run in as_completed(runs):
+            run.result()
+            console.log(f"transformer without fold {runs[run]}" if runs[run] else "transformer")
+    made = make(material, encoder, work)
+    for name, by in made.shift.items():
         console.log(
-            f"{found.name}: cross-entropy {losses(found.dev).mean():.3f} on dev, examples "
-            f"{'right' if found.examples_right else 'not all right'}, {found.buried} buried posts"
+            f"{name}: log-odds of the risk on reserved lines, final less fold models: {by:+.3f}"
         )
-    best = choose(candidates)
-    console.log(f"{best.name} is packaged")
-    best.model.save(output)
+    write_judged(work, judged_posts(made))
+    write(made, encoder, sources, output)
+    console.log(f"{output}: {made.manifest.stacker}, {made.manifest.operating_points}")
 
 
 if __name__ == "__main__":

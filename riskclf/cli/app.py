@@ -1,4 +1,4 @@
-"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest` and `info`.
+"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest`, `thresholds`, `info`.
 
 Exit status: 0 success; 1 finished, but some rows were rejected; 2 usage error or other error; 3 a
 fine-tuned model is not accepted; 130 stopped with Ctrl-C; 141 the reader of standard output left.
@@ -27,6 +27,7 @@ from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
 from riskclf.cli.predict import predict
 from riskclf.cli.suggest import suggest
+from riskclf.cli.thresholds import thresholds
 from riskclf.errors import RegressionWarning, RiskclfError
 
 __all__ = ["app", "main"]
@@ -62,7 +63,7 @@ def _riskclf(
     """
 
 
-for _command in (predict, evaluate, finetune, suggest, info):
+for _command in (predict, evaluate, finetune, suggest, thresholds, info):
     app.command()(_command)
 
 

@@ -65,6 +65,16 @@ def finetune(
             "time.",
         ),
     ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Finish in seconds instead of minutes: train only the n-gram expert, and add the "
+            "new posts to the known posts that every post is compared with. The transformer stays "
+            "as it is. Measured and checked in the same way. The base must have both, and its "
+            "labels are kept. Cannot be used with --new-words.",
+        ),
+    ] = False,
     accept_regression: Annotated[
         bool,
         typer.Option(
@@ -116,6 +126,7 @@ def finetune(
             natural=natural,
             risk_labels=risks,
             new_words=new_words,
+            quick=quick,
             accept_regression=accept_regression,
             seed=seed,
             device=device,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from riskclf.finetuning.config import TrainingConfig, training_config_for
     from riskclf.finetuning.finetuning import FineTuning, finetune
-    from riskclf.finetuning.trainer import Example, train_classifier
+    from riskclf.finetuning.tasks import Example
+    from riskclf.finetuning.trainer import train_classifier
 
 __all__ = [
     "Example",
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Example": "trainer",
+    "Example": "tasks",
     "FineTuning": "finetuning",
     "TrainingConfig": "config",
     "finetune": "finetuning",

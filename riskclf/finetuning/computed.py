@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from riskclf.decide import predictions_from_outputs, windows_read
-from riskclf.encoder import Outputs
+from riskclf.encoder import Engine, Outputs
 from riskclf.engines.pytorch import PytorchEngine
+from riskclf.experts import NO_EXPERTS, Experts
 from riskclf.labels import Prediction
 from riskclf.manifest import Manifest
 from riskclf.tokens import Encoding, Tokenizer
 
-__all__ = ["Computed", "compute"]
+__all__ = ["Computed", "compute", "computed_by"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def compute(
     *,
     device: str,
     batch_size: int,
+    experts: Experts = NO_EXPERTS,
 ) -> Computed:
     """Compute posts with a model that is not saved.
 
@@ -48,9 +50,23 @@ def compute(
         manifest: says whether the model has risk labels, and so which windows are read.
         device: see `riskclf.engines.pytorch.PytorchEngine`.
         batch_size: likewise.
+        experts: beside the model.
     """
     tokenizer = Tokenizer.load(start)
     engine = PytorchEngine(model, pad_id=tokenizer.pad_id, device=device, batch_size=batch_size)
+    return computed_by(engine, tokenizer, texts, manifest, experts=experts)
+
+
+def computed_by(
+    engine: Engine,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    manifest: Manifest,
+    *,
+    experts: Experts,
+) -> Computed:
+    """Compute posts with an engine and the experts beside it; see `compute`."""
     encodings = tokenizer.encode_batch(texts)
-    windows = [window.ids for read in windows_read(encodings, manifest) for window in read]
-    return Computed(encodings, engine.compute(windows))
+    windows = [window for read in windows_read(encodings, manifest) for window in read]
+    outputs = engine.compute([window.ids for window in windows])
+    return Computed(encodings, experts.complete(windows, outputs))

@@ -21,12 +21,10 @@ class TrainingConfig:
     seed: int = 0
     """Of new weights, dropout and the order of the posts."""
     save_steps: int = 200
-    """Steps between two checkpoints. With `dev` posts, they are measured as often."""
-    patience: int = 4
-    """Training stops when the dev posts were measured this often without becoming better."""
+    """Steps between two checkpoints."""
 
     def steps(self, examples: int) -> int:
-        """How many batches a training on so many examples takes, unless it stops early."""
+        """How many batches a training on so many examples takes."""
         return math.ceil(self.epochs * math.ceil(examples / self.batch_size))
 
 

@@ -174,4 +174,4 @@ class Report(Figure):
     split: Split
     new_words: NewWords
     settings: Mapping[str, Any]
-    """The training config, and `replay_posts`."""
+    """`replay_posts`, `quick`, and the training config or, of a quick run, its `seed`."""

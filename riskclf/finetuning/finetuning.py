@@ -12,9 +12,11 @@ The stages, in this order:
 1. The posts are read and checked against each other (`riskclf.finetuning.data`).
 2. Cross-validation (`riskclf.finetuning.folds`): five models, each trained without a fifth of the
    posts, show how good such a model is on posts that it has not seen.
-3. The model is trained on all posts (`riskclf.finetuning.trainer`). If it keeps the labels of the
-   packaged model, a replay set of our own posts is mixed in (`riskclf.finetuning.replay`): without
-   it, the model forgets.
+3. The model is trained on all posts: its transformer, its n-gram expert and its neighbours
+   (`riskclf.finetuning.learning`). If it keeps the labels of the packaged model, a replay set of
+   our own posts is mixed in (`riskclf.finetuning.replay`) with the base's answers
+   (`riskclf.finetuning.known`): without it, the model forgets. A quick run leaves the transformer
+   as it is.
 4. The gate (`riskclf.finetuning.gate`) compares before and after, on the new posts and on old ones.
    A model that has become worse on the old posts is written, but marked as not accepted.
 
@@ -31,10 +33,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from riskclf import artifact
+from riskclf.errors import InputError
 from riskclf.files import locked
 from riskclf.finetuning.figures import NewWords, Report, Split
-from riskclf.finetuning.folds import Trainings, cross_validate, plan, split, word_gain
+from riskclf.finetuning.folds import cross_validate, plan, split, word_gain
 from riskclf.finetuning.job import prepare
+from riskclf.finetuning.learning import Trainings
 from riskclf.finetuning.manifest import is_half_precision, manifest_for, provenance
 from riskclf.finetuning.measure import measure
 from riskclf.finetuning.report import markdown
@@ -73,6 +77,7 @@ def finetune(
     natural: Data | None = None,
     risk_labels: Sequence[str] | None = None,
     new_words: bool = False,
+    quick: bool = False,
     accept_regression: bool = False,
     seed: int = 0,
     device: str = "auto",
@@ -96,6 +101,9 @@ def finetune(
             them are risks; an empty list for none.
         new_words: words that the tokenizer splits into pieces, and that occur in five or more
             posts, become tokens if that helps on held-out posts. It doubles the time.
+        quick: train only what learns in seconds: the n-gram expert, and the neighbours, to which
+            the new posts are added. The transformer stays as it is. The base must have both, and
+            its labels are kept.
         accept_regression: accept the model whatever the gate finds; this is recorded.
         seed: of the folds, the order and new weights.
         device: where to compute: "cpu", a torch device such as "cuda:0", or "auto", a GPU where
@@ -110,10 +118,16 @@ def finetune(
     Raises:
         ArtifactError, TokenizerError: the base cannot be used.
         InputError: the data, a column or an option cannot be used, or another run is writing
-            `output`.
+            `output`; `quick` is given with `new_words`, with other labels, or with a base that
+            has no n-gram expert and no neighbours.
         EvaluationError: there are too few posts.
         RiskclfError: `output` exists and is not a riskclf model.
     """
+    if quick and new_words:
+        raise InputError(
+            "a quick run leaves the transformer and its vocabulary as they are: give --quick or "
+            "--new-words, not both"
+        )
     place = Path(output)
     with locked(place), following(progress) as show:
         show("reading posts", 0, None)
@@ -128,6 +142,7 @@ def finetune(
             seed=seed,
             device=device,
             batch_size=batch_size,
+            quick=quick,
         )
         posts, start = job.posts, job.base.directory
         folds = split(posts, seed)
@@ -151,26 +166,36 @@ def finetune(
                 start, held_out = extended[0].start, with_words
             else:
                 words = []
-        model = trainings.train(start, job.examples(), "final training")
-        show("measuring", 0, None)
         manifest = manifest_for(job, held_out)
+        learned = trainings.learn(start, job.examples(), "final training")
+        aspects = support = None
+        if job.known is not None and job.keeps_labels:
+            aspects, support = job.known.parted(learned.heads)
+        else:
+            learned = learned.with_experts(
+                () if manifest.stacker is None else manifest.stacker.experts
+            )
+        show("measuring", 0, None)
         report = measure(
             job,
             manifest,
             held_out,
-            lambda texts: job.compute(model, start, texts).predictions(manifest),
+            lambda texts: learned.compute(texts, manifest).predictions(manifest),
             split=Split(len(folds), len(held_out.rows)),
             new_words=NewWords(len(words), compared),
             accept_regression=accept_regression,
         )
         artifact.save(
             place,
-            model=model,
+            model=learned.model,
             tokenizer_directory=start,
             manifest=replace(
                 manifest, accepted=report.accepted, provenance=provenance(job, report)
             ),
             half_precision=is_half_precision(job.base.directory),
+            experts=learned.experts,
+            aspects=aspects,
+            support=support,
             reports={
                 "finetuning.json": json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
                 + "\n",

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import log_softmax
 
-from riskclf.decide import served_rows
 from riskclf.encoder import Outputs
 from riskclf.errors import EvaluationError
 from riskclf.files import replacing
@@ -26,8 +24,9 @@ from riskclf.finetuning.computed import Computed
 from riskclf.finetuning.data import LabelledPosts
 from riskclf.finetuning.figures import WordGain
 from riskclf.finetuning.job import Job
-from riskclf.finetuning.trainer import Example, fingerprint, seconds_per_step, train_classifier
-from riskclf.progress import Callback
+from riskclf.finetuning.learning import Trainings
+from riskclf.finetuning.tasks import Example
+from riskclf.finetuning.trainer import fingerprint
 from riskclf.tokens import Tokenizer
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Fold",
     "HeldOut",
-    "Trainings",
     "cross_validate",
     "plan",
     "split",
@@ -48,6 +46,11 @@ __all__ = [
 _FOLDS = 5
 _CROSS_VALIDATED = 1000
 """With more posts than this, only one fold is held out."""
+
+_COLUMNS = tuple(item.name for item in fields(Outputs))
+
+_LEAST_SCORE = 1e-9
+"""Its logarithm is a number."""
 
 
 @dataclass(frozen=True)
@@ -77,61 +80,6 @@ class HeldOut:
     """Which posts, in the order of the folds."""
     computed: Computed
     """Of each of them."""
-
-
-class Trainings:
-    """Trains the models of a job and tells how far all of them together are."""
-
-    def __init__(self, job: Job, sizes: Sequence[int], show: Callback) -> None:
-        """
-        Args:
-            job: what to train on.
-            sizes: numbers of new posts of the trainings that are to come.
-            show: is told the stage, and the steps of all trainings together.
-        """
-        self._job, self._show, self._count = job, show, len(sizes)
-        self._done = 0
-        self._total = sum(self._steps(size) for size in sizes)
-
-    def estimate(self, start: Path) -> None:
-        """Tell how many minutes the trainings will take, from the time of one step."""
-        new = self._job.examples()
-        seconds = self._total * seconds_per_step(
-            start,
-            self._job.mix(new),
-            labels=self._job.labels,
-            config=self._job.config(len(new)),
-            device=self._job.device,
-        )
-        minutes = _many(max(1, round(seconds / 60)), "minute")
-        self._show(f"about {minutes} ({_many(self._count, 'training')})", 0, 0)
-
-    def train(self, start: Path, new: Sequence[Example], stage: str) -> Any:
-        """One model, from these new posts and the replay set."""
-
-        def show(_: str, done: int, total: int | None) -> None:
-            self._show(stage, self._done + done, self._total)
-
-        show(stage, 0, None)
-        model = train_classifier(
-            start,
-            self._job.mix(new),
-            labels=self._job.labels,
-            checkpoints=self._job.work,
-            config=self._job.config(len(new)),
-            device=self._job.device,
-            progress=show,
-        )
-        self._done += self._steps(len(new))
-        return model
-
-    def _steps(self, new: int) -> int:
-        examples = len(self._job.mix(self._job.examples(range(new))))
-        return self._job.config(new).steps(examples)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def split(posts: LabelledPosts, seed: int) -> list[list[int]]:
@@ -166,9 +114,17 @@ def plan(job: Job, start: Path, folds: Sequence[Sequence[int]]) -> list[Fold]:
     result = []
     for held in map(list, folds):
         new = job.examples(sorted({*range(len(job.posts))} - {*held}))
-        run = fingerprint(start, job.mix(new), labels=job.labels, config=job.config(len(new)))
-        texts = repr([job.posts.texts[row] for row in held])
-        key = run + hashlib.sha256(texts.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+        run = fingerprint(
+            start,
+            job.mix(new),
+            labels=job.labels,
+            config=job.config(len(new)),
+            questions=job.questions,
+            centre=job.centre,
+        )
+        before = None if job.known is None else job.known.fingerprint
+        rest = repr((job.quick, before, [job.posts.texts[row] for row in held]))
+        key = run + hashlib.sha256(rest.encode("utf-8", "backslashreplace")).hexdigest()[:8]
         result.append(Fold(start, held, new, job.work / f"{key}.npz"))
     return result
 
@@ -179,19 +135,20 @@ def cross_validate(job: Job, folds: Sequence[Fold], trainings: Trainings, stage:
     rows = [row for fold in folds for row in fold.held]
     for number, fold in enumerate(folds, start=1):
         if not fold.finished:
-            model = trainings.train(fold.start, fold.new, f"{stage}, {number} of {len(folds)}")
+            learned = trainings.learn(fold.start, fold.new, f"{stage}, {number} of {len(folds)}")
             texts = [job.posts.texts[row] for row in fold.held]
-            _store(fold.file, job.compute(model, fold.start, texts).outputs)
+            _store(fold.file, learned.compute(texts, job.manifest).outputs)
             # Only now are the checkpoints of this fold no longer needed.
             for directory in job.work.iterdir():
                 if directory.is_dir() and any(directory.glob("checkpoint-*")):
                     shutil.rmtree(directory)
         with np.load(fold.file) as stored:
             found.append(Outputs(**{name: stored[name] for name in stored.files}))
-    together = {
-        item.name: np.concatenate([getattr(outputs, item.name) for outputs in found])
-        for item in fields(Outputs)
-    }
+    together: dict[str, Any] = {}
+    for name in _COLUMNS:
+        columns = [getattr(outputs, name) for outputs in found]
+        # An expert that a fold could not fit (`riskclf.finetuning.learning`) is left out of all.
+        together[name] = None if any(x is None for x in columns) else np.concatenate(columns)
     encodings = Tokenizer.load(folds[0].start).encode_batch([job.posts.texts[row] for row in rows])
     return HeldOut(rows, Computed(encodings, Outputs(**together)))
 
@@ -199,8 +156,9 @@ def cross_validate(job: Job, folds: Sequence[Fold], trainings: Trainings, stage:
 def _store(file: Path, outputs: Outputs) -> None:
     """Numbers only: no text of a post is in the work directory."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    columns = {name: getattr(outputs, name) for name in _COLUMNS}
     with replacing(file) as staged, staged.open("wb") as stream:
-        np.savez(stream, **{item.name: getattr(outputs, item.name) for item in fields(Outputs)})
+        np.savez(stream, **{name: x for name, x in columns.items() if x is not None})
 
 
 def word_gain(job: Job, without: HeldOut, with_words: HeldOut) -> WordGain:
@@ -208,9 +166,9 @@ def word_gain(job: Job, without: HeldOut, with_words: HeldOut) -> WordGain:
     targets = np.array([job.posts.targets[row] for row in without.rows])
 
     def loss(held_out: HeldOut) -> Floats:
-        found = held_out.computed
-        rows = served_rows(found.encodings, found.outputs, job.manifest)
-        losses: Floats = -(targets * log_softmax(found.outputs.logits[rows], axis=1)).sum(axis=1)
+        predictions = held_out.computed.predictions(job.manifest)
+        scores = np.array([[*prediction.scores.values()] for prediction in predictions])
+        losses: Floats = -(targets * np.log(np.maximum(scores, _LEAST_SCORE))).sum(axis=1)
         return losses
 
     gain = loss(without) - loss(with_words)

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import torch
 from torch.utils.data import Sampler
 from transformers import (
-    EarlyStoppingCallback,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -95,14 +94,11 @@ def run_training(
     loss: Callable[..., torch.Tensor],
     run: Path,
     config: TrainingConfig,
-    dev: Rows | None = None,
     on_gpu: bool = False,
     progress: Progress = None,
     **arguments: Any,
 ) -> Any:
     """Train a model; continue from the last complete checkpoint in `run`, if any.
-
-    With `dev` rows it stops early and returns the weights with the lowest loss on them.
 
     Args:
         model: a torch module; takes what `collate` gives, except ``labels``.
@@ -111,7 +107,6 @@ def run_training(
         loss: called as ``loss(outputs, labels, num_items_in_batch=...)``; a mean over the batch.
         run: directory of the checkpoints, of its own for all that decides the result.
         config: epochs, learning rate and so on.
-        dev: rows for early stopping.
         on_gpu: compute on a GPU.
         progress: see `riskclf.progress`; counts steps.
         arguments: further `transformers.TrainingArguments`; weight decay and the shape of the
@@ -136,11 +131,7 @@ def run_training(
             seed=config.seed,
             save_steps=config.save_steps,
             save_total_limit=1,
-            eval_strategy="no" if dev is None else "steps",
-            eval_steps=config.save_steps,
-            per_device_eval_batch_size=config.batch_size,
-            load_best_model_at_end=dev is not None,
-            metric_for_best_model=None if dev is None else "eval_loss",
+            eval_strategy="no",
             logging_strategy="no",
             report_to="none",
             bf16=computes_bfloat16(on_gpu=on_gpu),
@@ -151,10 +142,8 @@ def run_training(
             **settings,
         ),
         train_dataset=rows,
-        eval_dataset=dev,
         data_collator=collate,
         compute_loss_func=loss,
-        callbacks=[] if dev is None else [EarlyStoppingCallback(config.patience)],
     )
     trainer.remove_callback(PrinterCallback)  # it prints the summary to standard output
     with quietly(), following(progress) as show:

@@ -1,4 +1,4 @@
-"""The manifest of a fine-tuned model: temperature, thresholds and provenance."""
+"""The manifest of a fine-tuned model: temperature or stacker, thresholds and provenance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from riskclf.calibration import choose_operating_point, fit_calibration, served_risk
+from riskclf.calibration import choose_label_threshold, choose_operating_point, fit_calibration
+from riskclf.decide import OperatingPoint
 from riskclf.errors import OperatingPointError
 from riskclf.finetuning.figures import Report
 from riskclf.finetuning.folds import HeldOut
@@ -23,9 +24,10 @@ _PRECISION, _RECALL = 0.95, 0.95
 
 
 def manifest_for(job: Job, held_out: HeldOut) -> Manifest:
-    """The base's temperature and thresholds, or for new labels those fitted on held-out posts.
+    """The base's stacker and thresholds, or for new labels those fitted on held-out posts.
 
-    They are fitted on what is served: the riskiest window of each post.
+    They are fitted on what is served: the riskiest window of each post. Without further experts
+    there is a temperature in place of a stacker.
     """
     if job.keeps_labels:
         return job.manifest
@@ -37,15 +39,27 @@ def manifest_for(job: Job, held_out: HeldOut) -> Manifest:
     if not manifest.risk_labels:
         return manifest
     target_risk = targets[:, manifest.is_risk].sum(axis=1)
-    risk = served_risk(computed.encodings, computed.outputs, manifest)
+    scores = np.array([[*x.scores.values()] for x in computed.predictions(manifest)])
+    risk = scores[:, manifest.is_risk].sum(axis=1)
     try:
         point = choose_operating_point(risk, target_risk, precision=_PRECISION, recall=_RECALL)
     except OperatingPointError:
         point = FALLBACK
+    label_threshold = None
+    # Where the posts are too few for either, the likeliest label is taken.
+    if manifest.stacker is not None or (point != FALLBACK and not manifest.is_risk.all()):
+        weights = np.ones(len(targets))
+        label_threshold = choose_label_threshold(scores, targets, weights, manifest.is_risk, point)
+        point = OperatingPoint(flag=max(point.flag, label_threshold), review=point.review)
     # Not exactly 0 or 1, also where all posts are risky or none.
     margin = 0.5 / len(targets)
     prevalence = float(np.clip(target_risk.mean(), margin, 1 - margin))
-    return replace(manifest, operating_points={"standard": point}, prevalence=prevalence)
+    return replace(
+        manifest,
+        operating_points={"standard": point},
+        prevalence=prevalence,
+        label_threshold=label_threshold,
+    )
 
 
 def provenance(job: Job, report: Report) -> dict[str, Any]:
@@ -69,6 +83,7 @@ def is_half_precision(directory: Path) -> bool:
     """Whether the base's weights are stored as float16: then those of the new model are too."""
     from safetensors import safe_open
 
-    with safe_open(sorted(directory.glob("*.safetensors"))[0], framework="np") as weights:
+    # Heads and experts lie beside the transformer, in files of other names.
+    with safe_open(sorted(directory.glob("model*.safetensors"))[0], framework="np") as weights:
         names = list(weights.keys())
         return all(weights.get_slice(name).get_dtype() == "F16" for name in names)

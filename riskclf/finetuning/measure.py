@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import riskclf
-from riskclf.classifier import RiskClassifier
 from riskclf.evaluation.collecting import Coded, Predictions
 from riskclf.evaluation.scored import ScoredRows
 from riskclf.finetuning import gate
@@ -19,7 +18,7 @@ from riskclf.finetuning.figures import NewWords, Part, Report, Split, TrainedOn
 from riskclf.finetuning.folds import HeldOut
 from riskclf.finetuning.job import FALLBACK, Job
 from riskclf.finetuning.report import reason
-from riskclf.finetuning.trainer import Example
+from riskclf.finetuning.tasks import Example
 from riskclf.finetuning.vocabulary import content_words
 from riskclf.labels import Prediction
 from riskclf.manifest import Manifest
@@ -61,12 +60,7 @@ def measure(
         accept_regression: accept the model whatever the verdict.
     """
     posts = job.posts
-    before = None
-    if job.keeps_labels:
-        classifier = RiskClassifier.load(
-            job.base.directory, device=job.device, batch_size=job.batch_size
-        )
-        before = classifier.predict_many
+    before = job.known if job.keeps_labels else None
     # Where every post is a group of its own, there are no families.
     grouped = len(np.unique(posts.groups)) < len(posts)
 
@@ -80,7 +74,7 @@ def measure(
         now = scored_rows(manifest, examples, after(), families)
         if before is None:
             return gate.alone(now)
-        was = before([example.text for example in examples])
+        was = before.compute([example.text for example in examples]).predictions(job.manifest)
         return gate.paired(scored_rows(manifest, examples, was, families), now)
 
     new = job.examples(held_out.rows)
@@ -100,7 +94,7 @@ def measure(
     verdict = gate.judge(**compared)
     return Report(
         riskclf=riskclf.__version__,
-        model_before=None if before is None else classifier.fingerprint,
+        model_before=None if before is None else before.fingerprint,
         accepted=verdict.accepted or accept_regression,
         regression_accepted=accept_regression and not verdict.accepted,
         reasons=tuple(reason(check) for check in verdict.refusing),
@@ -110,7 +104,9 @@ def measure(
         data=TrainedOn(
             posts=len(posts),
             labels=dict(
-                sorted(Counter(_kind(job.labels, example.target) for example in new).items())
+                sorted(
+                    Counter(_kind(job.labels, job.posts.targets[x]) for x in held_out.rows).items()
+                )
             ),
             groups=len(np.unique(posts.groups)),
             duplicates=posts.duplicates,
@@ -119,8 +115,14 @@ def measure(
         ),
         split=split,
         new_words=new_words,
-        settings={"replay_posts": len(job.replay), **asdict(job.config(len(posts)))},
+        settings=_settings(job),
     )
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    """How it was trained; a quick run trains no transformer, and has no config of that."""
+    how = {"seed": job.seed} if job.quick else asdict(job.config(len(job.posts)))
+    return {"replay_posts": len(job.replay), "quick": job.quick, **how}
 
 
 def scored_rows(

@@ -14,12 +14,9 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Literal
 
-from riskclf import artifact
-from riskclf.artifact import Base
-from riskclf.decide import probabilities
-from riskclf.finetuning.trainer import Example
+from riskclf.finetuning.tasks import Example
 
-__all__ = ["OurPost", "base_answers", "load_our_posts", "training_mix"]
+__all__ = ["OurPost", "load_our_posts", "training_mix"]
 
 _MOST_REPEATS = 3
 
@@ -54,29 +51,3 @@ def training_mix(new: Sequence[Example], replay: Sequence[Example]) -> list[Exam
     """
     repeats = max(1, min(_MOST_REPEATS, len(replay) // max(1, len(new))))
     return [*new] * repeats + [*replay]
-
-
-def base_answers(
-    base: Base, texts: Sequence[str], *, device: str = "auto", batch_size: int = 64
-) -> list[Example]:
-    """Posts with the base's own probabilities as targets: what must not be forgotten.
-
-    This is learning without forgetting (Li and Hoiem 2017) on the replay set. Trained on the posts'
-    labels instead, the model becomes more confident than its base, and the base's thresholds,
-    which it keeps, no longer fit.
-
-    Args:
-        base: an artifact.
-        texts: of the replay set.
-        device: see `riskclf.RiskClassifier.load`.
-        batch_size: likewise.
-
-    Returns:
-        In the order of the texts, with the base's probabilities before calibration.
-    """
-    loaded = artifact.load(base.directory, device=device, batch_size=batch_size)
-    heads = [encoding.head.ids for encoding in loaded.tokenizer.encode_batch(texts)]
-    logits = loaded.engine.compute(heads).logits
-    # Rounded, so that a resumed run has the same targets where a device gives other last digits.
-    targets = probabilities(logits, 1.0).round(4).tolist()
-    return [Example(text, tuple(row)) for text, row in zip(texts, targets, strict=True)]

@@ -1,6 +1,7 @@
 """Train a classifier on labelled posts, through the same text -> ids path that serves it.
 
-The loop is `riskclf.finetuning.loop`, with a linear learning rate after a warm-up. A run that was
+The loop is `riskclf.finetuning.loop`, with a linear learning rate after a warm-up, for a fixed
+number of steps; what is learned beside the label is in `riskclf.finetuning.tasks`. A run that was
 interrupted continues from its last checkpoint, with the same result as an uninterrupted one.
 """
 
@@ -12,81 +13,90 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import torch
-from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset
 from transformers import AutoConfig
 
+from riskclf.aspects import Heads, Question
 from riskclf.engines.pytorch import PytorchEngine, open_classifier, padded
 from riskclf.errors import ArtifactNotFound, InputError
 from riskclf.finetuning.config import TrainingConfig
 from riskclf.finetuning.loop import computes_bfloat16, run_training
+from riskclf.finetuning.tasks import Example, Goals, Tasks
 from riskclf.progress import Progress
 from riskclf.tokens import Tokenizer
 
-__all__ = ["Example", "Transform", "fingerprint", "seconds_per_step", "train_classifier"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Transform = Callable[[list[str], int], list[str]]
-"""Changes the texts of a batch, in memory; is given them and a seed of their own."""
+__all__ = [
+    "Trained",
+    "Transform",
+    "fingerprint",
+    "seconds_per_step",
+    "train_classifier",
+]
+
+Transform = Callable[[list[str], int], tuple[list[str], bool]]
+"""Changes the texts of a batch, in memory; is given them and a seed of their own. Its second value
+is whether they still say no more than before: otherwise their sentence vectors are left free."""
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A post and what it should be labelled."""
+@dataclass(frozen=True)
+class Trained:
+    """What `train_classifier` gives."""
 
-    text: str
-    target: tuple[float, ...]
-    """Probability of each label, in the order of the labels; soft targets are taken as they are."""
+    model: Any
+    """The sequence classifier of transformers, in float32."""
+    heads: Heads | None
+    """Of the questions; None where there are none."""
 
 
-class _Rows(Dataset[tuple[dict[str, Any], int | None]]):
+class _Rows(Dataset[tuple[str, torch.Tensor, int]]):
     """The examples. Item `epoch * size + row` is a row with a seed of its own for that epoch.
 
-    Posts that are only measured have no seed and are not transformed. They are kept in memory, in a
-    `datasets.Dataset` without a file: no post gets into a cache.
+    They are kept in memory, in a `datasets.Dataset` without a file: no post gets into a cache.
     """
 
-    def __init__(
-        self, examples: Sequence[Example], tokenizer: Tokenizer, *, measured: bool = False
-    ) -> None:
-        self._examples = datasets.Dataset.from_dict(
-            {
-                "text": [example.text for example in examples],
-                "target": [example.target for example in examples],
-            }
-        )
-        self._measured = measured
-        encodings = tokenizer.encode_batch([example.text for example in examples])
-        self.lengths = [len(encoding.head.ids) for encoding in encodings]
+    def __init__(self, examples: Sequence[Example], tokenizer: Tokenizer, goals: Goals) -> None:
+        texts = [example.text for example in examples]
+        self._examples = datasets.Dataset.from_dict({"text": texts})
+        self._goals = torch.from_numpy(goals.packed(examples))
+        self.lengths = [len(encoding.head.ids) for encoding in tokenizer.encode_batch(texts)]
 
     def __len__(self) -> int:
         return len(self._examples)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, Any], int | None]:
-        return self._examples[index % len(self)], None if self._measured else index
+    def __getitem__(self, index: int) -> tuple[str, torch.Tensor, int]:
+        row = index % len(self)
+        return self._examples[row]["text"], self._goals[row], index
 
 
 class _Collator:
     """Encodes while training, so that transformed texts take the same path."""
 
-    def __init__(self, tokenizer: Tokenizer, transform: Transform | None, seed: int) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, goals: Goals, transform: Transform | None, seed: int
+    ) -> None:
         self._tokenizer = tokenizer
+        self._goals = goals
         self._transform = transform
         self._seed = seed
 
-    def __call__(
-        self, rows: Sequence[tuple[dict[str, Any], int | None]]
-    ) -> dict[str, torch.Tensor]:
-        texts = [example["text"] for example, _ in rows]
-        first = rows[0][1]
-        if self._transform is not None and first is not None:
-            texts = self._transform(texts, (self._seed << 32) + first)
+    def __call__(self, rows: Sequence[tuple[str, torch.Tensor, int]]) -> dict[str, torch.Tensor]:
+        texts = [text for text, _, _ in rows]
+        goals = torch.stack([goal for _, goal, _ in rows])
+        if self._transform is not None:
+            texts, alike = self._transform(texts, (self._seed << 32) + rows[0][2])
+            if not alike:
+                goals = self._goals.without_sentence(goals)
         encodings = self._tokenizer.encode_batch(texts)
         batch = padded([encoding.head.ids for encoding in encodings], self._tokenizer.pad_id)
-        return {**batch, "labels": torch.tensor([example["target"] for example, _ in rows])}
+        return {**batch, "labels": goals}
 
 
 def train_classifier(
@@ -96,30 +106,29 @@ def train_classifier(
     labels: Sequence[str],
     checkpoints: str | os.PathLike[str],
     config: TrainingConfig,
-    dev: Sequence[Example] = (),
+    questions: Sequence[Question] = (),
+    heads: Heads | None = None,
+    centre: NDArray[np.float32] | None = None,
     transform: Transform | None = None,
     device: str = "auto",
     progress: Progress = None,
-) -> Any:
-    """Fine-tune a sequence classifier with soft-target cross-entropy; resumes when interrupted.
-
-    With `dev` posts it stops early and returns the weights with the lowest cross-entropy on them.
+) -> Trained:
+    """Fine-tune a sequence classifier; resumes when interrupted.
 
     Args:
         base: directory of a BERT with a `BertJapaneseTokenizer` (MeCab and WordPiece).
         examples: the posts; of a long one only the beginning is trained on.
         labels: names of the labels, in the order of the targets.
         checkpoints: directory for checkpoints. An interrupted run of the same base, examples,
-            labels and config continues from its last one there. They stay on this machine and are
-            never part of a model.
+            labels, questions and config continues from its last one there. They stay on this
+            machine and are never part of a model.
         config: epochs, learning rate and so on.
-        dev: posts for early stopping; they are not trained on, nor transformed.
+        questions: what else is learned of a post, in the order of the examples' answers.
+        heads: where the answers' heads start from; None starts from random weights.
+        centre: what the sentence vectors are centred on, shape (hidden,); None leaves them free.
         transform: changes the texts of each batch.
         device: "cpu", or anything else for CUDA's first GPU where there is one.
         progress: None, True or a callback, see `riskclf.progress`; counts steps.
-
-    Returns:
-        The trained transformers model, in float32.
 
     Raises:
         ArtifactNotFound: `base` is not a model directory.
@@ -130,22 +139,25 @@ def train_classifier(
     if not (Path(base) / "config.json").is_file():
         raise ArtifactNotFound(f"{base} holds no config.json: give the directory of a BERT model")
     # One directory for all that decides the result: no run continues from the state of another.
-    run = Path(checkpoints) / fingerprint(base, examples, labels=labels, config=config, dev=dev)
+    run = Path(checkpoints) / fingerprint(
+        base, examples, labels=labels, config=config, questions=questions, centre=centre
+    )
     tokenizer = Tokenizer.load(Path(base))
     on_gpu = _on_gpu(device)
     torch.manual_seed(config.seed)
-    model = _load(Path(base), labels, on_gpu=on_gpu)
-    return run_training(
-        model,
-        _Rows(examples, tokenizer),
-        collate=_Collator(tokenizer, transform, config.seed),
-        loss=_soft_cross_entropy,
+    goals = Goals(len(labels), tuple(questions), centre)
+    tasks = Tasks(_load(Path(base), labels, on_gpu=on_gpu), questions, heads)
+    trained = run_training(
+        tasks,
+        _Rows(examples, tokenizer, goals),
+        collate=_Collator(tokenizer, goals, transform, config.seed),
+        loss=lambda outputs, rows, **_: goals.loss(outputs, rows),
         run=run,
         config=config,
-        dev=_Rows(dev, tokenizer, measured=True) if dev else None,
         on_gpu=on_gpu,
         progress=progress,
     )
+    return Trained(trained.classifier, trained.heads())
 
 
 def seconds_per_step(
@@ -154,6 +166,8 @@ def seconds_per_step(
     *,
     labels: Sequence[str],
     config: TrainingConfig,
+    questions: Sequence[Question] = (),
+    centre: NDArray[np.float32] | None = None,
     device: str = "auto",
 ) -> float:
     """How long a training step takes on this machine, from the second and third of three steps.
@@ -165,24 +179,25 @@ def seconds_per_step(
     """
     tokenizer, on_gpu = Tokenizer.load(Path(base)), _on_gpu(device)
     torch.manual_seed(config.seed)
-    model = _load(Path(base), labels, on_gpu=on_gpu)
+    classifier = _load(Path(base), labels, on_gpu=on_gpu)
     # It refuses a device that cannot be used here. Training takes CUDA or the CPU.
-    PytorchEngine(model, pad_id=tokenizer.pad_id, device=device, batch_size=1)
+    PytorchEngine(classifier, pad_id=tokenizer.pad_id, device=device, batch_size=1)
     where = torch.device("cuda" if on_gpu else "cpu")
-    model.to(where).train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
+    goals = Goals(len(labels), tuple(questions), centre)
+    model = Tasks(classifier, questions, None).to(where).train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, fused=True)
     # From all over the data, so that the lengths are typical.
     chosen = examples[:: max(1, len(examples) // config.batch_size)][: config.batch_size]
-    encodings = tokenizer.encode_batch([example.text for example in chosen])
-    batch = padded([encoding.head.ids for encoding in encodings], tokenizer.pad_id)
-    inputs = {name: values.to(where) for name, values in batch.items()}
-    targets = torch.tensor([x.target for x in chosen], device=where)
+    rows = _Rows(chosen, tokenizer, goals)
+    collate = _Collator(tokenizer, goals, None, config.seed)
+    batch = {name: x.to(where) for name, x in collate([rows[i] for i in range(len(rows))]).items()}
+    targets = batch.pop("labels")
     seconds = []
     for _ in range(3):
         began = time.monotonic()
         with torch.autocast(where.type, torch.bfloat16, enabled=computes_bfloat16(on_gpu=on_gpu)):
-            outputs = model(**inputs)
-        loss = _soft_cross_entropy(outputs, targets)
+            outputs = model(**batch)
+        loss = goals.loss(outputs, targets)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -220,25 +235,22 @@ def fingerprint(
     *,
     labels: Sequence[str],
     config: TrainingConfig,
-    dev: Sequence[Example] = (),
+    questions: Sequence[Question] = (),
+    centre: NDArray[np.float32] | None = None,
 ) -> str:
-    """A hash of all that decides the result of `train_classifier`, except `transform`.
+    """A hash of all that decides the result of `train_classifier`, except `heads` and `transform`.
 
     The arguments are those of `train_classifier`.
     """
-    digest = hashlib.sha256(repr((list(labels), config)).encode("utf-8"))
+    digest = hashlib.sha256(repr((list(labels), config, list(questions))).encode("utf-8"))
     digest.update(str(len(examples)).encode("ascii"))
-    for example in (*examples, *dev):
+    for example in examples:
         digest.update(repr(example).encode("utf-8", errors="backslashreplace"))
+        digest.update(b"" if example.sentence is None else example.sentence.tobytes())
+    digest.update(b"" if centre is None else centre.tobytes())
     weights = sorted(file.name for file in Path(base).glob("*.safetensors"))
     for name in ("config.json", *weights, "vocab.txt", "tokenizer_config.json"):
         if (Path(base) / name).is_file():
             with (Path(base) / name).open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:16]
-
-
-def _soft_cross_entropy(
-    outputs: Any, targets: torch.Tensor, num_items_in_batch: Any = None
-) -> torch.Tensor:
-    return cross_entropy(outputs["logits"].float(), targets)

@@ -157,14 +157,14 @@ def test_a_generator_is_read_once() -> None:
 
 
 def test_our_own_posts_are_read_as_they_are(tmp_path: Path) -> None:
-    dev = {post.id: post for post in load_posts() if post.split == "dev"}
+    ours = {post.id: post for post in load_posts() if post.fold == "1"}
     lines = [
         line
         for file in sorted(POSTS.glob("*.jsonl"))
         for line in file.read_text(encoding="utf-8").splitlines()
-        if json.loads(line)["id"] in dev
+        if json.loads(line)["id"] in ours
     ]
-    path = tmp_path / "dev.jsonl"
+    path = tmp_path / "posts.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
 
     class Quiet(Fake):
@@ -173,11 +173,11 @@ def test_our_own_posts_are_read_as_they_are(tmp_path: Path) -> None:
 
     result = evaluate(path, model=Quiet(), columns=Columns(language="lang"))
     counts = result.figures.to_dict()["counts"]
-    assert (counts["rows"], len(result.rejects)) == (len(dev), 0)
-    assert counts["unclear"] == sum(len(post.target) > 1 for post in dev.values())
-    assert counts["risky"] == sum(post.risky for post in dev.values())
-    assert set(result.figures.to_dict()["languages"]) == {post.lang for post in dev.values()}
-    assert set(result.figures.to_dict()["slices"]) == {post.slice for post in dev.values()}
+    assert (counts["rows"], len(result.rejects)) == (len(ours), 0)
+    assert counts["unclear"] == sum(len(post.target) > 1 for post in ours.values())
+    assert counts["risky"] == sum(post.risky for post in ours.values())
+    assert set(result.figures.to_dict()["languages"]) == {post.lang for post in ours.values()}
+    assert set(result.figures.to_dict()["slices"]) == {post.slice for post in ours.values()}
 
 
 @pytest.mark.parametrize("is_scored", [False, True])

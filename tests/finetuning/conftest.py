@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import MakeModel
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from riskclf import FineTuning
 
 
@@ -30,3 +32,13 @@ def taught(make_model: MakeModel, tmp_path_factory: pytest.TempPathFactory) -> F
         shorten(patch, folds=3)
         output = tmp_path_factory.mktemp("taught") / "model"
         return finetune(rows(), base=make_model(seed=5), output=output)
+
+
+@pytest.fixture(scope="session")
+def expert_base(
+    make_model: MakeModel, sentences: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A model with n-grams, neighbours, aspects and support. Read only."""
+    from tests.finetuning.expertise import with_experts
+
+    return with_experts(make_model(seed=5), sentences, tmp_path_factory.mktemp("expert") / "model")

@@ -11,6 +11,7 @@ import pytest
 import riskclf.finetuning.config
 import riskclf.finetuning.folds
 import riskclf.finetuning.job
+import riskclf.finetuning.learning
 import riskclf.finetuning.trainer
 from riskclf.finetuning.replay import OurPost
 
@@ -54,4 +55,4 @@ def spy_on_training(patch: pytest.MonkeyPatch, told: Spied) -> None:
         told(base, examples)
         return train(base, examples, **options)
 
-    patch.setattr(riskclf.finetuning.folds, "train_classifier", spied)
+    patch.setattr(riskclf.finetuning.learning, "train_classifier", spied)

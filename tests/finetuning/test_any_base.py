@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from accelerate.utils import extract_model_from_parallel  # type: ignore[import-untyped]
 from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, pipeline
 
 from riskclf import artifact, cli
@@ -99,11 +98,9 @@ def examples(labels: Sequence[str]) -> list[Example]:
 
 def trained(base: Path, labels: Sequence[str], work: Path, epochs: int = 2) -> Any:
     config = TrainingConfig(epochs=epochs, batch_size=8, learning_rate=1e-3)
-    model = train_classifier(
+    return train_classifier(
         base, examples(labels), labels=labels, checkpoints=work / "checkpoints", config=config
-    )
-    # Where the processor has bfloat16, it would continue to compute in it, unlike the saved model.
-    return extract_model_from_parallel(model, keep_fp32_wrapper=False)
+    ).model
 
 
 def card(labels: Sequence[str], risks: Sequence[str] = ()) -> Manifest:

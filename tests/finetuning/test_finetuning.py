@@ -239,7 +239,7 @@ def test_too_few_posts_to_measure_is_an_error(make_model: MakeModel, tmp_path: P
 def test_what_is_wrong_is_said_before_any_training(
     make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riskclf.finetuning.folds.train_classifier", None)
+    monkeypatch.setattr("riskclf.finetuning.learning.train_classifier", None)
     base = make_model(seed=5)
     taken = tmp_path / "taken"
     taken.mkdir()
@@ -259,7 +259,7 @@ def test_what_is_wrong_is_said_before_any_training(
 def test_a_base_whose_labels_are_all_risks_is_refused_before_any_training(
     make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("riskclf.finetuning.folds.train_classifier", None)
+    monkeypatch.setattr("riskclf.finetuning.learning.train_classifier", None)
     base = make_model(labels=("wet", "dry"), risk_labels=("wet", "dry"))
     given = [{**row, "label": "wet" if row["label"] != "benign" else "dry"} for row in rows()]
     with pytest.raises(InputError, match="all labels of the base") as caught:

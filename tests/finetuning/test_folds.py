@@ -8,17 +8,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-import riskclf.finetuning.computed
-import riskclf.finetuning.job
 from riskclf import FineTuning, RiskClassifier, finetune
 from riskclf.errors import EvaluationError
+from riskclf.finetuning.computed import Computed
 from riskclf.finetuning.data import LabelledPosts
 from riskclf.finetuning.folds import split
+from riskclf.finetuning.learning import Learned
+from riskclf.manifest import Manifest
 from tests.conftest import MakeModel
 from tests.finetuning.lessons import BREAD, RAIN, rows, shorten, spy_on_training
 
@@ -53,13 +53,13 @@ def test_held_out_figures_come_from_models_that_have_not_seen_the_post(
     seen: list[list[str]] = []
     spy_on_training(monkeypatch, lambda _, examples: seen.append([x.text for x in examples]))
     held: list[list[str]] = []
-    compute = riskclf.finetuning.computed.compute
+    compute = Learned.compute
 
-    def measuring(model: Any, start: Path, texts: Sequence[str], *more: Any, **options: Any) -> Any:
+    def measuring(learned: Learned, texts: Sequence[str], manifest: Manifest) -> Computed:
         held.append(list(texts))
-        return compute(model, start, texts, *more, **options)
+        return compute(learned, texts, manifest)
 
-    monkeypatch.setattr(riskclf.finetuning.job, "compute", measuring)
+    monkeypatch.setattr(Learned, "compute", measuring)
     given = rows()
     given[0]["family"] = given[1]["family"] = "shower"
     finetune(given, base=make_model(seed=5), output=tmp_path / "model")
@@ -75,13 +75,13 @@ def test_held_out_figures_come_from_models_that_have_not_seen_the_post(
 _KILLED = """
 import os, signal, sys
 import pytest
-import riskclf.finetuning.folds as folds
+import riskclf.finetuning.learning as learning
 from riskclf import finetune
 from tests.finetuning.lessons import rows, shorten
 
 with pytest.MonkeyPatch.context() as patch:
     shorten(patch, folds=3)
-    train, runs = folds.train_classifier, 0
+    train, runs = learning.train_classifier, 0
 
     def counted(*arguments, **options):
         global runs
@@ -90,7 +90,7 @@ with pytest.MonkeyPatch.context() as patch:
             os.kill(os.getpid(), signal.SIGKILL)
         return train(*arguments, **options)
 
-    patch.setattr(folds, "train_classifier", counted)
+    patch.setattr(learning, "train_classifier", counted)
     finetune(rows(), base=sys.argv[1], output=sys.argv[2])
 """
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from riskclf.engines.pytorch import padded
 from riskclf.errors import ArtifactNotFound, InputError
 from riskclf.finetuning import Example, TrainingConfig, train_classifier
 from riskclf.tokens import Tokenizer
@@ -29,27 +28,21 @@ def base(model_directory: Path) -> Path:
     return model_directory
 
 
-DEV = [Example("川べりの雨", (1.0, 0.0, 0.0)), Example("パンと紅茶", (0.0, 1.0, 0.0))]
-
-
-def _train(
-    base: Path, checkpoints: Path, dev: Sequence[Example] = (), **changes: float
-) -> dict[str, torch.Tensor]:
+def _train(base: Path, checkpoints: Path, **changes: float) -> dict[str, torch.Tensor]:
     config = TrainingConfig(epochs=3, batch_size=8, save_steps=5, learning_rate=1e-3, **changes)  # type: ignore[arg-type]
-    model = train_classifier(
+    trained = train_classifier(
         base,
         EXAMPLES,
         labels=LABELS,
         checkpoints=checkpoints,
         config=config,
-        dev=dev,
         transform=_shout,
     )
-    return dict(model.state_dict())
+    return dict(trained.model.state_dict())
 
 
-def _shout(texts: list[str], seed: int) -> list[str]:
-    return [text + "！" * ((seed + number) % 3) for number, text in enumerate(texts)]
+def _shout(texts: list[str], seed: int) -> tuple[list[str], bool]:
+    return [text + "！" * ((seed + number) % 3) for number, text in enumerate(texts)], True
 
 
 def test_it_learns_what_it_is_shown(base: Path, tmp_path: Path) -> None:
@@ -59,7 +52,7 @@ def test_it_learns_what_it_is_shown(base: Path, tmp_path: Path) -> None:
         labels=LABELS,
         checkpoints=tmp_path / "run",
         config=TrainingConfig(epochs=30, batch_size=8, learning_rate=3e-3),
-    )
+    ).model
     tokenizer = Tokenizer.load(base)
     windows = [tokenizer.encode(example.text).head.ids for example in EXAMPLES[:15]]
     with torch.inference_mode():
@@ -72,7 +65,7 @@ _INTERRUPTED = """
 import sys
 from pathlib import Path
 from transformers import Trainer
-from tests.finetuning.test_trainer import DEV, _train
+from tests.finetuning.test_trainer import _train
 
 steps = 0
 def training_step(self, *arguments, **options):
@@ -85,27 +78,23 @@ def training_step(self, *arguments, **options):
 
 original = Trainer.training_step
 Trainer.training_step = training_step
-_train(Path(sys.argv[1]), Path(sys.argv[2]), DEV if sys.argv[3] == "dev" else ())
+_train(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("dev", [(), DEV], ids=["plain", "dev"])
 def test_a_killed_run_resumes_with_the_result_of_an_unbroken_one(
-    base: Path, tmp_path: Path, dev: Sequence[Example]
+    base: Path, tmp_path: Path
 ) -> None:
-    unbroken = _train(base, tmp_path / "unbroken", dev)
+    unbroken = _train(base, tmp_path / "unbroken")
     killed = subprocess.run(
-        [
-            *(sys.executable, "-c", _INTERRUPTED, str(base), str(tmp_path / "killed")),
-            "dev" if dev else "",
-        ],
+        [sys.executable, "-c", _INTERRUPTED, str(base), str(tmp_path / "killed")],
         cwd=Path(__file__).parents[2],
         capture_output=True,
     )
     assert killed.returncode == -9, killed.stderr.decode()
     assert [*(tmp_path / "killed").glob("*/checkpoint-10")]
     assert not [*(tmp_path / "killed").glob("*/checkpoint-15")]
-    resumed = _train(base, tmp_path / "killed", dev)
+    resumed = _train(base, tmp_path / "killed")
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
 
 
@@ -122,34 +111,6 @@ def test_a_checkpoint_that_was_not_written_to_its_end_is_not_resumed(
             (partial / "trainer_state.json").write_text(state, encoding="utf-8")
     resumed = _train(base, tmp_path / "run")
     assert all(torch.equal(resumed[name], weight) for name, weight in unbroken.items())
-
-
-def test_it_stops_early_and_gives_the_weights_that_were_best_on_dev(
-    base: Path, tmp_path: Path
-) -> None:
-    # The dev posts contradict the others: the longer it learns, the worse it does on them.
-    dev = [Example(example.text, example.target[::-1]) for example in EXAMPLES[:15]]
-    tokenizer = Tokenizer.load(base)
-
-    def loss(name: str, stop_on: Sequence[Example]) -> float:
-        model = train_classifier(
-            base,
-            EXAMPLES,
-            labels=LABELS,
-            checkpoints=tmp_path / name,
-            config=TrainingConfig(
-                epochs=20, batch_size=8, learning_rate=3e-3, save_steps=4, patience=2
-            ),
-            dev=stop_on,
-        ).eval()
-        batch = padded([tokenizer.encode(post.text).head.ids for post in dev], tokenizer.pad_id)
-        targets = torch.tensor([post.target for post in dev])
-        with torch.inference_mode():
-            return float(torch.nn.functional.cross_entropy(model(**batch).logits, targets))
-
-    assert loss("stopped", dev) < loss("unstopped", ()) / 2
-    steps = [int(x.name.split("-")[1]) for x in (tmp_path / "stopped").glob("*/checkpoint-*")]
-    assert max(steps) < 20 * 8
 
 
 def test_other_posts_do_not_go_on_from_these(base: Path, tmp_path: Path) -> None:

@@ -43,10 +43,13 @@ for name in sys.argv[1:]:
 
 def test_every_command_has_a_help_page() -> None:
     commands = [
-        *("training", "training.posts.data", "training.posts.agreement"),
+        *("training", "training.posts.data", "training.posts.agreement", "training.posts.folds"),
         *("training.recipe.transplant", "training.recipe.adapt", "training.recipe.replay"),
-        *("training.experiments.ablations", "training.experiments.baselines"),
-        *("training.experiments.learning_curve", "training.experiments.outside"),
+        *(
+            "training.experiments.baselines",
+            "training.experiments.outside",
+            "training.experiments.rungs",
+        ),
         *("training.experiments.slang", "training.cards.report"),
     ]
     done = subprocess.run(
@@ -78,7 +81,7 @@ def test_a_wrong_argument_of_a_training_command_is_refused_without_a_traceback(
 
 
 def test_a_usage_error_is_one_line_too() -> None:
-    for given, what in ((["--write", "nothing"], "no split 'nothing'"), (["--x"], "--x")):
+    for given, what in ((["--write", "nothing"], "no fold or split 'nothing'"), (["--x"], "--x")):
         done = subprocess.run(
             [sys.executable, "-m", "training.posts.data", *given],
             cwd=ROOT,

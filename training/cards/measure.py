@@ -1,147 +1,150 @@
-"""The figures of MODEL_CARD.md, measured with `riskclf.evaluate`."""
+"""Everything that results.json holds: our posts out of fold, and the packaged model elsewhere.
+
+The packaged model has learned from all five folds. So the figures on our posts come from
+predictions out of fold, and the packaged model is measured only on what it has not learned from:
+the held-out natural files, the gate, the `transfer` posts and the pairs.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from riskclf import Evaluation, Label, RiskClassifier, artifact, evaluate
-from riskclf.artifact import Artifact
-from riskclf.engines.pytorch import open_classifier
+from riskclf import Label, RiskClassifier, evaluate
 from riskclf.evaluation.baselines import Baseline
 from riskclf.evaluation.compare import compare
-from riskclf.evaluation.figures import Proportion
-from riskclf.evaluation.intervals import Intervals, precision_at
-from riskclf.evaluation.metrics import ALARMS, figures_of, intervals_of
-from riskclf.evaluation.scored import Coded, ScoredRows
-from training.experiments.baselines import baseline_rows, predictions
-from training.experiments.predicted import labelled_rows
+from riskclf.evaluation.metrics import ALARMS, intervals_of
+from riskclf.evaluation.scored import Classifier, ScoredRows
+from riskclf.labels import LABELS
+from training.cards.figures import (
+    base_rates,
+    calibration,
+    described,
+    hours,
+    judged_rows,
+    macro_f1_of_language,
+    proportion,
+    weighted,
+)
+from training.experiments.baselines import Setting, baseline_rows, best, out_of_fold
 from training.posts.corpora import Corpora
-from training.posts.post import Post
+from training.posts.post import GATE, Post
 from training.posts.post import rows as evaluation_rows
-from training.recipe.calibrate import calibrate
-from training.recipe.choose import behind, measure_buried
+from training.recipe.judged import JudgedPosts
 
 __all__ = [
-    "RISKY_IN_STREAM",
-    "base_rates",
     "measure",
-    "measure_calibrators",
+    "measure_buried",
     "measure_natural",
     "measure_pairs",
-    "measure_split",
-    "measure_test",
-    "officers_hour",
-    "proportion",
+    "measure_posts",
 ]
 
 PAIRS = Path(__file__).parents[1] / "posts" / "pairs" / "group_terms.jsonl"
-_PREVALENCES = (0.01, 0.001, 0.0001)
-_STREAM, _DRAWS = 10_000, 1_000
-RISKY_IN_STREAM = 10
-"""Risky posts among the lines of `officers_hour`."""
+
+_FEW = ("ko", "zh")
+"""Languages with few posts: their posts of the folds and of `transfer` are counted together."""
 
 
-def measure_split(
-    classifier: RiskClassifier, posts: Sequence[Post], *splits: str
-) -> tuple[Evaluation, dict[str, Any]]:
-    """Figures on posts whose families were not trained on, and the evaluation behind them."""
-    chosen = [post for post in posts if post.split in splits]
-    result = evaluate(list(evaluation_rows(chosen)), model=classifier)
-    rows, found = result.rows, result.figures.to_dict()
-    kept = ("counts", "labels", "macro", "operating_points", "other_risk_label", "unclear")
-    figures = {name: found[name] for name in kept}
-    figures["calibration"] = _calibration_of(result)
-    figures["languages"] = {
-        name: figures_of(rows.only(_is(rows.language, name))).macro.f1.to_dict()
-        for name in _names(rows.language)
-    }
-    figures["slices"] = {
-        name: {x: part[x] for x in ("recall", "false_positive_rate", "false_positive_rate_flag")}
-        for name, part in found["slices"].items()
-    }
-    return result, figures
-
-
-def measure_test(
-    classifier: RiskClassifier,
-    posts: Sequence[Post],
-    natural: Mapping[str, ScoredRows],
+def measure(
+    classifier: RiskClassifier, corpora: Corpora, posts: Sequence[Post], judged: JudgedPosts | None
 ) -> dict[str, Any]:
-    """Figures on the test and transfer splits, against TF-IDF, and what they mean on a stream."""
-    test, figures = measure_split(classifier, posts, "test")
-    moved = measure_split(classifier, posts, "transfer")[1]
-    chosen = [post for post in posts if post.split == "test"]
-    labels = predictions(posts, "test")["TF-IDF"]
-    theirs = evaluate(list(labelled_rows(chosen, labels))).rows
-    baseline = Baseline("", "", theirs.decision > 0, predicted=theirs.predicted)
-    compared = compare(test.rows, baseline)[0].to_dict()
-    return {
-        "split": figures,
-        "transfer": moved,
-        "tfidf": {
-            "macro_f1": compared["macro_f1"]["theirs"],
-            "difference": compared["difference"]["macro_f1"],
-        },
-        "base_rates": base_rates(figures, natural),
-        "hour": _hours("test", test.rows, natural),
+    """All figures of a model.
+
+    Args:
+        classifier: the packaged model.
+        corpora: whose held-out files are the natural lines.
+        posts: ours.
+        judged: those of the folds, out of fold. None for a model that was made before the folds:
+            it is measured only on what no model has learned from.
+    """
+    scored, natural = measure_natural(classifier, corpora)
+    transfer = [post for post in posts if post.split == "transfer"]
+    moved = classifier.predict_many(post.text for post in transfer)
+    found = {
+        "model": _model(classifier.info()),
+        "transfer": described(judged_rows(transfer, moved)),
+        "pairs": measure_pairs(classifier),
+        "natural": natural,
+        "natural_languages": _by_language(scored, corpora),
+    }
+    if judged is None:
+        return found
+    rows = judged_rows(judged.posts, judged.predictions)
+    folds = described(rows)
+    folds["calibration_weighted"] = calibration(weighted(rows, judged.posts))
+    baselines = out_of_fold(judged.posts)
+    together = judged_rows([*judged.posts, *transfer], [*judged.predictions, *moved])
+    return found | {
+        "folds": folds,
+        "aspects": dict(judged.aspects),
+        "few": {name: macro_f1_of_language(together, name).to_dict() for name in _FEW},
+        "gate": measure_posts(classifier, [post for post in posts if post.fold == GATE]),
+        "baselines": baseline_rows(baselines),
+        "against": _against(rows, judged.posts, best(baselines)),
+        "buried": measure_buried(classifier, posts, corpora),
+        "base_rates": base_rates(folds, scored),
+        "hour": hours(rows, scored),
     }
 
 
-def measure_calibrators(loaded: Artifact, posts: Sequence[Post]) -> list[dict[str, Any]]:
-    """Temperature and bias against a temperature alone, on posts that they were not fitted to.
+def measure_posts(classifier: Classifier, posts: Sequence[Post]) -> dict[str, Any]:
+    """Figures of a model on posts that it has not learned from."""
+    labelled = (post for post in posts if post.labelled)
+    return described(evaluate(evaluation_rows(labelled), model=classifier).rows)
 
-    Fitted on calibration and measured on dev, where training stopped, and the other way round.
-    """
-    model, _ = open_classifier(loaded.directory)
-    found = []
-    for fitted_on, measured_on in (("calibration", "dev"), ("dev", "calibration")):
-        fitting = [replace(post, split="calibration") for post in posts if post.split == fitted_on]
-        measured = list(evaluation_rows(post for post in posts if post.split == measured_on))
-        results = []
-        for biased in (False, True):
-            fitted = calibrate(model, loaded.directory, fitting, biased=biased)
-            results.append(
-                evaluate(measured, model=RiskClassifier(replace(loaded, manifest=fitted)))
-            )
-        alone, both = results
-        difference, error = behind(both.rows, alone.rows)
-        found.append(
-            {
-                "splits": f"{fitted_on}, {measured_on}",
-                "temperature": _calibration_of(alone),
-                "temperature and bias": _calibration_of(both),
-                "difference": {"cross_entropy": difference, "standard_error": error},
-            }
-        )
+
+def _model(info: Mapping[str, Any]) -> dict[str, str]:
+    """What is known of the model itself, as text."""
+    saved = info["saved_as"]
+    adaptation = saved["provenance"].get("base", {}).get("adaptation", {})
+    found = {
+        "SHA-256 of model.safetensors": saved["files"]["model.safetensors"],
+        "parameters of the transformer": f"{info['parameters']:,}",
+        "longest input, tokens": str(info["max_tokens"]),
+    }
+    if "minutes" in adaptation:
+        key = "minutes of adaptation on two cores, other work beside"
+        found[key] = str(adaptation["minutes"])
+    stacker = saved.get("stacker")
+    if stacker is None:
+        found["temperature"] = f"{saved['temperature']:.4f}"
+    else:
+        for part, what in (("risk", "the risk"), ("side", "the side")):
+            weights = zip(stacker["experts"], stacker[part], strict=True)
+            shown = ", ".join(f"{name} {weight:.3f}" for name, weight in weights)
+            found[f"weights of the experts for {what}"] = shown
+    bias = saved["bias"] if stacker is None else stacker["bias"]
+    found["bias of the risk's log-odds"] = f"{bias:.4f}"
+    if saved.get("label_threshold") is not None:
+        found["risk from which a risky label is given"] = f"{saved['label_threshold']:.4f}"
+    found["share of risky posts it is calibrated at"] = f"{saved['prevalence']:.4f}"
+    for name, x in saved["operating_points"].items():
+        found[f"{name}: flag and review from a risk of"] = f"{x['flag']:.4f}, {x['review']:.4f}"
     return found
 
 
-def _calibration_of(result: Evaluation) -> dict[str, float]:
-    calibration = result.figures.calibration.to_dict()
-    return {x: calibration[x] for x in ("ece", "ece_p_value", "brier")}
-
-
-def _hours(
-    name: str, rows: ScoredRows, natural: Mapping[str, ScoredRows]
-) -> dict[str, dict[str, Any]]:
-    japanese = np.concatenate([x.risk for file, x in natural.items() if "_ja_" in file])
-    every = np.concatenate([x.risk for x in natural.values()])
+def _against(rows: ScoredRows, posts: Sequence[Post], setting: Setting) -> dict[str, Any]:
+    """Our labels against those of a baseline, on the same posts."""
+    labelled = np.array([post.labelled for post in posts])
+    labels, risk = setting.labels[labelled], setting.risk[labelled]
+    risky = np.isin(labels, [LABELS.index(name) for name in rows.risk_labels])
+    compared = compare(rows, Baseline(setting.baseline, setting.setting, risky, risk, labels))[0]
+    found = compared.to_dict()
     return {
-        f"{name} posts in Japanese lines": officers_hour(
-            japanese, rows.risk[rows.risky & _is(rows.language, "ja")]
-        ),
-        f"{name} posts in lines of all languages": officers_hour(every, rows.risk[rows.risky]),
+        "name": f"{setting.baseline}, {setting.setting}",
+        "macro_f1": found["macro_f1"]["theirs"],
+        "average_precision": setting.average_precision.to_dict(),
+        "difference": found["difference"]["macro_f1"],
     }
 
 
 def measure_natural(
-    classifier: RiskClassifier, corpora: Corpora
+    classifier: Classifier, corpora: Corpora
 ) -> tuple[dict[str, ScoredRows], dict[str, Any]]:
     """Figures on each held-out corpus, all of whose lines are taken for benign."""
     scored, figures = {}, {}
@@ -150,16 +153,29 @@ def measure_natural(
         result = evaluate(lines, model=classifier)
         name, rows = source.path.name, result.rows
         scored[name] = rows
-        figures[name] = {
-            "risk_label": intervals_of(rows)
-            .proportion(rows.predicted_risky, rows.clearly)
-            .to_dict(),
-            **{
-                alarm: point.false_positive_rate.to_dict()
-                for alarm, point in result.figures.operating_points.items()
-            },
+        labelled = intervals_of(rows).proportion(rows.predicted_risky, rows.clearly)
+        figures[name] = {"risk_label": labelled.to_dict()} | {
+            alarm: point.false_positive_rate.to_dict()
+            for alarm, point in result.figures.operating_points.items()
         }
     return scored, figures
+
+
+def _by_language(scored: Mapping[str, ScoredRows], corpora: Corpora) -> dict[str, Any]:
+    """The same for all files of a language together."""
+    parts: dict[str, list[ScoredRows]] = {}
+    for source in corpora.of("heldout"):
+        parts.setdefault(source.language, []).append(scored[source.path.name])
+    return {
+        language: {
+            "risk_label": proportion(np.concatenate([x.predicted_risky for x in rows])).to_dict()
+        }
+        | {
+            alarm: proportion(np.concatenate([x.decision >= lowest for x in rows])).to_dict()
+            for alarm, lowest in ALARMS.items()
+        }
+        for language, rows in sorted(parts.items())
+    }
 
 
 def measure_pairs(classifier: RiskClassifier) -> dict[str, Any]:
@@ -177,85 +193,30 @@ def measure_pairs(classifier: RiskClassifier) -> dict[str, Any]:
     }
 
 
-def officers_hour(natural: np.ndarray[Any, Any], risky: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """How many of ten risky posts are among the 20 riskiest of 10,000 natural lines and them.
-
-    Args:
-        natural: risks of natural lines, shape (lines,).
-        risky: risks of risky posts, shape (posts,).
+def measure_buried(
+    classifier: Classifier, posts: Sequence[Post], corpora: Corpora
+) -> dict[str, dict[str, Any]]:
+    """Risky posts after so many characters of other text, and that text alone.
 
     Returns:
-        Mean over 1,000 draws, and the central 95 % of the draws.
+        Length to `found`, the share of the Japanese risky posts of the gate behind it that are
+        flagged or reviewed, and `alone`, the share of the same stretches of text, without a post,
+        that are.
     """
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(_DRAWS):
-        lines = np.sort(rng.choice(natural, min(_STREAM, len(natural)), replace=False))
-        drawn = rng.choice(risky, RISKY_IN_STREAM, replace=False)
-        # Of equal risks the natural lines come first, so that the count is not optimistic.
-        place = np.argsort(-np.concatenate([lines, drawn]), kind="stable")[:20]
-        found.append(int((place >= len(lines)).sum()))
-    low, high = np.percentile(found, [2.5, 97.5])
-    return {"mean": float(np.mean(found)), "low": float(low), "high": float(high)}
-
-
-def base_rates(split: Mapping[str, Any], natural: Mapping[str, ScoredRows]) -> list[dict[str, Any]]:
-    """Precision of flag and of flag or review where risky posts are rare among natural lines."""
-    result = []
-    for name, lowest in ALARMS.items():
-        alarm = np.concatenate([rows.decision >= lowest for rows in natural.values()])
-        false = proportion(alarm)
-        recall = Proportion(**split["operating_points"][name]["recall"])
-        result += [
-            {"prevalence": share, "alarm": name, **precision_at(share, recall, false).to_dict()}
-            for share in _PREVALENCES
-        ]
+    risky = [p for p in posts if p.fold == GATE and p.risky and p.lang == "ja"]
+    source = next(source for source in corpora.of("heldout", language="ja"))
+    ordinary = " ".join(source.lines())
+    result = {}
+    for length in (0, 100, 200, 400, 800):
+        rows = []
+        for number, post in enumerate(risky):
+            before = ordinary[number * 1000 :][:length]
+            rows.append({"text": f"{before} {post.text}", "label": post.kind})
+            if before:
+                rows.append({"text": before, "label": str(Label.BENIGN)})
+        point = evaluate(rows, model=classifier).figures.operating_points["flag_or_review"]
+        result[str(length)] = {
+            "found": point.recall.to_dict(),
+            "alone": point.false_positive_rate.to_dict(),
+        }
     return result
-
-
-def _names(column: Coded | None) -> tuple[str, ...]:
-    return () if column is None else tuple(sorted(column.names))
-
-
-def _is(column: Coded | None, name: str) -> Any:
-    assert column is not None
-    return column.codes == column.names.index(name)
-
-
-def proportion(hits: Any) -> Proportion:
-    """A share with its interval, of rows that are independent of each other."""
-    return Intervals(len(hits)).proportion(hits, np.ones(len(hits), dtype=bool))
-
-
-def measure(corpora: Corpora, posts: Sequence[Post], with_test: bool) -> dict[str, Any]:
-    """Everything that results.json holds; the test split only if asked for."""
-    classifier = RiskClassifier.load(device="cpu")
-    info = classifier.info()
-    dev, figures = measure_split(classifier, posts, "dev")
-    scored, natural = measure_natural(classifier, corpora)
-    return {
-        "model": {
-            "SHA-256 of model.safetensors": info["saved_as"]["files"]["model.safetensors"],
-            "parameters": f"{info['parameters']:,}",
-            "longest input, tokens": str(info["max_tokens"]),
-            "minutes of adaptation on two cores, other work beside": str(
-                info["saved_as"]["provenance"]["base"]["adaptation"]["minutes"]
-            ),
-            "temperature": f"{info['saved_as']['temperature']:.4f}",
-            "bias of the risk's log-odds": f"{info['saved_as']['bias']:.4f}",
-            "share of risky posts it is calibrated at": f"{info['saved_as']['prevalence']:.4f}",
-            **{
-                f"{name}: flag and review from a risk of": f"{x['flag']:.4f}, {x['review']:.4f}"
-                for name, x in info["saved_as"]["operating_points"].items()
-            },
-        },
-        "baselines": baseline_rows(posts),
-        "dev": figures,
-        "buried": measure_buried(classifier, posts, corpora),
-        "calibrators": measure_calibrators(artifact.load(None, device="cpu", batch_size=64), posts),
-        "pairs": measure_pairs(classifier),
-        "natural": natural,
-        "base_rates": base_rates(figures, scored),
-        "hour": _hours("dev", dev.rows, scored),
-        **({"test": measure_test(classifier, posts, scored)} if with_test else {}),
-    }

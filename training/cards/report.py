@@ -1,35 +1,35 @@
 """Measure the packaged model, store the figures, and write them into MODEL_CARD.md.
 
-``python -m training.cards.report --corpora DIR`` scores the dev split, the group-term pairs and
-every held-out corpus with the packaged model and writes `results.json`. Without ``--corpora`` it
-only writes the card from that file, from `ablations.json` and from the posts; a test compares them.
+``python -m training.cards.report --corpora DIR --work DIR`` reads what the recipe found out about
+our posts out of fold (`judged.json` in its work directory), scores the posts and lines that the
+packaged model has not learned from, and writes `results.json`. Without options it only writes the
+card from that file, from `rungs.json` and from the posts; a test compares them.
 
-``--test`` also measures the test split (and Korean and Chinese, the `transfer` split): once, when
-the choice is made. The figures stay with the model that they belong to; another model has none
-until then.
+``--other-hand`` also measures the posts by other hands: once, for a model that ships. The figures
+stay with the model that they belong to; another model has none until then.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from riskclf import RiskClassifier, artifact
 from riskclf.files import write_text
 from training.cards.measure import measure
+from training.cards.other_hand import measure_other_hand
 from training.cards.tables import card_with
 from training.command import run_command
-from training.experiments.ablations import RESULTS as ABLATIONS
 from training.posts.corpora import Corpora
-from training.posts.post import load_posts
+from training.posts.other_hand import load_other_hand
+from training.posts.post import FOLDS, load_posts
+from training.recipe.judged import read_judged
 
-__all__ = [
-    "CARD",
-    "RESULTS",
-    "main",
-]
+__all__ = ["CARD", "RESULTS", "RUNGS", "kept", "load_rungs", "main"]
 
 CARD = Path(__file__).parents[2] / "MODEL_CARD.md"
 """The model card."""
@@ -37,22 +37,54 @@ CARD = Path(__file__).parents[2] / "MODEL_CARD.md"
 RESULTS = Path(__file__).parent / "results.json"
 """The stored figures."""
 
+RUNGS = Path(__file__).parents[1] / "experiments" / "rungs.json"
+"""What parts of the recipe are worth, see `training.cards.tables.card_with`."""
+
+
+def load_rungs(file: Path = RUNGS) -> Sequence[Mapping[str, Any]]:
+    """The rows of `rungs.json`; none if it is not there."""
+    if not file.is_file():
+        return []
+    found: list[Mapping[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def kept(old: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
+    """The measured figures, with those by other hands if they are of the same model."""
+    same = old.get("model") == measured["model"] and "other_hand" in old
+    return {**measured, **({"other_hand": old["other_hand"]} if same else {})}
+
 
 def main(
     corpora: Annotated[Path | None, typer.Option(help="Measure with these corpora.")] = None,
-    test: Annotated[bool, typer.Option("--test", help="Measure the test split too.")] = False,
+    work: Annotated[Path, typer.Option(help="Directory that the recipe worked in.")] = Path("work"),
+    before_folds: Annotated[
+        bool,
+        typer.Option("--before-folds", help="The model was made before the folds: no --work."),
+    ] = False,
+    other_hand: Annotated[
+        bool, typer.Option("--other-hand", help="Measure the posts by other hands too; once.")
+    ] = False,
 ) -> None:
     """Measure (with --corpora) and write the figures into MODEL_CARD.md."""
+    if other_hand and corpora is None:
+        raise typer.BadParameter("--other-hand needs --corpora: all figures are measured together")
     posts = load_posts()
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     if corpora is not None:
-        measured = measure(Corpora.load(corpora), posts, test)
-        if "test" in results and measured["model"] == results["model"]:
-            measured = {"test": results["test"]} | measured
-        results = measured
+        sources = Corpora.load(corpora)
+        judged = None if before_folds else read_judged(work, posts)
+        classifier = RiskClassifier.load(device="cpu")
+        results = kept(results, measure(classifier, sources, posts, judged))
+        if other_hand:
+            clear = [post for post in posts if post.fold in FOLDS and post.labelled]
+            results["other_hand"] = measure_other_hand(
+                artifact.load(None, device="cpu", batch_size=64),
+                load_other_hand(),
+                [post for post in clear if len(post.target) == 1],
+            )
         write_text(RESULTS, json.dumps(results, indent=1) + "\n")
-    ablations = json.loads(ABLATIONS.read_text(encoding="utf-8"))
-    card = card_with(CARD.read_text(encoding="utf-8"), results, ablations, posts)
+    card = card_with(CARD.read_text(encoding="utf-8"), results, load_rungs(), posts)
     write_text(CARD, card)
 
 

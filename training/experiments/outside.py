@@ -102,7 +102,7 @@ def count_right(
         checkpoints=checkpoints,
         config=config,
         progress=progress,
-    )
+    ).model
     texts = [text for text, _ in validation]
     found = compute(model, base, texts, _MANIFEST, device="cpu", batch_size=64)
     given = [int(prediction.label) for prediction in found.predictions(_MANIFEST)]

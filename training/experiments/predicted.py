@@ -1,12 +1,12 @@
-"""Posts with the predictions of a method that is no riskclf model, in the columns of ours.
+"""Posts with predictions that were made before, in the columns that `riskclf.evaluate` reads.
 
-The columns are those that `riskclf predict --output` writes (`riskclf.tables.predictions`). Such a
-method has no thresholds: what it labels as a risk counts as flagged.
+The columns are those that `riskclf predict --output` writes (`riskclf.tables.predictions`). A
+method that is no riskclf model has no thresholds: what it labels as a risk counts as flagged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,16 @@ from riskclf.tables.predictions import free_columns, prediction_columns, predict
 from training.posts.post import Post
 from training.posts.post import rows as evaluation_rows
 
-__all__ = ["labelled_rows", "scored_rows"]
+__all__ = ["predicted_rows", "scored_rows"]
+
+
+def predicted_rows(
+    posts: Iterable[Post], predictions: Iterable[Prediction]
+) -> Iterator[dict[str, Any]]:
+    """Rows of posts with their predictions, of a model with our labels."""
+    for row, prediction in zip(evaluation_rows(posts), predictions, strict=True):
+        columns = free_columns(prediction_columns(LABELS), row)
+        yield row | dict(zip(columns, prediction_values(prediction, RISK_LABELS), strict=True))
 
 
 def scored_rows(posts: Sequence[Post], scores: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
@@ -28,21 +37,16 @@ def scored_rows(posts: Sequence[Post], scores: NDArray[np.float64]) -> Iterator[
         posts: ours.
         scores: probability of each of our labels, shape (posts, labels).
     """
-    for row, found in zip(evaluation_rows(posts), scores.tolist(), strict=True):
-        by_label = dict(zip(LABELS, found, strict=True))
-        label = LABELS[int(np.argmax(found))]
-        prediction = Prediction(
-            label=label,
-            scores=by_label,
-            risk=sum(by_label[name] for name in RISK_LABELS),
-            decision="flag" if label in RISK_LABELS else "clear",
-            truncated=False,
-        )
-        columns = free_columns(prediction_columns(LABELS), row)
-        yield row | dict(zip(columns, prediction_values(prediction, RISK_LABELS), strict=True))
+    return predicted_rows(posts, map(_prediction, scores.tolist()))
 
 
-def labelled_rows(posts: Sequence[Post], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Rows of posts with labels as predictions; each score is 0 or 1."""
-    chosen = [LABELS.index(label) for label in labels]
-    return scored_rows(posts, np.eye(len(LABELS))[chosen])
+def _prediction(scores: list[float]) -> Prediction:
+    by_label = dict(zip(LABELS, scores, strict=True))
+    label = LABELS[int(np.argmax(scores))]
+    return Prediction(
+        label=label,
+        scores=by_label,
+        risk=sum(by_label[name] for name in RISK_LABELS),
+        decision="flag" if label in RISK_LABELS else "clear",
+        truncated=False,
+    )

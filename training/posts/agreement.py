@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ def agreement(first: list[str], second: list[str]) -> tuple[float, ...]:
     return float((one == other).mean()), float(cohen_kappa_score(one, other)), low, high
 
 
-def agreement_rows() -> list[tuple[str, ...]]:
+@cache
+def agreement_rows() -> tuple[tuple[str, ...], ...]:
     """Sample, number of posts, share that agrees, kappa and its interval, as text."""
     rows = [json.loads(line) for line in SECOND_LABELS.read_text(encoding="utf-8").splitlines()]
     first = [row for row in rows if row["round"] == 1]
@@ -61,7 +63,7 @@ def agreement_rows() -> list[tuple[str, ...]]:
         )
         interval = f"{low:.3f}–{high:.3f}"
         result.append((sample, str(len(chosen)), f"{share:.3f}", f"{kappa:.3f}", interval))
-    return result
+    return tuple(result)
 
 
 def aspect_rows(posts: Iterable[Post]) -> list[tuple[str, ...]]:

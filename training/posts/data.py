@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from riskclf.evaluation.intervals import wilson
-from riskclf.files import write_text
 from training.command import run_command
 from training.posts.agreement import ASPECT_COLUMNS, aspect_rows
 from training.posts.corpora import Corpora
@@ -24,13 +23,11 @@ from training.posts.other_hand import (
     load_other_hand,
     other_hand_problems,
 )
-from training.posts.post import SPLITS, Post, answer_counts, digest, load_posts, rows
+from training.posts.post import FOLDS, GATE, SPLITS, Post, answer_counts, load_posts, rows
 from training.posts.rules import near_duplicates, problems
 from training.posts.surface import risky_share
 
-__all__ = ["TEST_HASHES", "main"]
-
-TEST_HASHES = Path(__file__).parent / "test_split.sha256"
+__all__ = ["main"]
 
 
 def _print_counts(posts: Sequence[Post], console: Console) -> None:
@@ -42,11 +39,11 @@ def _print_counts(posts: Sequence[Post], console: Console) -> None:
         for kind in (*kinds, "all", "families"):
             table.add_column(kind, justify="right")
         values = sorted({getattr(post, name) for post in posts})
-        for value in (*values, None):
-            chosen = [post for post in posts if value is None or getattr(post, name) == value]
+        parts = {x or "none": [y for y in posts if getattr(y, name) == x] for x in values}
+        for value, chosen in (*parts.items(), ("all", posts)):
             counts = Counter(post.kind for post in chosen)
             table.add_row(
-                value or "all",
+                value,
                 *(str(counts[kind]) for kind in kinds),
                 str(len(chosen)),
                 str(len({post.family for post in chosen})),
@@ -85,9 +82,11 @@ def _print_aspects(posts: Sequence[Post], console: Console) -> None:
 
 def _print_surface(posts: Sequence[Post], console: Console) -> None:
     """Of the posts that look risky on the surface (`training.posts.surface`), how many are."""
-    for splits in (SPLITS[:4], ("plain",), (*SPLITS[:4], "plain")):
-        risky, count = risky_share(x for x in posts if x.split in splits and x.lang in ("ja", "en"))
-        name = ", ".join(splits)
+    ours = [post for post in posts if not post.split and post.lang in ("ja", "en")]
+    plain = [post for post in ours if post.slice == "plain"]
+    others = [post for post in ours if post.slice != "plain"]
+    for name, part in (("plain posts", plain), ("other posts", others), ("all", ours)):
+        risky, count = risky_share(part)
         if count:
             share = f"{risky:g} of {count:g}, {risky / count:.0%}"
             console.print(f"risky, of posts that look so, by weight ({name}): {share}")
@@ -97,28 +96,24 @@ def main(
     corpora: Annotated[
         Path | None, typer.Option(help="Also search the held-out files there for near-duplicates.")
     ] = None,
-    freeze: Annotated[bool, typer.Option(help="Write the hash of the test split.")] = False,
     write: Annotated[
         str | None,
-        typer.Option(metavar="SPLIT", help="Print the posts of a split as JSON Lines instead."),
+        typer.Option(
+            metavar="PART", help="Print the posts of a fold or a split as JSON Lines instead."
+        ),
     ] = None,
 ) -> None:
     """Count our posts and check every rule; the exit status is 1 when one is broken."""
     posts = load_posts()
     if write is not None:
-        if write not in SPLITS:
-            raise typer.BadParameter(f"there is no split {write!r}: {', '.join(SPLITS)}")
-        for row in rows(post for post in posts if post.split == write):
+        if write not in (parts := (*FOLDS, GATE, *SPLITS)):
+            raise typer.BadParameter(f"there is no fold or split {write!r}: {', '.join(parts)}")
+        for row in rows(post for post in posts if write in (post.fold, post.split)):
             typer.echo(json.dumps(row, ensure_ascii=False))
         return
     console = Console(width=160)
     _print_counts(posts, console)
     found = problems(posts)
-    test = digest(post for post in posts if post.split in ("test", "transfer"))
-    if freeze:
-        write_text(TEST_HASHES, test + "\n")
-    elif TEST_HASHES.read_text(encoding="utf-8").strip() != test:
-        found.append("the test split is not the one that was frozen")
     others = load_other_hand()
     found += other_hand_problems(posts, others)
     if corpora is not None:

@@ -1,9 +1,9 @@
 """Our own posts: read from their files, as dataclasses, in columns, and hashed.
 
 The posts lie in the `*.jsonl` beside this file, the families in `families.toml`, one line each: the
-fold a family lies in (`training.posts.folds`), its split, and what its scenario is. A family is one
-scenario with its risky posts and their benign twins; it lies in one fold only, so that a figure
-never comes from a scenario that was trained on.
+fold a family lies in (`training.posts.folds`), its split if it has one, and what its scenario is. A
+family is one scenario with its risky posts and their benign twins; it lies in one fold only, so
+that a figure never comes from a scenario that was trained on.
 """
 
 from __future__ import annotations
@@ -41,20 +41,18 @@ _HERE = Path(__file__).parent
 POSTS = _HERE
 FAMILIES = _HERE / "families.toml"
 
-SPLITS = (
-    *("train", "dev", "calibration", "test", "transfer", "slang_learn", "slang_test"),
-    *("plain", "support", "aspects"),
-)
-"""The first four are what the packaged model was trained, chosen, calibrated and measured on; they
-end with it, and the folds take their place. `transfer` is Korean and Chinese for testing; the slang
-splits are for fine-tuning; `support` has posts of apparent children who seek help, and their
-look-alikes; `aspects` has harmless posts that teach who asks whom, and no label. No model has been
-trained on the `plain`, `support` and `aspects` posts yet."""
+SPLITS = ("support", "aspects", "transfer", "slang_learn", "slang_test")
+"""What some posts are for; most have no split. `support` has posts of apparent children who seek
+help, and their look-alikes; `aspects` has harmless posts that teach who asks whom, and whose label
+is neither learned nor measured; `transfer` is Korean and Chinese for testing; the slang splits are
+for fine-tuning."""
 
 OUTSIDE = ("transfer", "slang_learn", "slang_test")
 """The splits that are in no fold: nothing of the recipe is trained or chosen on them."""
 
 FOLDS = ("1", "2", "3", "4", "5")
+"""Models are trained on four of them and measured on the fifth; what ships learns from all five."""
+
 GATE = "gate"
 """The fold of the families that are set aside for the gate of fine-tuning."""
 
@@ -97,6 +95,7 @@ class Post:
     term: str | None
     """The invented slang term it is about (`t1` to `t6`), in the slang splits only."""
     split: str
+    """One of `SPLITS`, or empty."""
     fold: str = ""
     """One of `FOLDS`, `GATE`, or empty for the splits `OUTSIDE`."""
     aspects: Aspects | None = None
@@ -124,6 +123,11 @@ class Post:
         """A post with a risky label, soft ones not counted."""
         return len(self.target) == 1 and Label.BENIGN not in self.target
 
+    @property
+    def labelled(self) -> bool:
+        """Whether its label is learned and measured; False where only its answers are."""
+        return self.split != "aspects"
+
 
 class _Frozen(Protocol):
     """What is hashed of a post."""
@@ -142,7 +146,7 @@ def load_posts(directory: Path = POSTS, families_file: Path = FAMILIES) -> list[
     """Read every post, in the order of the files.
 
     Raises:
-        FormatError: a line is not a post, or its family has no split; names file and line.
+        FormatError: a line is not a post, or its family is not known; names file and line.
     """
     families = tomllib.loads(families_file.read_text(encoding="utf-8"))
     posts = []
@@ -185,7 +189,7 @@ def answer_counts(posts: Iterable[Post]) -> dict[str, Counter[str]]:
 
 
 def digest(posts: Iterable[_Frozen]) -> str:
-    """SHA-256 over ids, texts and targets, whatever their order: freezes a split or a test set."""
+    """SHA-256 over ids, texts and targets, whatever their order: freezes a test set."""
     lines = sorted(f"{post.id}\t{json.dumps(dict(post.target))}\t{post.text}" for post in posts)
     return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
 
@@ -205,8 +209,8 @@ def parse_target(label: Any) -> dict[str, float]:
 def _parse(row: Mapping[str, Any], families: Mapping[str, Mapping[str, str]]) -> Post:
     target = parse_target(row["label"])
     family = families[row["family"]]
-    split, fold = family["split"], family.get("fold", "")
-    if split not in SPLITS:
+    split, fold = family.get("split", ""), family.get("fold", "")
+    if split not in (*SPLITS, ""):
         raise ValueError(f"unknown split {split!r}")
     if fold not in (*FOLDS, GATE, ""):
         raise ValueError(f"unknown fold {fold!r}")

@@ -21,10 +21,14 @@ LAYERS = 6
 VOCABULARY = {12: 26_000, 6: 50_000, 4: 50_000}
 """Rows of the embedding by number of layers: what fits into 64 MB of half-precision weights."""
 
-_SETTINGS = Settings(sentences=80_000, epochs=2, batch_size=32)
-ADAPTATION = {12: replace(_SETTINGS, learning_rate=3e-4, epochs=1), 6: _SETTINGS, 4: _SETTINGS}
-"""How each is adapted. Deep ones do not bear as high a learning rate; with all of the teacher's
-layers only the vocabulary is to be learned, and once through the lines is what fits into a day."""
+_SETTINGS = Settings(sentences=80_000, epochs=0.5, batch_size=32)
+ADAPTATION = {
+    12: replace(_SETTINGS, learning_rate=3e-4, epochs=1),
+    6: _SETTINGS,
+    4: _SETTINGS,
+}
+"""How each is adapted. Deep ones do not bear as high a learning rate. A short adaptation is enough:
+the training on posts holds on to the teacher's sentence vectors too."""
 
 
 def base_encoder(

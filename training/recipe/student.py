@@ -29,7 +29,7 @@ class Settings:
 
     sentences: int = 58_000
     """Training lines."""
-    epochs: int = 2
+    epochs: float = 2
     batch_size: int = 64
     learning_rate: float = 5e-4
     """Peak, after the warm-up; it then falls along a half cosine to a hundredth."""

@@ -20,7 +20,7 @@ from riskclf.artifact import Base
 from riskclf.errors import FormatError, MissingExtra
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.scored import read_rows
-from riskclf.finetuning import Example, TrainingConfig, train_classifier
+from riskclf.finetuning import Example, TrainingConfig, job, learning, train_classifier
 from riskclf.labels import LABELS
 from training.experiments.slang import choice, experiment, measuring, methods
 from training.experiments.slang.choice import Variant
@@ -35,31 +35,35 @@ from training.recipe.replay import as_examples
 MINOR, ADULT, BENIGN = LABELS
 
 
-def _posts(split: str, count: int, terms: Sequence[str | None]) -> Iterator[Post]:
-    """Neutral texts with labels that mean nothing: `count` risky and as many benign a term."""
+def _posts(part: str, count: int, terms: Sequence[str | None]) -> Iterator[Post]:
+    """Neutral texts with labels that mean nothing: `count` risky and as many benign a term.
+
+    The part is a split, or a fold where there are no terms.
+    """
     words = itertools.product("山川海空田", "雨雪花木金", ("を見た", "の本を読む", "まで歩く"))
-    texts = [f"{split}の{''.join(word)}" for word in words]
+    texts = [f"{part}の{''.join(word)}" for word in words]
     for number, (term, place) in enumerate(itertools.product(terms, range(2 * count))):
         kind = BENIGN if place % 2 else (MINOR, ADULT)[place // 2 % 2]
         yield Post(
-            id=f"{split}-{number:03}",
+            id=f"{part}-{number:03}",
             lang="ja",
             target={kind: 1.0},
-            family=f"{split}-{term}-{number // 2}",
+            family=f"{part}-{term}-{number // 2}",
             slice="slang",
             text=texts[number],
             twin_of=None,
             note="",
             term=term,
-            split=split,
+            split=part if term else "",
+            fold="" if term else part,
         )
 
 
 POSTS = [
     *_posts("slang_learn", 8, ("t1", "t2")),
     *_posts("slang_test", 4, ("t1", "t2")),
-    *_posts("dev", 12, (None,)),
-    *_posts("train", 12, (None,)),
+    *_posts("gate", 12, (None,)),
+    *_posts("1", 12, (None,)),
 ]
 
 
@@ -72,11 +76,11 @@ class _Bench:
         self.vocabularies: list[int] = []
         self.asked: list[Sequence[str]] = []
         self.stop_at: int | None = None
-        sample = as_examples([post for post in POSTS if post.split == "train"][:6])
+        sample = as_examples([post for post in POSTS if post.fold == "1"][:6])
         monkeypatch.setattr(experiment, "require_setfit", lambda: None)
         monkeypatch.setattr(experiment, "packaged_replay_set", lambda: sample)
         monkeypatch.setattr(experiment, "setfit_probabilities", self._setfit)
-        for module in (choice, experiment, methods):
+        for module in (choice, experiment, job):
             monkeypatch.setattr(
                 module,
                 "training_config_for",
@@ -88,7 +92,7 @@ class _Bench:
             self.vocabularies.append(len((base / "vocab.txt").read_bytes().split(b"\n")))
             return train_classifier(base, examples, **options)
 
-        monkeypatch.setattr(methods, "train_classifier", counted)
+        monkeypatch.setattr(learning, "train_classifier", counted)
 
     def _setfit(self, _: Base, __: Any, texts: Sequence[str], *___: Any) -> Any:
         if len(self.asked) == self.stop_at:
@@ -115,7 +119,7 @@ def _without_minutes(value: Any) -> Any:
 def test_draws_are_nested_balanced_and_not_what_is_measured() -> None:
     posts = load_posts()
     learn = [post for post in posts if post.split == "slang_learn"]
-    measured = {post.text for post in posts if post.split in ("slang_test", "dev")}
+    measured = {post.text for post in posts if post.split == "slang_test" or post.fold == "gate"}
     for seed in SEEDS:
         smaller: set[str] = set()
         for size in SIZES:
@@ -194,8 +198,8 @@ def test_what_is_trained_on_is_what_finetune_trains_on(bench: _Bench, tmp_path: 
     new = Counter(post.text for post in drawn(learn, 4, 0))
     found = Counter(example.text for example in bench.tuned[0])
     assert {text for text in found if text.startswith("slang_learn")} == set(new)
-    assert sum(text.startswith("train") for text in found) == 6
-    assert not [text for text in found if text.startswith(("slang_test", "dev"))]
+    assert sum(text.startswith("1") for text in found) == 6
+    assert not [text for text in found if text.startswith(("slang_test", "gate"))]
 
 
 def test_no_text_of_a_post_is_in_the_results(bench: _Bench, tmp_path: Path) -> None:
@@ -225,7 +229,7 @@ def test_without_setfit_nothing_is_begun(
 
 def test_setfit_gives_the_probabilities_of_our_labels_in_our_order(model_directory: Path) -> None:
     pytest.importorskip("setfit")
-    learnt = as_examples([post for post in POSTS if post.split == "train"])
+    learnt = as_examples([post for post in POSTS if post.fold == "1"])
     learnt.append(Example("川の本", (0.5, 0.0, 0.5)))
     texts = [example.text for example in learnt[:5]]
     base = artifact.locate_base(model_directory)
@@ -326,7 +330,7 @@ def test_the_mix_is_chosen_without_the_test_posts(
     found = choice.choose(POSTS, bench.base, file, variants=variants)["choose"]
     assert set(found) == {"before", *(x.name for x in variants)}
     assert len(bench.tuned) == 5  # the first two share a model
-    *_, by_labels, by_answers, _ = ([x.target for x in examples] for examples in bench.tuned)
+    *_, by_labels, by_answers, _ = ([x.target or () for x in examples] for examples in bench.tuned)
     assert max(map(max, by_labels[-8:])) == 1 and max(map(max, by_answers[-8:])) < 1
     *without, extended = bench.vocabularies
     assert extended > max(without)

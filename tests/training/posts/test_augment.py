@@ -11,7 +11,7 @@ import pytest
 from training.posts.augment import Surroundings, vary
 from training.posts.post import load_posts
 
-TEXTS = [post.text for post in load_posts() if post.split == "train"][::7]
+TEXTS = [post.text for post in load_posts() if post.fold == "1"][::7]
 
 
 def _digits(text: str) -> str:
@@ -67,7 +67,7 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_half_of_the_texts_or_more_are_varied_for_every_label() -> None:
     by_label: dict[str, list[bool]] = {}
     for post in load_posts():
-        if post.split == "train":
+        if post.fold == "1":
             changed = any(vary(post.text, seed) != post.text for seed in range(5))
             by_label.setdefault(post.kind, []).append(changed)
     assert all(sum(changed) > len(changed) / 2 for changed in by_label.values())

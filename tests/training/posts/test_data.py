@@ -10,8 +10,7 @@ import pytest
 
 from riskclf import Label
 from riskclf.errors import FormatError
-from training.posts.data import TEST_HASHES
-from training.posts.post import FAMILIES, POSTS, SPLITS, Post, digest, load_posts
+from training.posts.post import FAMILIES, FOLDS, POSTS, SPLITS, Post, digest, load_posts
 from training.posts.rules import near_duplicates, problems
 
 
@@ -24,30 +23,31 @@ def test_our_posts_break_no_rule(posts: list[Post]) -> None:
     assert problems(posts) == []
 
 
-def test_the_test_split_is_the_frozen_one(posts: list[Post]) -> None:
-    frozen = TEST_HASHES.read_text(encoding="utf-8").strip()
-    assert digest(post for post in posts if post.split in ("test", "transfer")) == frozen
+def test_a_digest_depends_on_texts_and_targets_and_on_no_order(posts: list[Post]) -> None:
+    some = posts[:5]
+    assert digest(some) == digest(some[::-1])
+    assert digest(some) != digest([replace(some[0], text="Another text."), *some[1:]])
+    assert digest(some) != digest([replace(some[0], target={"benign": 0.5}), *some[1:]])
 
 
-def test_a_family_lies_in_one_split_and_every_split_is_used(posts: list[Post]) -> None:
-    splits: dict[str, set[str]] = {}
-    for post in posts:
-        splits.setdefault(post.family, set()).add(post.split)
-    assert all(len(found) == 1 for found in splits.values())
-    assert set.union(*splits.values()) == set(SPLITS)
+def test_every_split_is_used_and_most_posts_have_none(posts: list[Post]) -> None:
+    counts = Counter(post.split for post in posts)
+    assert set(counts) == {"", *SPLITS}
+    assert counts[""] > len(posts) / 2
+    assert all(post.labelled == (post.split != "aspects") for post in posts)
 
 
-def test_the_test_split_is_large_enough_to_mean_something(posts: list[Post]) -> None:
-    test = [post for post in posts if post.split == "test"]
-    counts = Counter(post.kind for post in test)
-    assert counts[Label.MINOR_SOLICITATION] >= 60
-    assert counts[Label.ADULT_SOLICITATION] >= 60
-    assert counts[Label.BENIGN] >= 400
-    assert sum(len(post.target) > 1 for post in test) >= 40
+def test_every_fold_is_large_enough_to_mean_something(posts: list[Post]) -> None:
+    for fold in FOLDS:
+        counts = Counter(post.kind for post in posts if post.fold == fold and post.labelled)
+        assert counts[Label.MINOR_SOLICITATION] >= 60
+        assert counts[Label.ADULT_SOLICITATION] >= 60
+        assert counts[Label.BENIGN] >= 400
+        assert sum(count for kind, count in counts.items() if "+" in kind) >= 30
 
 
 def test_benign_posts_are_the_larger_part_and_the_languages_as_planned(posts: list[Post]) -> None:
-    main = [post for post in posts if post.split in SPLITS[:4]]
+    main = [post for post in posts if not post.split and post.slice != "plain"]
     counts = Counter(post.kind for post in main)
     assert counts[Label.BENIGN] >= 1600
     assert all(counts[label] <= 250 for label in Label if label is not Label.BENIGN)
@@ -67,7 +67,7 @@ def test_each_slang_term_has_posts_to_learn_from_and_to_test_on(posts: list[Post
 
 
 def _broken(posts: list[Post], **changes: object) -> list[str]:
-    risky = next(post for post in posts if post.risky and post.split == "train")
+    risky = next(post for post in posts if post.risky and post.fold == "1")
     return problems([replace(post, **changes) if post is risky else post for post in posts])  # type: ignore[arg-type]
 
 
@@ -85,7 +85,7 @@ def test_a_post_against_the_content_rules_is_named(posts: list[Post], text: str,
 
 
 def test_a_near_duplicate_in_another_family_is_named(posts: list[Post]) -> None:
-    copied = next(post for post in posts if post.split == "test" and len(post.text) > 30)
+    copied = next(post for post in posts if post.fold == "2" and len(post.text) > 30)
     assert any(
         copied.id in problem and "two families" in problem
         for problem in _broken(posts, text=copied.text + "！")
@@ -113,3 +113,18 @@ def test_a_line_that_is_no_post_is_named_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"bad\.jsonl line 2"):
         load_posts(tmp_path, FAMILIES)
     assert load_posts(POSTS, FAMILIES)
+
+
+def test_a_family_without_a_split_is_read_and_an_unknown_split_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "posts.jsonl").write_text(
+        '{"id": "a", "lang": "en", "label": "benign", "family": "f", "slice": "s", '
+        '"text": "Fine.", "twin_of": null, "note": ""}\n',
+        encoding="utf-8",
+    )
+    families = tmp_path / "families.toml"
+    families.write_text('f = { fold = "1", what = "x" }\n', "utf-8")
+    (post,) = load_posts(tmp_path, families)
+    assert (post.split, post.fold) == ("", "1")
+    families.write_text('f = { fold = "1", split = "train", what = "x" }\n', "utf-8")
+    with pytest.raises(FormatError, match=r"line 1 .* unknown split 'train'"):
+        load_posts(tmp_path, families)

@@ -22,6 +22,16 @@ def test_the_folds_on_file_are_those_that_the_posts_are_dealt_into(posts: list[P
     assert with_folds(text, deal(posts)) == text
 
 
+def test_folds_are_written_beside_what_a_family_has_already() -> None:
+    text = '# Families.\na = { what = "x" }\nb = { fold = "2", split = "support", what = "y" }\n'
+    found = with_folds(text, {"a": "1", "b": "gate"})
+    assert found == (
+        '# Families.\na = { fold = "1", what = "x" }\n'
+        'b = { fold = "gate", split = "support", what = "y" }\n'
+    )
+    assert with_folds(found, {"b": "2"}) == text
+
+
 def test_families_with_near_duplicates_lie_in_one_fold(posts: list[Post]) -> None:
     fold = {post.family: post.fold for post in posts}
     groups = family_groups([post for post in posts if post.fold])

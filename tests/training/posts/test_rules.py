@@ -10,8 +10,8 @@ from training.posts.post import Aspects, Post, load_posts
 from training.posts.rules import problems
 
 POSTS = load_posts()
-RISKY = next(post for post in POSTS if post.split == "plain" and post.risky)
-BENIGN = next(post for post in POSTS if post.split == "plain" and post.twin_of == RISKY.id)
+RISKY = next(post for post in POSTS if post.slice == "plain" and post.risky)
+BENIGN = next(post for post in POSTS if post.slice == "plain" and post.twin_of == RISKY.id)
 
 
 def broken(changed: Post) -> list[str]:
@@ -51,3 +51,13 @@ def test_more_plain_posts_of_a_label_than_allowed_are_named() -> None:
 def test_a_plain_post_without_its_twin_is_named() -> None:
     found = problems([post for post in POSTS if post.id != BENIGN.id])
     assert f"{RISKY.id}: a risky post without a benign twin" in found
+
+
+def test_a_fold_without_enough_benign_posts_is_named() -> None:
+    few = [post for post in POSTS if post.risky or post.fold != "3"]
+    assert any(x.startswith("fold 3: 0 benign posts to ") for x in problems(few))
+
+
+def test_a_post_of_a_fold_and_of_a_split_outside_is_named() -> None:
+    (problem,) = broken(replace(BENIGN, split="transfer"))
+    assert problem.startswith(f"{BENIGN.id}: fold ") and "'transfer'" in problem

@@ -24,7 +24,7 @@ def test_all_three_cues_are_needed(text: str, expected: bool) -> None:
 
 
 def test_the_share_counts_unclear_posts_as_not_risky() -> None:
-    plain = [post for post in load_posts() if post.split == "plain"]
+    plain = [post for post in load_posts() if post.slice == "plain"]
     unclear = [post for post in plain if len(post.target) > 1]
     assert risky_share(unclear)[0] == 0
     risky, count = risky_share(plain)

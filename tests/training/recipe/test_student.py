@@ -33,7 +33,7 @@ def test_training_brings_the_student_nearer(
     after = measure(model, ids, vectors, target)
     for name in ("pooler_centred", "mean_centred"):
         assert after[name] > before[name] + 0.1
-    steps = QUICK.epochs * math.ceil(len(ids) / QUICK.batch_size)
+    steps = math.ceil(QUICK.epochs * math.ceil(len(ids) / QUICK.batch_size))
     assert told == [("training", step, steps) for step in range(1, steps + 1)]
 
 

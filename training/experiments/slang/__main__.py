@@ -3,16 +3,15 @@
 Six invented terms stand for new slang. ``python -m training.experiments.slang`` fine-tunes the
 packaged model on 4, 8, 16 and 32 posts a term (half of them risky; all terms in one run), exactly
 as `riskclf.finetune` does. It is measured before and after, on other posts with the same terms
-(`slang_test`) and on old ones (`dev`). There are three seeds: each draws other posts and is the
+(`slang_test`) and on old ones (the gate). There are three seeds: each draws other posts and is the
 seed of the training. On the same draws, two other methods are measured: TF-IDF trained from
 scratch, and SetFit (Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts") on the
 packaged encoder. They have no thresholds, so the three are compared by label and by average
 precision.
 
 ``python -m training.experiments.slang --choose`` compares mixes of new and old posts: trained on
-half of `slang_learn`, measured on its other half and on `dev`. It does not use `slang_test`. The
-figures on `dev` before fine-tuning are optimistic: the packaged model stopped early on it, and the
-mix was chosen on it.
+half of `slang_learn`, measured on its other half and on old posts. It does not use `slang_test`.
+The figures on old posts are optimistic, for the mix was chosen on them.
 
 The first command needs ``pip install setfit``. Finished runs are kept in `slang.json`, so an
 interrupted command continues. A run is repeated when the model, the posts or the settings change. A
@@ -46,7 +45,7 @@ __all__ = ["main"]
 
 def main(
     choosing: Annotated[
-        bool, typer.Option("--choose", help="Compare mixes on slang_learn and dev instead.")
+        bool, typer.Option("--choose", help="Compare mixes on slang_learn and old posts instead.")
     ] = False,
 ) -> None:
     """Fine-tune on invented slang and measure; writes slang.json, docs/slang.* and the README."""

@@ -12,7 +12,9 @@ from typing import Any
 from riskclf.artifact import Base
 from riskclf.engines.pytorch import open_classifier
 from riskclf.finetuning import Example, training_config_for
-from riskclf.finetuning.replay import base_answers, training_mix
+from riskclf.finetuning.known import Known
+from riskclf.finetuning.learning import Learned
+from riskclf.finetuning.replay import training_mix
 from riskclf.finetuning.vocabulary import extend, shattered_words
 from riskclf.progress import Progress
 from riskclf.tables.duplicates import near_duplicate_groups
@@ -88,12 +90,13 @@ def choose(
     progress: Progress = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> Results:
-    """Measure every variant on the half of `slang_learn` that it is not trained on, and on dev.
+    """Measure every variant on the half of `slang_learn` that it is not trained on, and old ones.
 
     Temperature and thresholds are the base's own. Arguments and errors are those of `experiment`.
     `slang_test` is not used.
     """
-    assert base.manifest is not None
+    known = Known.of(base)
+    assert known is not None and base.manifest is not None
     seed = SEEDS[0]
     learn = [post for post in posts if post.split == "slang_learn"]
     fit = drawn(learn, CHOOSE_SIZE, seed)
@@ -106,11 +109,11 @@ def choose(
     if not book.has("before", key := run_key(model_key, "before", [], bench.posts)):
         found = bench.with_thresholds(bench.before, first)
         book.add("before", {"key": key, "minutes": 0.0, **found})
-    trained: tuple[Any, Any, float, Base] | None = None
+    trained: tuple[Any, Learned, float, Base] | None = None
     for variant in variants:
         old = [] if variant.sample is None else as_examples(replay_set(posts, *variant.sample))
         if variant.answers:
-            old = base_answers(base, [example.text for example in old])
+            old = known.answers([example.text for example in old])
         config = training_config_for(len(new), len(old), new_head=False, seed=seed)
         settings = (asdict(variant), config)
         key = run_key(model_key, settings, training_mix(new, old), bench.posts)
@@ -121,15 +124,15 @@ def choose(
             if trained is None or trained[0] != variant.training or variant.new_words:
                 start = _with_words(base, new, Path(scratch)) if variant.new_words else base
                 with pulled_back(variant.pull) if variant.pull else nullcontext():
-                    model, minutes = fine_tuned(start, new, old, seed, progress)
-                trained = variant.training, model, minutes, start
-            _, model, minutes, start = trained
-            weights = model.state_dict()
+                    learned, minutes = fine_tuned(base, new, old, seed, progress, start.directory)
+                trained = variant.training, learned, minutes, start
+            _, learned, minutes, start = trained
+            weights = learned.model.state_dict()
             if variant.share < 1:
                 weights = open_classifier(base.directory)[0].state_dict()
             with (
-                between(model, weights, variant.share) as mixed,
-                opened(mixed, start.directory, base.manifest) as after,
+                between(learned.model, weights, variant.share),
+                opened(learned, start.directory, base.manifest) as after,
             ):
                 figures = bench.with_thresholds(after, first)
         book.add(variant.name, {"key": key, "replayed": len(old), "minutes": minutes, **figures})

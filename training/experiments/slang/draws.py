@@ -76,5 +76,5 @@ def packaged_replay_set() -> list[Example]:
 
 def hard(examples: Sequence[Example]) -> tuple[list[str], list[int]]:
     """Texts and label indices of those that are not soft."""
-    found = [example for example in examples if max(example.target) == 1]
-    return [example.text for example in found], [int(np.argmax(x.target)) for x in found]
+    found = [(x.text, x.target) for x in examples if x.target is not None and max(x.target) == 1]
+    return [text for text, _ in found], [int(np.argmax(target)) for _, target in found]

@@ -8,7 +8,8 @@ from typing import Any
 
 from riskclf.artifact import Base
 from riskclf.finetuning import training_config_for
-from riskclf.finetuning.replay import base_answers, training_mix
+from riskclf.finetuning.known import Known
+from riskclf.finetuning.replay import training_mix
 from riskclf.progress import Progress
 from training.experiments.slang.draws import drawn, is_cue_free, packaged_replay_set
 from training.experiments.slang.measuring import Bench, scored
@@ -21,7 +22,7 @@ from training.experiments.slang.methods import (
 )
 from training.experiments.slang.report import METHODS
 from training.experiments.slang.results import Book, Results, means, run_key
-from training.posts.post import Post
+from training.posts.post import FOLDS, Post
 from training.recipe.replay import as_examples
 
 __all__ = [
@@ -66,13 +67,14 @@ def experiment(
         FormatError: the results file is not JSON.
     """
     require_setfit()
-    assert base.manifest is not None
+    known = Known.of(base)
+    assert known is not None
     learn = [post for post in posts if post.split == "slang_learn"]
     bench = Bench.of(base, [post for post in posts if post.split == "slang_test"], posts)
     sample = packaged_replay_set()
     old = {
-        "tfidf": as_examples([post for post in posts if post.split == "train"]),
-        "ours": base_answers(base, [example.text for example in sample]),
+        "tfidf": as_examples([post for post in posts if post.fold in FOLDS and post.labelled]),
+        "ours": known.answers([example.text for example in sample]),
     }
     first = scored(bench.old, bench.before)
     texts = [post.text for post in bench.posts]
@@ -101,9 +103,9 @@ def experiment(
                 scores, minutes = tfidf_probabilities(learnt, texts)
             figures = bench.by_label(scores)
         elif size:
-            model, minutes = fine_tuned(base, new, old["ours"], seed, progress)
+            learned, minutes = fine_tuned(base, new, old["ours"], seed, progress)
             assert base.manifest is not None
-            with opened(model, base.directory, base.manifest) as after:
+            with opened(learned, base.directory, base.manifest) as after:
                 figures = bench.with_thresholds(after, first)
         else:
             minutes, figures = 0.0, bench.with_thresholds(bench.before, first)

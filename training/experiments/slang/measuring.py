@@ -18,7 +18,7 @@ from riskclf.finetuning import gate
 from riskclf.tables import Columns
 from training.experiments.predicted import scored_rows
 from training.experiments.slang.draws import is_cue_free
-from training.posts.post import Post
+from training.posts.post import GATE, Post
 from training.posts.post import rows as evaluation_rows
 from training.recipe.replay import as_examples
 
@@ -39,9 +39,10 @@ class Bench:
 
     @classmethod
     def of(cls, base: Base, new: Sequence[Post], posts: Sequence[Post]) -> Bench:
-        """With the base loaded, and the dev posts among `posts` as the old ones."""
+        """With the base loaded, and those of the gate among `posts` as the old ones."""
         before = RiskClassifier.load(base.directory, device="cpu")
-        return cls(base, before, list(new), [post for post in posts if post.split == "dev"])
+        old = [post for post in posts if post.fold == GATE and post.labelled]
+        return cls(base, before, list(new), old)
 
     @property
     def posts(self) -> list[Post]:

@@ -27,11 +27,14 @@ from riskclf.artifact import Base
 from riskclf.engines.pytorch import open_classifier, padded
 from riskclf.errors import MissingExtra
 from riskclf.evaluation.baselines import tfidf
-from riskclf.finetuning import Example, train_classifier, training_config_for
-from riskclf.finetuning.replay import training_mix
+from riskclf.finetuning import Example
+from riskclf.finetuning.data import LabelledPosts
+from riskclf.finetuning.job import Job
+from riskclf.finetuning.known import Known
+from riskclf.finetuning.learning import Learned, Trainings
 from riskclf.labels import LABELS
 from riskclf.manifest import Manifest
-from riskclf.progress import Progress
+from riskclf.progress import Progress, following
 from training.experiments.slang.draws import hard
 
 __all__ = [
@@ -48,35 +51,63 @@ Floats = NDArray[np.float64]
 
 
 def fine_tuned(
-    base: Base, new: Sequence[Example], replayed: Sequence[Example], seed: int, progress: Progress
-) -> tuple[Any, float]:
-    """The model as `riskclf.finetune` trains it, and the minutes it took."""
+    base: Base,
+    new: Sequence[Example],
+    replayed: Sequence[Example],
+    seed: int,
+    progress: Progress,
+    start: Path | None = None,
+) -> tuple[Learned, float]:
+    """The model as `riskclf.finetune` trains it, and the minutes it took.
+
+    Args:
+        base: the model to fine-tune; one with a manifest.
+        new: the posts to learn.
+        replayed: old posts that are mixed in.
+        seed: of the training.
+        progress: see `riskclf.progress`.
+        start: directory of the transformer to start from; None is the base's own.
+    """
     assert base.manifest is not None
+    known = Known.of(base)
+    assert known is not None
+    texts, numbers = [post.text for post in new], np.arange(len(new))
+    targets = [post.target for post in new if post.target is not None]
     # Without checkpoints of an earlier run: the minutes are those of a whole one.
-    with tempfile.TemporaryDirectory() as scratch:
-        start = time.monotonic()
-        model = train_classifier(
-            base.directory,
-            training_mix(new, replayed),
+    with tempfile.TemporaryDirectory() as scratch, following(progress) as show:
+        began = time.monotonic()
+        job = Job(
+            base=base,
             labels=base.manifest.labels,
-            checkpoints=scratch,
-            config=training_config_for(len(new), len(replayed), new_head=False, seed=seed),
-            progress=progress,
+            risk_labels=base.manifest.risk_labels,
+            posts=LabelledPosts(texts, targets, numbers, numbers, [], 0, 0),
+            replay=list(replayed),
+            old=[],
+            natural=[],
+            seed=seed,
+            work=Path(scratch),
+            device="auto",
+            batch_size=64,
+            known=known,
+            directions=known.directions(texts),
         )
-        return model, (time.monotonic() - start) / 60
+        trainings = Trainings(job, [len(new)], show)
+        learned = trainings.learn(start or base.directory, job.examples(), "training")
+        return learned, (time.monotonic() - began) / 60
 
 
 @contextmanager
-def opened(model: Any, directory: Path, manifest: Manifest) -> Iterator[RiskClassifier]:
-    """The model as a user gets it: saved in float16 with the base's temperature and thresholds."""
+def opened(learned: Learned, directory: Path, manifest: Manifest) -> Iterator[RiskClassifier]:
+    """The model as a user gets it: saved in float16 with how the base decides."""
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "model"
         artifact.save(
             place,
-            model=model,
+            model=learned.model,
             tokenizer_directory=directory,
             manifest=manifest,
             half_precision=True,
+            experts=learned.experts,
         )
         yield RiskClassifier.load(place, device="cpu")
 

@@ -100,7 +100,7 @@ _INTRODUCTION = """# Fine-tuning on new slang, measured
 
 `python -m training.experiments.slang` writes this. Six invented terms stand for new slang, in posts
 of ours: real slang, and real posts, may be harder. All terms are taught in one run. The old posts
-are those of the dev split, on which the packaged model stopped early: its figures before are
+are those of the former dev split, on which the packaged model stopped early: its figures before are
 optimistic. What the intervals mean is written in `training/experiments/slang/__main__.py`.
 """
 

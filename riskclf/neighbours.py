@@ -1,0 +1,179 @@
+"""The neighbours expert: how near a post lies to known posts of each label.
+
+Rare-class affinity as in Roblox Sentinel (https://github.com/Roblox/Sentinel): the mean cosine to
+the nearest known posts of a label. Sentence vectors are centred first, for uncentred ones crowd in
+one direction (Mu and Viswanath 2018, "All-but-the-Top"). The search is exact: one matrix product.
+The file holds vectors, labels and names of families, and no text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from riskclf.errors import ArtifactCorrupt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Neighbours", "centred", "unit"]
+
+_NEAREST = 10
+"""Known posts of each label that count; chosen out of fold."""
+
+_SHARPNESS = 20.0
+"""Cosines differ little: this makes log-odds of them."""
+
+_CHUNK = 4096
+"""Posts that are compared at once, to bound the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Known posts as vectors."""
+
+    vectors: NDArray[np.float32]
+    """Centred sentence vectors of length 1, shape (known, hidden)."""
+    labels: NDArray[np.int64]
+    """Index of each one's label, shape (known,)."""
+    families: tuple[str, ...]
+    """The scenario of each one; empty for a natural line."""
+    centre: NDArray[np.float32]
+    """What sentence vectors of length 1 are centred on, shape (hidden,)."""
+
+    @classmethod
+    def of(
+        cls,
+        sentence: NDArray[np.float32],
+        labels: Sequence[int],
+        families: Sequence[str],
+        centre: NDArray[np.float32],
+    ) -> Neighbours:
+        """From sentence vectors as an engine computes them, shape (known, hidden)."""
+        known = centred(sentence, centre).astype(np.float16).astype(np.float32)  # as stored
+        return cls(known, np.asarray(labels, dtype=np.int64), tuple(families), centre)
+
+    def with_posts(self, sentence: NDArray[np.float32], labels: Sequence[int]) -> Neighbours:
+        """These and further known posts, which are of no family.
+
+        Args:
+            sentence: of the further posts, shape (further, hidden).
+            labels: index of each one's label.
+        """
+        more = Neighbours.of(sentence, labels, [""] * len(sentence), self.centre)
+        return Neighbours(
+            np.concatenate([self.vectors, more.vectors]),
+            np.concatenate([self.labels, more.labels]),
+            (*self.families, *more.families),
+            self.centre,
+        )
+
+    def logits(self, sentence: NDArray[np.float32], labels: int) -> NDArray[np.float32]:
+        """Mean cosine to the nearest known posts of each label, times a constant.
+
+        Args:
+            sentence: as in `riskclf.encoder.Outputs`, shape (windows, hidden).
+            labels: how many the model has.
+
+        Returns:
+            Shape (windows, labels).
+        """
+        result = np.zeros((len(sentence), labels), dtype=np.float32)
+        groups = [np.flatnonzero(self.labels == label) for label in range(labels)]
+        for start in range(0, len(sentence), _CHUNK):
+            cosines = centred(sentence[start : start + _CHUNK], self.centre) @ self.vectors.T
+            for label, group in enumerate(groups):
+                nearest = min(_NEAREST, len(group))
+                found = np.partition(cosines[:, group], -nearest, axis=1)[:, -nearest:]
+                result[start : start + _CHUNK, label] = _SHARPNESS * found.mean(axis=1)
+        return result
+
+    def nearest(self, sentence: NDArray[np.float32], count: int) -> list[tuple[str, float]]:
+        """The nearest families of one post with their cosine, from near to far.
+
+        Args:
+            sentence: of its window, shape (hidden,).
+            count: how many families.
+        """
+        cosines = centred(sentence[None], self.centre)[0] @ self.vectors.T
+        found: dict[str, float] = {}
+        for index in np.argsort(-cosines, kind="stable").tolist():
+            if len(found) == count:
+                break
+            if family := self.families[index]:
+                found.setdefault(family, float(cosines[index]))
+        return list(found.items())
+
+    def save(self, file: Path) -> None:
+        """Write the vectors in half precision."""
+        from safetensors.numpy import save_file
+
+        names = sorted({*self.families})
+        save_file(
+            {
+                "vectors": self.vectors.astype(np.float16),
+                "labels": self.labels.astype(np.uint8),
+                "families": np.array([names.index(x) for x in self.families], dtype=np.uint16),
+                "centre": self.centre.astype(np.float32),
+            },
+            file,
+            metadata={"families": json.dumps(names, ensure_ascii=False)},
+        )
+
+    @classmethod
+    def load(cls, file: Path, labels: int, hidden: int) -> Neighbours:
+        """Read the vectors.
+
+        Args:
+            file: that `save` wrote.
+            labels: how many the model has; each has a known post.
+            hidden: width of the model.
+
+        Raises:
+            ArtifactCorrupt: they are missing, of another shape, or not finite.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(file, framework="np") as stored:
+                names = json.loads(stored.metadata()["families"])
+                vectors, known, family, centre = (
+                    stored.get_tensor(name) for name in ("vectors", "labels", "families", "centre")
+                )
+            found = cls(
+                vectors.astype(np.float32),
+                known.astype(np.int64),
+                tuple(str(names[index]) for index in family.tolist()),
+                centre.astype(np.float32),
+            )
+        except (OSError, KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:
+            raise ArtifactCorrupt(
+                f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
+            ) from None
+        if (
+            found.vectors.shape != (len(known), hidden)
+            or len(found.families) != len(known)
+            or found.centre.shape != (hidden,)
+            or {*found.labels.tolist()} != {*range(labels)}
+            or not np.isfinite(found.vectors).all()
+            or not np.isfinite(found.centre).all()
+        ):
+            raise ArtifactCorrupt(f"{file} holds no vectors of this model: save it again")
+        return found
+
+
+def centred(sentence: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sentence vectors at length 1 less the centre, again at length 1; shape (rows, hidden)."""
+    return unit(unit(sentence) - centre)
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vectors at length 1, shape (rows, hidden); one of length 0 stays 0."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    result: NDArray[np.float32] = vectors / np.maximum(length, 1e-12)
+    return result

@@ -1,0 +1,95 @@
+"""Probe sentences: what a model computed for them when it was saved is compared at every load.
+
+So a model that computes something else here, with another dictionary or another normaliser, is
+noticed before it labels a post.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from riskclf.encoder import Engine, Outputs
+from riskclf.errors import ArtifactMismatch
+from riskclf.experts import Experts
+from riskclf.text import NORMALISER_VERSION
+from riskclf.tokens import Tokenizer, dictionary_version
+
+__all__ = ["PROBE_SENTENCES", "outputs", "verify", "written"]
+
+# Logits of one model differ in the sixth digit between processors and batch shapes.
+_PROBE_TOLERANCE = 0.01
+
+_PROBED = ("logits", "ngrams", "neighbours")
+
+PROBE_SENTENCES = (
+    "駅前で傘を買ったら、すぐに雨がやんだ。",
+    "ﾃﾚﾋﾞのﾘﾓｺﾝがみつからない！！",
+    "Does anybody know when the library opens?",
+    "오늘 점심은 뭐 먹지",
+    "明天一起去图书馆吧",
+    "✨新刊の見本が届きました📚✨",
+)
+"""Harmless sentences that cover the scripts; their logits are stored with a model."""
+
+
+def outputs(
+    texts: Sequence[str], tokenizer: Tokenizer, engine: Engine, experts: Experts
+) -> Outputs:
+    """What all experts give for the head of each text."""
+    windows = [encoding.head for encoding in tokenizer.encode_batch(texts)]
+    return experts.complete(windows, engine.compute([window.ids for window in windows]))
+
+
+def written(texts: Sequence[str], computed: Outputs) -> list[dict[str, Any]]:
+    """The sentences with the logits of every expert, as `riskclf.json` holds them."""
+    logits = {name: getattr(computed, name) for name in _PROBED}
+    return [
+        {"text": text}
+        | {
+            name: [round(float(x), 5) for x in found[row]]
+            for name, found in logits.items()
+            if found is not None
+        }
+        for row, text in enumerate(texts)
+    ]
+
+
+def verify(
+    directory: Path,
+    raw: Mapping[str, Any],
+    tokenizer: Tokenizer,
+    engine: Engine,
+    experts: Experts,
+) -> None:
+    """Compare what a model computes here with what is stored.
+
+    Args:
+        directory: of the model, for the message.
+        raw: its `riskclf.json`.
+        tokenizer: as it was loaded.
+        engine: likewise.
+        experts: likewise.
+
+    Raises:
+        ArtifactMismatch: it does not give the logits it was saved with.
+    """
+    texts = [probe["text"] for probe in raw["probes"]]
+    found = outputs(texts, tokenizer, engine, experts)
+    here = [getattr(found, name) for name in _PROBED]
+    stored = [[probe.get(name) for probe in raw["probes"]] for name in _PROBED]
+    if all(
+        now is None or (None not in then and np.abs(np.array(then) - now).max() <= _PROBE_TOLERANCE)
+        for now, then in zip(here, stored, strict=True)
+    ):
+        return
+    saved = (raw["normaliser"], raw["dictionary"]["version"])
+    now = (NORMALISER_VERSION, dictionary_version(tokenizer.dictionary))
+    raise ArtifactMismatch(
+        f"{directory} does not compute what it was saved with: it was saved with normaliser "
+        f"{saved[0]} and {tokenizer.dictionary} {saved[1]}, here are {now[0]} and {now[1]}; "
+        "install those versions or train it again"
+    )

@@ -1,0 +1,334 @@
+"""Three experts, one decision: each is real, and a model with them on disk is checked whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+
+from riskclf import RiskClassifier
+from riskclf.artifact import Artifact, load
+from riskclf.aspects import Heads
+from riskclf.calibration import choose_label_threshold, fit_stacker
+from riskclf.decide import OperatingPoint
+from riskclf.encoder import Outputs
+from riskclf.errors import ArtifactCorrupt, OperatingPointError
+from riskclf.finetuning.ngrams import fit_ngrams
+from riskclf.manifest import digest
+from riskclf.neighbours import Neighbours
+from riskclf.ngrams import FEATURES, counts
+from riskclf.stacker import Stacker
+from tests.experts import BREAD, QUESTIONS, RAIN, SNOW, with_experts
+
+IS_RISK = np.array([True, True, False])
+ALL = ("transformer", "ngrams", "neighbours")
+
+
+@pytest.fixture(scope="module")
+def directory(model_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("experts") / "model"
+    with_experts(model_directory, output)
+    return output
+
+
+@pytest.fixture(scope="module")
+def loaded(directory: Path) -> Artifact:
+    return load(directory, device="cpu", batch_size=8)
+
+
+@pytest.fixture
+def copied(directory: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(directory, tmp_path / "model"))
+
+
+# The stacker --------------------------------------------------------------------------------------
+
+
+def random_outputs(rows: int = 400) -> tuple[Outputs, Any]:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (3, rows, 3)).astype(np.float32)
+    vectors = np.zeros((rows, 2), dtype=np.float32)
+    return Outputs(logits[0], vectors, vectors, logits[1], logits[2]), logits.astype(np.float64)
+
+
+def test_the_risk_is_the_weighted_sum_of_what_the_experts_say() -> None:
+    outputs, logits = random_outputs()
+    stacker = Stacker(ALL, (0.5, 0.0, 2.0), (1.0, 0.0, 0.0), -1.0)
+    found = stacker.probabilities(outputs, IS_RISK)
+    odds = np.log(np.exp(logits[:, :, :2]).sum(axis=2)) - logits[:, :, 2]
+    assert found.sum(axis=1) == pytest.approx(1)
+    assert found[:, :2].sum(axis=1) == pytest.approx(expit(0.5 * odds[0] + 2 * odds[2] - 1))
+    sides = found[:, :2] / found[:, :2].sum(axis=1, keepdims=True)
+    assert sides == pytest.approx(softmax(logits[0, :, :2], axis=1))
+
+
+def test_a_shift_moves_the_log_odds_of_the_risk_and_not_the_side() -> None:
+    outputs, _ = random_outputs()
+    stacker = Stacker(ALL, (0.5, 0.3, 1.0), (1.0, 0.2, 0.1), -1.0)
+    before, after = (stacker.probabilities(outputs, IS_RISK, shift) for shift in (0.0, -2.0))
+    risks = [x[:, :2].sum(axis=1) for x in (before, after)]
+    logits = [np.log(risk / (1 - risk)) for risk in risks]
+    assert logits[1] == pytest.approx(logits[0] - 2)
+    assert after[:, 0] / after[:, 1] == pytest.approx(before[:, 0] / before[:, 1])
+
+
+def test_a_stacker_finds_the_weights_that_explain_the_targets() -> None:
+    outputs, logits = random_outputs(20_000)
+    truth = Stacker(ALL, (0.5, 0.0, 1.5), (1.0, 0.3, 0.0), -1.0)
+    targets = truth.probabilities(outputs, IS_RISK)
+    found = fit_stacker(logits, targets, np.ones(len(targets)), IS_RISK, ALL)
+    assert found.risk == pytest.approx(truth.risk, abs=0.01)
+    assert found.side == pytest.approx(truth.side, abs=0.02)
+    assert found.bias == pytest.approx(-1, abs=0.01)
+
+
+def test_no_expert_gets_a_negative_weight() -> None:
+    outputs, logits = random_outputs(5_000)
+    against = Stacker(ALL, (1.0, 0.0, 0.0), (1.0, 0.0, 0.0), 0.0).probabilities(outputs, IS_RISK)
+    logits[1] = -logits[0]  # an expert that says the contrary
+    found = fit_stacker(logits, against, np.ones(len(against)), IS_RISK, ALL)
+    assert min((*found.risk, *found.side)) >= 0
+
+
+def test_a_few_posts_hardly_move_a_stacker_that_is_there() -> None:
+    _, logits = random_outputs(2)
+    start = Stacker(ALL, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), -1.0)
+    targets = np.eye(3)[[0, 2]]
+    found = fit_stacker(logits, targets, np.ones(2), IS_RISK, ALL, start=start)
+    assert found.risk == pytest.approx(start.risk, abs=1.0)
+    assert found != start
+
+
+def test_the_label_threshold_is_the_best_one_from_review_on() -> None:
+    risk = np.array([0.9, 0.7, 0.55, 0.45, 0.35, 0.1])
+    gold = [0, 0, 0, 2, 2, 2]
+    scores = np.stack([risk, np.zeros(6), 1 - risk], axis=1)
+    point = OperatingPoint(flag=0.8, review=0.3)
+    threshold = choose_label_threshold(scores, np.eye(3)[gold], np.ones(6), IS_RISK, point)
+    assert 0.45 < threshold <= 0.55
+    late = OperatingPoint(flag=0.8, review=0.6)
+    assert choose_label_threshold(scores, np.eye(3)[gold], np.ones(6), IS_RISK, late) in (0.6, 0.7)
+
+
+# N-grams ------------------------------------------------------------------------------------------
+
+
+def test_the_ngrams_are_a_logistic_regression_on_tfidf(loaded: Artifact) -> None:
+    posts = (*RAIN, *SNOW, *BREAD)
+    labels = np.repeat([0, 1, 2], 6)
+    windows = [encoding.head for encoding in loaded.tokenizer.encode_batch(posts)]
+    ours = fit_ngrams(windows, np.eye(3)[labels], np.ones(len(posts)), strength=2.0)
+    found, half = counts(windows), FEATURES // 2
+    blocks = [
+        TfidfTransformer(sublinear_tf=True).fit_transform(part)
+        for part in (found[:, :half], found[:, half:])
+    ]
+    features = np.hstack([block.toarray() for block in blocks])
+    theirs = LogisticRegression(C=2.0, tol=1e-8, max_iter=1000).fit(features, labels)
+    expected = softmax(theirs.decision_function(features), axis=1)
+    assert softmax(ours.logits(windows), axis=1) == pytest.approx(expected, abs=2e-3)
+
+
+def test_ngrams_that_start_from_others_stay_near_them(loaded: Artifact) -> None:
+    windows = [encoding.head for encoding in loaded.tokenizer.encode_batch((*RAIN, *BREAD))]
+    before = loaded.experts.ngrams
+    assert before is not None
+    new = loaded.tokenizer.encode("新しい傘がほしい").head
+    weak = fit_ngrams([new], np.eye(3)[[0]], np.ones(1), start=before, strength=0.01)
+    strong = fit_ngrams([new], np.eye(3)[[0]], np.ones(1), start=before, strength=10.0)
+    moved = [np.abs(x.logits(windows) - before.logits(windows)).max() for x in (weak, strong)]
+    assert moved[0] < moved[1]
+    assert strong.logits([new])[0].argmax() == 0
+    assert np.array_equal(strong.idf, before.idf)
+
+
+def test_no_window_gives_no_row(loaded: Artifact) -> None:
+    assert loaded.experts.ngrams is not None
+    assert loaded.experts.ngrams.logits([]).shape == (0, 3)
+
+
+# Neighbours ---------------------------------------------------------------------------------------
+
+
+def test_affinity_is_the_mean_cosine_to_the_nearest_known_posts() -> None:
+    rng = np.random.default_rng(0)
+    known, posts = (rng.normal(size=(n, 8)).astype(np.float32) for n in (60, 7))
+    centre = np.full(8, 0.05, dtype=np.float32)
+    labels = np.arange(60) % 3
+    found = Neighbours.of(known, labels.tolist(), ["x"] * 60, centre).logits(posts, 3)
+
+    def centred(vectors: Any) -> Any:
+        moved = vectors / np.linalg.norm(vectors, axis=1, keepdims=True) - centre
+        return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+
+    cosines = centred(posts) @ centred(known).T
+    for label in range(3):
+        nearest = np.sort(cosines[:, labels == label], axis=1)[:, -10:].mean(axis=1)
+        assert found[:, label] / 20 == pytest.approx(nearest, abs=2e-3)  # stored in half precision
+
+
+def test_the_nearest_scenarios_are_named_from_near_to_far(loaded: Artifact) -> None:
+    neighbours = loaded.experts.neighbours
+    assert neighbours is not None
+    window = loaded.tokenizer.encode(SNOW[0]).head
+    sentence = loaded.engine.compute([window.ids]).sentence[0]
+    named = neighbours.nearest(sentence, 5)
+    assert named[0][0] == "snow" and named[0][1] == pytest.approx(1, abs=1e-2)
+    assert [name for name, _ in named] == ["snow", "rain"]  # a natural line has no scenario
+
+
+# On disk ------------------------------------------------------------------------------------------
+
+
+def test_a_model_with_experts_decides_as_its_stacker_says(loaded: Artifact) -> None:
+    classifier = RiskClassifier(loaded)
+    for posts, label in ((RAIN, "minor_solicitation"), (SNOW, "adult_solicitation")):
+        assert {x.side for x in classifier.predict_many(posts)} == {label}
+    stacker = loaded.manifest.stacker
+    assert stacker is not None
+    window = loaded.tokenizer.encode(RAIN[0]).head
+    outputs = loaded.experts.complete([window], loaded.engine.compute([window.ids]))
+    expected = stacker.probabilities(outputs, IS_RISK)[0]
+    assert list(classifier.predict(RAIN[0]).scores.values()) == pytest.approx(expected)
+
+
+def test_the_label_follows_the_stored_threshold(loaded: Artifact) -> None:
+    post = RAIN[0]
+    risk = RiskClassifier(loaded).predict(post).risk
+    for threshold, risky in ((risk - 1e-6, True), (risk + 1e-6, False)):
+        manifest = replace(loaded.manifest, label_threshold=threshold)
+        wide = OperatingPoint(flag=1 - 1e-9, review=0.001)
+        found = RiskClassifier(replace(loaded, manifest=manifest), wide).predict(post)
+        assert (found.label in loaded.manifest.risk_labels) is risky
+        assert found.risk == risk
+
+
+@pytest.mark.parametrize(("flag", "review"), [(0.9999, 0.999), (0.002, 0.001)])
+def test_label_and_decision_never_contradict_each_other(
+    directory: Path, flag: float, review: float
+) -> None:
+    for prevalence in (None, 0.001):
+        own = RiskClassifier.load(
+            directory,
+            device="cpu",
+            prevalence=prevalence,
+            thresholds={"flag": flag, "review": review},
+        )
+        for found in own.predict_many((*RAIN, *SNOW, *BREAD)):
+            risky = found.label in own.risk_labels
+            assert risky or found.decision != "flag"
+            assert not risky or found.decision != "clear"
+
+
+def test_saving_again_keeps_experts_heads_and_support(directory: Path, tmp_path: Path) -> None:
+    classifier = RiskClassifier.load(directory, device="cpu")
+    classifier.save(tmp_path / "again")
+    for name in ("ngrams", "neighbours", "aspects", "support"):
+        file = f"{name}.safetensors"
+        assert (tmp_path / "again" / file).read_bytes() == (directory / file).read_bytes()
+    again = RiskClassifier.load(tmp_path / "again", device="cpu")
+    assert again.predict_many(RAIN) == classifier.predict_many(RAIN)
+
+
+def test_no_text_is_stored_with_the_experts(directory: Path) -> None:
+    for name in ("ngrams", "neighbours"):
+        content = (directory / f"{name}.safetensors").read_bytes()
+        assert not any(word.encode("utf-8") in content for word in ("雨", "パン", "雪"))
+
+
+def test_heads_answer_their_questions(loaded: Artifact) -> None:
+    assert loaded.aspects is not None
+    pooled = np.random.default_rng(1).normal(size=(4, 32)).astype(np.float32)
+    found = loaded.aspects.probabilities(pooled)
+    assert {name: x.shape for name, x in found.items()} == {"weather": (4, 3), "thing": (4, 2)}
+    assert found["weather"].sum(axis=1) == pytest.approx(1)
+    assert loaded.aspects.questions == QUESTIONS[:2]
+
+
+def test_the_support_head_is_a_file_of_its_own_that_loading_leaves_alone(copied: Path) -> None:
+    assert Heads.load(copied / "support.safetensors", 32).threshold == 0.75
+    (copied / "support.safetensors").unlink()
+    found = load(copied, device="cpu", batch_size=8)
+    assert found.aspects is not None
+    assert [question.name for question in found.aspects.questions] == ["weather", "thing"]
+
+
+@pytest.mark.parametrize("name", ["ngrams", "neighbours", "aspects"])
+def test_a_missing_or_altered_expert_is_noticed(copied: Path, name: str) -> None:
+    file = copied / f"{name}.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ArtifactCorrupt, match=name):
+        load(copied, device="cpu", batch_size=8)
+    file.unlink()
+    with pytest.raises(ArtifactCorrupt, match=name):
+        load(copied, device="cpu", batch_size=8)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stacker": {"experts": ["oracle"], "risk": [1], "side": [1], "bias": 0}},
+        {"stacker": {"experts": ["ngrams"], "risk": [-1], "side": [1], "bias": 0}},
+        {"stacker": {"experts": ["ngrams"], "risk": [1, 1], "side": [1], "bias": 0}},
+        {"stacker": {"experts": ["ngrams"], "risk": [1], "side": [1], "bias": float("nan")}},
+        {"stacker": {"experts": []}},
+        {"label_threshold": 1.5},
+    ],
+    ids=["unknown expert", "negative", "too many weights", "no number", "empty", "threshold"],
+)
+def test_a_stacker_that_cannot_be_used_is_refused(copied: Path, change: dict[str, Any]) -> None:
+    file = copied / "riskclf.json"
+    values = json.loads(file.read_text(encoding="utf-8")) | change
+    file.write_text(json.dumps(values | {"digest": digest(values)}), encoding="utf-8")
+    with pytest.raises(ArtifactCorrupt):
+        load(copied, device="cpu", batch_size=8)
+
+
+def test_a_stacker_without_its_expert_is_refused(copied: Path) -> None:
+    file = copied / "riskclf.json"
+    values = json.loads(file.read_text(encoding="utf-8"))
+    del values["files"]["neighbours.safetensors"], values["roles"]["neighbours.safetensors"]
+    (copied / "neighbours.safetensors").unlink()
+    file.write_text(json.dumps(values | {"digest": digest(values)}), encoding="utf-8")
+    with pytest.raises(ArtifactCorrupt, match="expert"):
+        load(copied, device="cpu", batch_size=8)
+
+
+# A user's own thresholds --------------------------------------------------------------------------
+
+
+def test_saved_thresholds_are_used_unless_another_point_is_asked_for(
+    directory: Path, tmp_path: Path
+) -> None:
+    classifier = RiskClassifier.load(directory, device="cpu")
+    classifier.save(tmp_path / "own", thresholds={"flag": 0.95, "review": 0.9})
+    own = RiskClassifier.load(tmp_path / "own", device="cpu")
+    assert own.info()["thresholds"] == {"flag": 0.95, "review": 0.9}
+    standard = RiskClassifier.load(tmp_path / "own", operating_point="standard", device="cpu")
+    assert standard.info()["thresholds"] == classifier.info()["thresholds"]
+    assert own.fingerprint != classifier.fingerprint
+
+
+def test_thresholds_for_another_base_rate_are_stored_for_the_models_own(
+    directory: Path, tmp_path: Path
+) -> None:
+    rare = RiskClassifier.load(directory, device="cpu", prevalence=0.001)
+    rare.save(tmp_path / "own", thresholds={"flag": 0.5, "review": 0.1})
+    again = RiskClassifier.load(tmp_path / "own", device="cpu", prevalence=0.001)
+    assert again.info()["thresholds"] == pytest.approx({"flag": 0.5, "review": 0.1})
+
+
+def test_thresholds_that_are_not_usable_are_not_saved(directory: Path, tmp_path: Path) -> None:
+    classifier = RiskClassifier.load(directory, device="cpu")
+    with pytest.raises(OperatingPointError):
+        classifier.save(tmp_path / "own", thresholds={"flag": 0.1, "review": 0.5})
+    assert not (tmp_path / "own").exists()
