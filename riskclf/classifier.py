@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["RiskClassifier"]
+__all__ = ["RiskClassifier", "warn_if_not_accepted"]
 
 # Posts are sorted by length within a chunk: larger chunks pad less, smaller ones hold less memory.
 _BATCHES_PER_CHUNK = 16
@@ -95,8 +95,7 @@ class RiskClassifier:
             RegressionWarning: the model was fine-tuned and not accepted.
         """
         loaded = artifact.load(path_or_id, device=device, batch_size=batch_size)
-        if not loaded.manifest.accepted:
-            warnings.warn(_not_accepted(loaded), RegressionWarning, stacklevel=2)
+        warn_if_not_accepted(loaded)
         if not loaded.manifest.risk_labels:
             if (prevalence, operating_point, thresholds) != (None, None, None):
                 raise OperatingPointError(
@@ -252,6 +251,16 @@ class RiskClassifier:
         )
         rows = served_rows(encodings, outputs, manifest)
         return zip(predictions, outputs.pooled[rows], strict=True)
+
+
+def warn_if_not_accepted(loaded: Artifact) -> None:
+    """Warn whoever called the caller that a model was fine-tuned and not accepted.
+
+    Warns:
+        RegressionWarning: it was not; the message names its report.
+    """
+    if not loaded.manifest.accepted:
+        warnings.warn(_not_accepted(loaded), RegressionWarning, stacklevel=3)
 
 
 def _not_accepted(loaded: Artifact) -> str:

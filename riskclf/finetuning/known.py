@@ -12,6 +12,7 @@ import numpy as np
 from riskclf import artifact
 from riskclf.artifact import Artifact, Base
 from riskclf.aspects import Heads, Question
+from riskclf.classifier import warn_if_not_accepted
 from riskclf.decide import probabilities
 from riskclf.encoder import Engine, Outputs
 from riskclf.engines.pytorch import PytorchEngine
@@ -80,6 +81,7 @@ class Known:
         if base.manifest is None:
             return None
         loaded = artifact.load(base.directory, device=device, batch_size=batch_size)
+        warn_if_not_accepted(loaded)
         hidden = loaded.engine.compute([]).pooled.shape[1]
         roles = loaded.raw.get("roles", {})
         files = [base.directory / name for name, role in roles.items() if role == "support"]

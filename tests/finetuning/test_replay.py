@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from riskclf import FineTuning, RiskClassifier, finetune
+from riskclf import FineTuning, RiskClassifier, artifact, finetune
+from riskclf.errors import RegressionWarning
 from riskclf.evaluation.figures import Proportion
 from riskclf.finetuning import Example
+from riskclf.finetuning.known import Known
 from riskclf.finetuning.replay import OurPost, load_our_posts, training_mix
 from tests.conftest import MakeModel
 from tests.finetuning.lessons import BREAD, OLD, PLACES, SNOW, rows, shorten, spy_on_training
+from tests.models import torch_model
 
 
 def test_replayed_posts_keep_the_old(
@@ -81,3 +85,15 @@ def test_the_packaged_posts_are_of_both_parts_and_no_family_is_in_both() -> None
     }
     assert families["replay"] and families["old"]
     assert families["replay"].isdisjoint(families["old"])
+
+
+def test_a_base_that_was_not_accepted_is_warned_of(make_model: MakeModel, tmp_path: Path) -> None:
+    loaded = artifact.load(make_model(seed=5), device="cpu", batch_size=8)
+    artifact.save(
+        tmp_path / "worse",
+        model=torch_model(loaded),
+        tokenizer_directory=loaded.directory,
+        manifest=replace(loaded.manifest, accepted=False),
+    )
+    with pytest.warns(RegressionWarning, match="was not accepted"):
+        Known.of(artifact.locate_base(tmp_path / "worse"), device="cpu", batch_size=8)
