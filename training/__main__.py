@@ -8,22 +8,23 @@ minutes.
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from riskclf import RiskClassifier
+from riskclf.errors import EvaluationError
 from training.command import run_command
 from training.posts.corpora import Corpora
 from training.recipe.base_sources import load_base
+from training.recipe.checks import labels_examples
 from training.recipe.encoders import LAYERS, base_encoder
 from training.recipe.judged import write_judged
 from training.recipe.material import gather
 from training.recipe.package import HELD_OUT, judged_posts, make, write
-from training.recipe.transformer import train_transformer
+from training.recipe.side_by_side import train_transformers
 
 __all__ = ["main"]
 
@@ -46,21 +47,21 @@ def main(
     encoder = base_encoder(sources, work, base=base, layers=layers, progress=True, log=console.log)
     material = gather(sources, load_base(base), work / "teacher.work", progress=True)
     console.log(f"{len(material.posts)} posts, {len(material.lines)} natural lines")
-    # Processes of their own: torch's threads are set once for a whole process.
-    with ProcessPoolExecutor(side_by_side, mp_context=get_context("spawn")) as pool:
-        runs = {
-            pool.submit(train_transformer, encoder, material, work, held_out=x): x for x in HELD_OUT
-        }
-        for run in as_completed(runs):
-            run.result()
-            console.log(f"transformer without fold {runs[run]}" if runs[run] else "transformer")
+    train_transformers(encoder, material, work, HELD_OUT, at_once=side_by_side, progress=True)
     made = make(material, encoder, work)
     for name, by in made.shift.items():
         console.log(
             f"{name}: log-odds of the risk on reserved lines, final less fold models: {by:+.3f}"
         )
     write_judged(work, judged_posts(made))
-    write(made, encoder, sources, output)
+    write(made, encoder, sources, work / "model")
+    model = RiskClassifier.load(work / "model", device="cpu")
+    if not labels_examples(model):
+        raise EvaluationError(
+            f"{work / 'model'} does not label all of riskclf/example_posts.csv right: {output} is "
+            "left as it is"
+        )
+    model.save(output)
     console.log(f"{output}: {made.manifest.stacker}, {made.manifest.operating_points}")
 
 

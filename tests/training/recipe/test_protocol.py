@@ -28,7 +28,8 @@ from training.recipe.experts import Texts, fit_experts
 from training.recipe.material import Material
 from training.recipe.out_of_fold import OutOfFold, judge, rank
 from training.recipe.package import HELD_OUT, make, write
-from training.recipe.transformer import Transformer, train_transformer
+from training.recipe.side_by_side import train_transformers
+from training.recipe.transformer import STEPS, Transformer, train_transformer
 
 WEATHER = ("雨", "雪", "風", "雲", "雷", "霧", "虹", "霜")
 PLACES = ("山", "川", "海", "空", "田", "花", "森", "谷", "島", "町")
@@ -256,6 +257,32 @@ def test_a_training_that_is_stopped_goes_on_with_the_same_result(
     # What is finished is not trained again.
     monkeypatch.setattr(transformer, "train_classifier", None)
     assert train_transformer(base, material, tmp_path / "cut", held_out="1").finished
+
+
+def test_trainings_side_by_side_are_those_of_one_after_the_other(
+    material: Material, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes of their own know no patches: these trainings are cut by what is finished."""
+    for held_out in ("1", "2"):
+        with monkeypatch.context() as patch:
+            patch.setattr(transformer, "STEPS", 3)
+            train_transformer(base, material, tmp_path, held_out=held_out)
+    (Transformer.at(tmp_path, "2").directory / "outputs.npz").unlink()
+    before = Transformer.at(tmp_path, "1").outputs
+    told: list[tuple[int, int | None]] = []
+    train_transformers(
+        base,
+        material,
+        tmp_path,
+        ("1", "2"),
+        at_once=2,
+        progress=lambda _, done, total: told.append((done, total)),
+    )
+    assert np.array_equal(
+        Transformer.at(tmp_path, "1").outputs.logits, before.logits, equal_nan=True
+    )
+    assert Transformer.at(tmp_path, "2").finished
+    assert told[-1] == (2 * STEPS, 2 * STEPS)
 
 
 def test_the_package_has_all_experts_and_what_they_were_fitted_on(
