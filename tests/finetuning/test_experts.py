@@ -175,17 +175,13 @@ def test_replayed_posts_are_taught_with_all_that_the_base_says_of_them(
         assert float(np.linalg.norm(held[0])) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("quick", [False, True])
 def test_a_run_that_was_stopped_continues_to_the_same_model(
     learned: tuple[FineTuning, bool],
     expert_base: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    quick: bool,
 ) -> None:
-    unbroken, is_quick = learned
-    if quick is not is_quick:
-        pytest.skip("compared with the other one")
+    unbroken, quick = learned
     learn = Trainings.learn
     stages: list[str] = []
 
