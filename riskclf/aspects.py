@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from riskclf.errors import ArtifactCorrupt
+from riskclf.weights import read_weights, unreadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,31 +88,21 @@ class Heads:
         Raises:
             ArtifactCorrupt: they are missing, of another shape, or not finite.
         """
-        from safetensors import SafetensorError, safe_open
-
+        tensors, metadata = read_weights(file, ("weights", "bias"))
+        weights, bias = tensors["weights"], tensors["bias"]
         try:
-            with safe_open(file, framework="np") as stored:
-                told = json.loads(stored.metadata()["heads"])
-                weights, bias = (stored.get_tensor(name) for name in ("weights", "bias"))
+            told = json.loads(metadata["heads"])
             questions = tuple(
                 Question(str(x["name"]), tuple(map(str, x["answers"])), bool(x["several"]))
                 for x in told["questions"]
             )
-            threshold = told["threshold"]
-            found = cls(questions, weights, bias, None if threshold is None else float(threshold))
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise ArtifactCorrupt(
-                f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
-            ) from None
+            threshold = None if told["threshold"] is None else float(told["threshold"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise unreadable(file, error) from None
         answers = sum(len(question.answers) for question in questions)
-        if (
-            weights.shape != (answers, hidden)
-            or bias.shape != (answers,)
-            or not np.isfinite(weights).all()
-            or not np.isfinite(bias).all()
-        ):
+        if weights.shape != (answers, hidden) or bias.shape != (answers,):
             raise ArtifactCorrupt(f"{file} holds no heads of this model: save it again")
-        return found
+        return cls(questions, weights, bias, threshold)
 
     def of(self, names: Sequence[str]) -> Heads:
         """The heads of these questions only, in their order here."""

@@ -7,7 +7,7 @@ An engine computes a model on windows of ids. The spine knows this protocol only
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -50,6 +50,22 @@ class Outputs:
 
     neighbours: NDArray[np.float32] | None = None
     """Logits of the neighbours expert, likewise."""
+
+    @property
+    def columns(self) -> dict[str, NDArray[np.float32]]:
+        """Those that are there, by name."""
+        found = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: values for name, values in found.items() if values is not None}
+
+    @classmethod
+    def joined(cls, parts: Sequence[Outputs]) -> Outputs:
+        """One after the other; a column that a part lacks is left out of all."""
+        shared = set.intersection(*({*part.columns} for part in parts))
+        return cls(**{x: np.concatenate([part.columns[x] for part in parts]) for x in shared})
+
+    def rows(self, chosen: NDArray[np.int64]) -> Outputs:
+        """Those of some windows, by number."""
+        return Outputs(**{name: values[chosen] for name, values in self.columns.items()})
 
 
 class Engine(Protocol):

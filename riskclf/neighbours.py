@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riskclf.errors import ArtifactCorrupt
+from riskclf.weights import read_weights, unreadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,31 +138,23 @@ class Neighbours:
         Raises:
             ArtifactCorrupt: they are missing, of another shape, or not finite.
         """
-        from safetensors import SafetensorError, safe_open
-
+        stored, metadata = read_weights(file, ("vectors", "labels", "families", "centre"))
         try:
-            with safe_open(file, framework="np") as stored:
-                names = json.loads(stored.metadata()["families"])
-                vectors, known, family, centre = (
-                    stored.get_tensor(name) for name in ("vectors", "labels", "families", "centre")
-                )
-            found = cls(
-                vectors.astype(np.float32),
-                known.astype(np.int64),
-                tuple(str(names[index]) for index in family.tolist()),
-                centre.astype(np.float32),
-            )
-        except (OSError, KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:
-            raise ArtifactCorrupt(
-                f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
-            ) from None
+            names = json.loads(metadata["families"])
+            families = tuple(str(names[index]) for index in stored["families"].tolist())
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise unreadable(file, error) from None
+        found = cls(
+            stored["vectors"].astype(np.float32),
+            stored["labels"].astype(np.int64),
+            families,
+            stored["centre"].astype(np.float32),
+        )
         if (
-            found.vectors.shape != (len(known), hidden)
-            or len(found.families) != len(known)
+            found.vectors.shape != (len(found.labels), hidden)
+            or len(found.families) != len(found.labels)
             or found.centre.shape != (hidden,)
             or {*found.labels.tolist()} != {*range(labels)}
-            or not np.isfinite(found.vectors).all()
-            or not np.isfinite(found.centre).all()
         ):
             raise ArtifactCorrupt(f"{file} holds no vectors of this model: save it again")
         return found

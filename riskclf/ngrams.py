@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riskclf.errors import ArtifactCorrupt
+from riskclf.weights import read_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,20 +73,10 @@ class Ngrams:
         Raises:
             ArtifactCorrupt: they are missing, of another shape, or not finite.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            stored = load_file(file)
-            found = {name: stored[name].astype(np.float32) for name in ("idf", "weights", "bias")}
-        except (OSError, KeyError, SafetensorError) as error:
-            raise ArtifactCorrupt(
-                f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
-            ) from None
+        stored, _ = read_weights(file, ("idf", "weights", "bias"))
+        found = {name: values.astype(np.float32) for name, values in stored.items()}
         shapes = [(FEATURES,), (FEATURES, labels), (labels,)]
-        if [x.shape for x in found.values()] != shapes or not all(
-            np.isfinite(x).all() for x in found.values()
-        ):
+        if [x.shape for x in found.values()] != shapes:
             raise ArtifactCorrupt(f"{file} holds no n-gram weights of this model: save it again")
         return cls(**found)
 

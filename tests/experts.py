@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from riskclf import artifact
 from riskclf.artifact import Artifact, load
-from riskclf.aspects import Heads, Question
-from riskclf.experts import Experts
-from riskclf.finetuning.ngrams import fit_ngrams
-from riskclf.neighbours import Neighbours
-from riskclf.stacker import Stacker
-from tests.models import torch_model
+from riskclf.aspects import Question
+from riskclf.stacker import EXPERTS, Stacker
+from tests.models import save_with_experts
 
 __all__ = ["BREAD", "QUESTIONS", "RAIN", "SNOW", "with_experts"]
 
@@ -31,37 +24,14 @@ QUESTIONS = (
 
 def with_experts(directory: Path, output: Path) -> Artifact:
     """Save the model of `directory` with experts beside it, and load that."""
-    loaded = load(directory, device="cpu", batch_size=8)
-    posts = (*RAIN, *SNOW, *BREAD)
-    labels = [0] * len(RAIN) + [1] * len(SNOW) + [2] * len(BREAD)
-    windows = [encoding.head for encoding in loaded.tokenizer.encode_batch(posts)]
-    sentence = loaded.engine.compute([window.ids for window in windows]).sentence
-    unit = sentence / np.linalg.norm(sentence, axis=1, keepdims=True)
-    targets = np.eye(3)[labels]
-    families = [("rain", "snow", "")[label] for label in labels]
-    hidden = sentence.shape[1]
-    rng = np.random.default_rng(0)
-    heads = Heads(
-        QUESTIONS,
-        rng.normal(size=(6, hidden)).astype(np.float32),
-        rng.normal(size=6).astype(np.float32),
-    )
-    artifact.save(
+    groups = ((RAIN, 0, "rain"), (SNOW, 1, "snow"), (BREAD, 2, ""))
+    save_with_experts(
+        directory,
         output,
-        model=torch_model(loaded),
-        tokenizer_directory=directory,
-        manifest=replace(
-            loaded.manifest,
-            stacker=Stacker(
-                ("transformer", "ngrams", "neighbours"), (0.2, 1.0, 0.5), (0.1, 1.0, 0.5), -0.5
-            ),
-            label_threshold=0.5,
-        ),
-        experts=Experts(
-            fit_ngrams(windows, targets, np.ones(len(posts))),
-            Neighbours.of(sentence, labels, families, unit.mean(axis=0)),
-        ),
-        aspects=heads.of(["weather", "thing"]),
-        support=replace(heads.of(["support"]), threshold=0.75),
+        [(text, label, family) for texts, label, family in groups for text in texts],
+        stacker=Stacker(EXPERTS, (0.2, 1.0, 0.5), (0.1, 1.0, 0.5), -0.5),
+        aspects=QUESTIONS[:2],
+        support=QUESTIONS[2:],
+        threshold=0.75,
     )
     return load(output, device="cpu", batch_size=8)

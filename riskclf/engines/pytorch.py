@@ -30,6 +30,7 @@ __all__ = [
     "PytorchEngine",
     "check_finite",
     "load",
+    "mean_token_vector",
     "open_classifier",
     "padded",
     "quietly",
@@ -100,8 +101,7 @@ class PytorchEngine:
                 batch = {name: x.to(self.device) for name, x in rows.items()}
                 body = self.model.base_model(**batch)
                 head = self.model.classifier(self.model.dropout(body.pooler_output))
-                mask = batch["attention_mask"].unsqueeze(-1).to(body.last_hidden_state.dtype)
-                mean = (body.last_hidden_state * mask).sum(dim=1) / mask.sum(dim=1)
+                mean = mean_token_vector(body.last_hidden_state, batch["attention_mask"])
                 for target, found in (
                     (logits, head),
                     (pooled, body.pooler_output),
@@ -126,6 +126,12 @@ def load(directory: Path, *, pad_id: int, device: str, batch_size: int) -> Pytor
         )
     check_finite(model, directory)
     return PytorchEngine(model, pad_id=pad_id, device=device, batch_size=batch_size)
+
+
+def mean_token_vector(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean of the token vectors, padding left out: (rows, tokens, hidden) to (rows, hidden)."""
+    kept = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * kept).sum(dim=1) / kept.sum(dim=1)
 
 
 def padded(sequences: Sequence[Sequence[int]], pad_id: int) -> dict[str, torch.Tensor]:

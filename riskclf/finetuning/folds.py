@@ -11,7 +11,7 @@ import math
 import shutil
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,6 @@ _FOLDS = 5
 _CROSS_VALIDATED = 1000
 """With more posts than this, only one fold is held out."""
 
-_COLUMNS = tuple(item.name for item in fields(Outputs))
 
 _LEAST_SCORE = 1e-9
 """Its logarithm is a number."""
@@ -144,21 +143,18 @@ def cross_validate(job: Job, folds: Sequence[Fold], trainings: Trainings, stage:
                     shutil.rmtree(directory)
         with np.load(fold.file) as stored:
             found.append(Outputs(**{name: stored[name] for name in stored.files}))
-    together: dict[str, Any] = {}
-    for name in _COLUMNS:
-        columns = [getattr(outputs, name) for outputs in found]
-        # An expert that a fold could not fit (`riskclf.finetuning.learning`) is left out of all.
-        together[name] = None if any(x is None for x in columns) else np.concatenate(columns)
+    # An expert that a fold could not fit (`riskclf.finetuning.learning`) is left out of all.
+    together = Outputs.joined(found)
     encodings = Tokenizer.load(folds[0].start).encode_batch([job.posts.texts[row] for row in rows])
-    return HeldOut(rows, Computed(encodings, Outputs(**together)))
+    return HeldOut(rows, Computed(encodings, together))
 
 
 def _store(file: Path, outputs: Outputs) -> None:
     """Numbers only: no text of a post is in the work directory."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    columns = {name: getattr(outputs, name) for name in _COLUMNS}
+    columns: dict[str, Any] = outputs.columns
     with replacing(file) as staged, staged.open("wb") as stream:
-        np.savez(stream, **{name: x for name, x in columns.items() if x is not None})
+        np.savez(stream, **columns)
 
 
 def word_gain(job: Job, without: HeldOut, with_words: HeldOut) -> WordGain:

@@ -16,11 +16,12 @@ import torch
 import torch.nn.functional as F
 
 from riskclf.aspects import Heads, Question, parts
+from riskclf.engines.pytorch import mean_token_vector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Example", "Goals", "Tasks", "mean_token_vector"]
+__all__ = ["Example", "Goals", "Tasks"]
 
 _ANSWERS_WEIGHT = 1.0
 """Of the mean loss over the questions, beside the label's loss."""
@@ -160,9 +161,3 @@ class Tasks(torch.nn.Module):
             return None
         weights, bias = self.answers.weight.detach(), self.answers.bias.detach()
         return Heads(self.questions, weights.float().cpu().numpy(), bias.float().cpu().numpy())
-
-
-def mean_token_vector(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean of the token vectors, padding left out: (rows, tokens, hidden) to (rows, hidden)."""
-    kept = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * kept).sum(dim=1) / kept.sum(dim=1)

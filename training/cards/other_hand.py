@@ -6,7 +6,7 @@ It is measured once, for a model that ships (`training.cards.report --other-hand
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from riskclf import RiskClassifier, evaluate
 from riskclf.artifact import Artifact
-from riskclf.decide import windows_read
 from riskclf.evaluation.baselines import tfidf
+from riskclf.finetuning.computed import computed_by
 from riskclf.labels import LABELS, RISK_LABELS
-from riskclf.stacker import EXPERTS, expert_logits, risk_log_odds
+from riskclf.stacker import EXPERTS, Stacker
 from training.cards.figures import described
 from training.posts.other_hand import OtherHandPost
 from training.posts.post import Post
@@ -89,22 +89,18 @@ def _best(
 def _experts(
     loaded: Artifact, texts: Sequence[str]
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Risk and side of each expert alone, from the riskiest window by this expert."""
-    encodings = loaded.tokenizer.encode_batch(texts)
-    read = windows_read(encodings, loaded.manifest)
-    windows = [window for part in read for window in part]
-    computed = loaded.engine.compute([window.ids for window in windows])
-    outputs = loaded.experts.complete(windows, computed)
-    present = [name for name in EXPERTS if name in loaded.experts.names]
-    logits = expert_logits(outputs, present)
-    odds = risk_log_odds(logits, _IS_RISK)
-    ends = np.cumsum([0, *map(len, read)])
-    found = {}
-    for index, name in enumerate(present):
-        rows = np.array([a + int(odds[a:b, index].argmax()) for a, b in pairwise(ends)])
-        sides = logits[index][rows][:, _IS_RISK].argmax(axis=1)
-        found[name] = odds[rows, index], sides
-    return found
+    """Risk and side by each expert alone."""
+    manifest = loaded.manifest
+    found = computed_by(loaded.engine, loaded.tokenizer, texts, manifest, experts=loaded.experts)
+    result = {}
+    for name in (x for x in EXPERTS if x in loaded.experts.names):
+        alone = Stacker((name,), risk=(1.0,), side=(1.0,), bias=0.0)
+        predictions = found.predictions(replace(manifest, stacker=alone))
+        result[name] = (
+            np.array([x.risk for x in predictions]),
+            np.array([LABELS.index(x.side) for x in predictions]),
+        )
+    return result
 
 
 def _tfidf(

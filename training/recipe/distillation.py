@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from transformers import BertModel
 
 from riskclf.encoder import length_sorted_batches
-from riskclf.engines.pytorch import padded
+from riskclf.engines.pytorch import mean_token_vector, padded
 from riskclf.files import replacing
 from riskclf.finetuning.loop import computes_bfloat16
 from riskclf.progress import Progress, following
@@ -90,8 +90,7 @@ def sentence_vectors(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pooler output and mean token vector of length 1, both float32 of shape (rows, hidden)."""
     output = model(**batch)
-    mask = batch["attention_mask"][:, :, None]
-    mean = (output.last_hidden_state.float() * mask).sum(dim=1) / mask.sum(dim=1)
+    mean = mean_token_vector(output.last_hidden_state.float(), batch["attention_mask"])
     return output.pooler_output.float(), F.normalize(mean, dim=1)
 
 

@@ -8,8 +8,7 @@ folds' outputs, and applied to it. So each figure about our posts is out of fold
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ from riskclf.tokens import Encoding
 from training.posts.post import FOLDS
 from training.recipe.experts import Texts
 
-__all__ = ["STATED", "Judged", "OutOfFold", "fit_manifest", "joined", "judge", "rank"]
+__all__ = ["STATED", "Judged", "OutOfFold", "fit_manifest", "judge", "rank"]
 
 STATED: Mapping[str, Mapping[str, float]] = {
     "standard": {"precision": 0.95, "recall": 0.95},
@@ -56,16 +55,16 @@ class OutOfFold:
         """From what the experts without each fold give for all texts."""
         numbers = [np.flatnonzero(texts.fold == fold) for fold in by_fold]
         parts = [
-            _rows(outputs, texts.rows(x))
+            outputs.rows(texts.rows(x))
             for outputs, x in zip(by_fold.values(), numbers, strict=True)
         ]
-        return cls(texts, np.concatenate(numbers), joined(parts))
+        return cls(texts, np.concatenate(numbers), Outputs.joined(parts))
 
     def only(self, chosen: NDArray[np.bool_]) -> OutOfFold:
         """Some of the texts; `chosen` is of shape (texts,)."""
         counts = np.diff(self.texts.starts)[self.number]
         rows = np.flatnonzero(np.repeat(chosen, counts))
-        return OutOfFold(self.texts, self.number[chosen], _rows(self.outputs, rows))
+        return OutOfFold(self.texts, self.number[chosen], self.outputs.rows(rows))
 
     @property
     def encodings(self) -> list[Encoding]:
@@ -173,17 +172,3 @@ def _fit_stacker(found: OutOfFold, experts: Sequence[str]) -> Manifest:
         weights=weights,
         experts=experts,
     )
-
-
-def joined(parts: Sequence[Outputs]) -> Outputs:
-    """One after the other; columns that a part lacks are left out."""
-    return Outputs(**{name: np.concatenate(x) for name, x in _columns(parts).items()})
-
-
-def _columns(parts: Sequence[Outputs]) -> dict[str, list[Any]]:
-    by_name = {x.name: [getattr(part, x.name) for part in parts] for x in fields(Outputs)}
-    return {name: values for name, values in by_name.items() if values[0] is not None}
-
-
-def _rows(outputs: Outputs, rows: NDArray[np.int64]) -> Outputs:
-    return Outputs(**{name: x[0][rows] for name, x in _columns([outputs]).items()})

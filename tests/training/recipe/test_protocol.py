@@ -17,6 +17,7 @@ from riskclf.labels import LABELS
 from riskclf.manifest import MANIFEST_FILE
 from riskclf.tokens import Tokenizer
 from tests.tiny_base import write_corpus, write_manifest
+from training.experiments.rungs import rung_rows
 from training.posts.corpora import Corpora
 from training.posts.folds import RESERVED, fold_of_line
 from training.posts.post import FOLDS, GATE, Aspects, Post
@@ -230,6 +231,19 @@ def test_three_experts_know_what_the_posts_say(found: OutOfFold) -> None:
     assert risk[is_post & risky].min() > risk[is_post & ~risky].max()
     side = np.array([LABELS.index(x.side) for x in judged.predictions])
     assert (side == targets.argmax(axis=1))[is_post & risky].mean() > 0.9
+
+
+def test_what_each_expert_adds_is_paired_with_all_three(found: OutOfFold) -> None:
+    rows = {row["experts"]: row for row in rung_rows(found)}
+    assert len(rows) == 7
+    whole = rows["transformer + ngrams + neighbours"]
+    assert whole["average_precision"]["value"] == pytest.approx(1)
+    assert (whole["difference"]["value"], whole["natural"]["hits"]) == (0, 0)
+    for row in rows.values():
+        less = row["average_precision"]["value"] - whole["average_precision"]["value"]
+        assert row["difference"]["value"] == pytest.approx(less)
+        assert row["difference"]["low"] <= row["difference"]["value"] <= row["difference"]["high"]
+        assert row["side"]["of"] == 160
 
 
 # Training that stops, and the package -------------------------------------------------------------
