@@ -22,9 +22,9 @@ from riskclf.weights import read_weights, unreadable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Neighbours", "centred", "unit"]
+__all__ = ["NEAREST", "Neighbours", "centred", "unit"]
 
-_NEAREST = 10
+NEAREST = 10
 """Known posts of each label that count; chosen out of fold."""
 
 _SHARPNESS = 20.0
@@ -74,12 +74,15 @@ class Neighbours:
             self.centre,
         )
 
-    def logits(self, sentence: NDArray[np.float32], labels: int) -> NDArray[np.float32]:
+    def logits(
+        self, sentence: NDArray[np.float32], labels: int, nearest: int = NEAREST
+    ) -> NDArray[np.float32]:
         """Mean cosine to the nearest known posts of each label, times a constant.
 
         Args:
             sentence: as in `riskclf.encoder.Outputs`, shape (windows, hidden).
             labels: how many the model has.
+            nearest: known posts of each label that count.
 
         Returns:
             Shape (windows, labels).
@@ -89,8 +92,8 @@ class Neighbours:
         for start in range(0, len(sentence), _CHUNK):
             cosines = centred(sentence[start : start + _CHUNK], self.centre) @ self.vectors.T
             for label, group in enumerate(groups):
-                nearest = min(_NEAREST, len(group))
-                found = np.partition(cosines[:, group], -nearest, axis=1)[:, -nearest:]
+                count = min(nearest, len(group))
+                found = np.partition(cosines[:, group], -count, axis=1)[:, -count:]
                 result[start : start + _CHUNK, label] = _SHARPNESS * found.mean(axis=1)
         return result
 

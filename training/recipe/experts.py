@@ -28,7 +28,7 @@ from training.recipe.examples import target_of
 from training.recipe.material import LINES_TO_A_NEIGHBOUR, Material
 from training.recipe.transformer import Transformer
 
-__all__ = ["Texts", "fit_experts"]
+__all__ = ["Texts", "fit_experts", "index_of"]
 
 _BENIGN = LABELS.index(LABELS[-1])
 
@@ -109,11 +109,11 @@ def fit_experts(
         with replacing(file) as staged:
             fitted.save(staged)
     outputs = transformer.outputs
-    experts = Experts(Ngrams.load(file, len(LABELS)), _neighbours(texts, outputs, chosen))
+    experts = Experts(Ngrams.load(file, len(LABELS)), index_of(texts, outputs, chosen))
     return experts, experts.complete(texts.windows, outputs)
 
 
-def _neighbours(texts: Texts, outputs: Outputs, chosen: NDArray[np.int64]) -> Neighbours:
+def index_of(texts: Texts, outputs: Outputs, chosen: NDArray[np.int64]) -> Neighbours:
     """Posts with one clear label and one window, and some natural lines."""
     posts = len(texts.material.posts)
     clear = (texts.targets.max(axis=1) == 1) & (np.diff(texts.starts) == 1)

@@ -7,7 +7,7 @@ everything after it (neighbours, stacker, thresholds) is fitted without computin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,13 @@ from riskclf.tokens import Tokenizer
 from training.recipe.examples import QUESTIONS, line_examples, post_examples, varied
 from training.recipe.material import Material
 
-__all__ = ["STEPS", "Transformer", "train_transformer"]
+__all__ = ["STEPS", "TASKS", "Transformer", "train_transformer"]
 
 STEPS = 1_280
 """Of every training, whichever fold is held out."""
+
+TASKS = frozenset({"sentence", "answers"})
+"""What is learned beside the label: the sentence vector, and the answers to `QUESTIONS`."""
 
 _PASSES = 4
 """Each of our posts comes this often to one pass through the natural lines."""
@@ -111,6 +114,7 @@ def train_transformer(
     *,
     held_out: str | None,
     seed: int = 0,
+    tasks: frozenset[str] = TASKS,
     progress: Progress = None,
 ) -> Transformer:
     """Train on all but a fold and compute all texts; whatever is complete in `work` is kept.
@@ -121,11 +125,12 @@ def train_transformer(
         work: where checkpoints and results are kept.
         held_out: the fold that is not trained on, or None.
         seed: of the new heads, dropout, spelling and order.
+        tasks: those of `TASKS` that are learned beside the label.
         progress: see `riskclf.progress`; counts steps.
     """
     result = Transformer.at(work, held_out, seed)
     if not result.directory.is_dir():
-        _train(base, material, work, result.directory, held_out, seed, progress)
+        _train(base, material, work, result.directory, held_out, seed, tasks, progress)
     if not result.finished:
         torch.set_num_threads(1)
         result.compute(material, base, held_out)
@@ -139,11 +144,14 @@ def _train(
     directory: Path,
     held_out: str | None,
     seed: int,
+    tasks: frozenset[str],
     progress: Progress,
 ) -> None:
     lines = material.lines_without(held_out)
     ours = post_examples(material.posts_without(held_out), material.vectors)
     examples = ours * _PASSES + line_examples(lines, material.vectors)
+    if "answers" not in tasks:
+        examples = [replace(x, answers=()) for x in examples]
     batches = -(-len(examples) // _CONFIG.batch_size)
     torch.set_num_threads(1)  # two trainings side by side are faster than one after the other
     trained = train_classifier(
@@ -158,18 +166,18 @@ def _train(
             save_steps=_CONFIG.save_steps,
             seed=seed,
         ),
-        questions=QUESTIONS,
-        centre=material.centre,
+        questions=QUESTIONS if "answers" in tasks else (),
+        centre=material.centre if "sentence" in tasks else None,
         transform=varied(lines),
         progress=progress,
     )
-    assert trained.heads is not None
     # As the weights are stored.
     model: Any = trained.model.half().float()
-    heads = {"weights": trained.heads.weights, "bias": trained.heads.bias}
     with replacing_directory(directory) as staged:
         model.save_pretrained(staged)
-        save_file(heads, staged / "heads.safetensors")
+        if trained.heads is not None:
+            heads = {"weights": trained.heads.weights, "bias": trained.heads.bias}
+            save_file(heads, staged / "heads.safetensors")
 
 
 _STORED = {"logits": np.float32, "pooled": np.float16, "sentence": np.float16}

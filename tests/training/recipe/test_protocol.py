@@ -15,8 +15,11 @@ from riskclf import artifact
 from riskclf.aspects import Heads
 from riskclf.labels import LABELS
 from riskclf.manifest import MANIFEST_FILE
+from riskclf.neighbours import NEAREST, unit
 from riskclf.tokens import Tokenizer
 from tests.tiny_base import write_corpus, write_manifest
+from training.experiments.multitask import compared
+from training.experiments.nearest import nearest_rows
 from training.experiments.rungs import rung_rows
 from training.posts.corpora import Corpora
 from training.posts.folds import RESERVED, fold_of_line
@@ -244,6 +247,46 @@ def test_what_each_expert_adds_is_paired_with_all_three(found: OutOfFold) -> Non
         assert row["difference"]["value"] == pytest.approx(less)
         assert row["difference"]["low"] <= row["difference"]["value"] <= row["difference"]["high"]
         assert row["side"]["of"] == 160
+
+
+def test_ways_to_compare_with_known_posts_are_paired_with_the_packaged_one(
+    found: OutOfFold, work: Path
+) -> None:
+    by_fold = {fold: Transformer.at(work, fold) for fold in FOLDS}
+    rows = {row["way"]: row for row in nearest_rows(found.texts, by_fold)}
+    packaged = rows[f"{NEAREST} nearest"]
+    assert len(rows) == 7
+    assert packaged["difference"]["value"] == 0
+    for row in rows.values():
+        less = row["average_precision"]["value"] - packaged["average_precision"]["value"]
+        assert row["difference"]["value"] == pytest.approx(less)
+
+
+def test_a_transformer_learns_only_the_tasks_that_it_is_given(
+    found: OutOfFold, base: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformer, "STEPS", 60)
+    texts, whole = found.texts, Transformer.at(work, "1")
+    label = train_transformer(base, texts.material, tmp_path, held_out="1", tasks=frozenset())
+    rows = [*compared(texts, {"label": label, "all": whole}, "1")]
+    assert [(row["learned"], row["expert"]) for row in rows] == [
+        ("label", "transformer"),
+        ("label", "neighbours"),
+        ("all", "transformer"),
+        ("all", "neighbours"),
+    ]
+    # On the label alone it has no answers, and learns the label as well.
+    assert not (label.directory / "heads.safetensors").exists()
+    assert rows[0]["average_precision"]["value"] > 0.9
+    assert [row["difference"]["value"] for row in rows[2:]] == [0, 0]
+    # The taught directions are random here: only who learns them comes nearer to them.
+    posts = [x for x, post in enumerate(texts.material.posts) if post.fold != "1"]
+    taught = np.array([texts.material.vectors[texts.material.texts[x]] for x in posts])
+    near = [
+        float((unit(x.outputs.sentence[texts.starts[posts]]) * unit(taught)).sum(axis=1).mean())
+        for x in (label, whole)
+    ]
+    assert near[1] > near[0]
 
 
 # Training that stops, and the package -------------------------------------------------------------
