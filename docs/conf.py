@@ -40,7 +40,10 @@ def setup(app: Any) -> None:
 
 
 def _keep_sentences(_app: Any, what: str, *rest: Any) -> None:
-    """Let no attribute's docstring begin with a line that napoleon could take for "type: text"."""
+    """Let napoleon take no first line of an attribute's docstring for "type: text".
+
+    It looks for a colon in the first line, so that line becomes the first word only.
+    """
     lines: list[str] = rest[-1]
-    if what in {"attribute", "data", "property"}:
-        lines.insert(0, "")
+    if lines and what in {"attribute", "data", "property"}:
+        lines[:1] = lines[0].split(" ", 1)
