@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -251,10 +252,11 @@ def test_a_document_without_a_section_is_refused(results: dict[str, Any]) -> Non
 def test_the_command_writes_every_document_from_the_stored_figures(
     results: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored, written = tmp_path / "results.json", {}
+    stored = tmp_path / "results.json"
+    written: dict[Path, str] = {}
     stored.write_text(json.dumps(results), encoding="utf-8")
     monkeypatch.setattr(report, "RESULTS", stored)
-    monkeypatch.setattr(report, "documents", lambda *found: documents(*found, read=_empty))
+    monkeypatch.setattr(report, "documents", partial(documents, read=_empty))
     monkeypatch.setattr(report, "write_text", written.__setitem__)
     report.main()
     assert set(written) == set(DOCUMENTS)
