@@ -7,8 +7,10 @@ the held-out natural files, the gate, the `transfer` posts and the pairs.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ from training.recipe.judged import JudgedPosts
 __all__ = [
     "measure",
     "measure_buried",
+    "measure_examples",
     "measure_natural",
     "measure_pairs",
     "measure_posts",
@@ -69,6 +72,7 @@ def measure(
         "model": _model(classifier.info()),
         "transfer": described(judged_rows(transfer, moved)),
         "pairs": measure_pairs(classifier),
+        "examples": measure_examples(classifier),
         "natural": natural,
         "natural_languages": _by_language(scored, corpora),
     }
@@ -191,6 +195,17 @@ def measure_pairs(classifier: RiskClassifier) -> dict[str, Any]:
         name: proportion(alike[groups == name] if name != "all" else alike).to_dict()
         for name in ("all", *sorted(set(groups)))
     }
+
+
+def measure_examples(classifier: Classifier) -> list[dict[str, Any]]:
+    """The package's example posts as the model labels them, the highest risk first."""
+    text = files("riskclf").joinpath("example_posts.csv").read_text(encoding="utf-8")
+    posts = [row["text"] for row in csv.DictReader(text.splitlines())]
+    found = [
+        {"text": post, "label": x.label, "decision": x.decision, "risk": round(x.risk, 3)}
+        for post, x in zip(posts, classifier.stream(posts), strict=True)
+    ]
+    return sorted(found, key=lambda row: -row["risk"])
 
 
 def measure_buried(

@@ -1,9 +1,11 @@
-"""Measure the packaged model, store the figures, and write them into MODEL_CARD.md.
+"""Measure the packaged model, store the figures, and write them into the documents.
+
+These are MODEL_CARD.md, docs/results.md, README.md and README.ja.md (`training.cards.documents`).
 
 ``python -m training.cards.report --corpora DIR --work DIR`` reads what the recipe found out about
 our posts out of fold (`judged.json` in its work directory), scores the posts and lines that the
 packaged model has not learned from, and writes `results.json`. Without options it only writes the
-card from that file, from `rungs.json` and from the posts; a test compares them.
+documents from that file, from `rungs.json` and from the posts; a test compares them.
 
 ``--other-hand`` also measures the posts by other hands: once, for a model that ships. The figures
 stay with the model that they belong to; another model has none until then.
@@ -20,25 +22,22 @@ import typer
 
 from riskclf import RiskClassifier, artifact
 from riskclf.files import write_text
+from training.cards.documents import documents
 from training.cards.measure import measure
 from training.cards.other_hand import measure_other_hand
-from training.cards.tables import card_with
 from training.command import run_command
 from training.posts.corpora import Corpora
 from training.posts.other_hand import load_other_hand
 from training.posts.post import FOLDS, load_posts
 from training.recipe.judged import read_judged
 
-__all__ = ["CARD", "RESULTS", "RUNGS", "kept", "load_rungs", "main"]
-
-CARD = Path(__file__).parents[2] / "MODEL_CARD.md"
-"""The model card."""
+__all__ = ["RESULTS", "RUNGS", "kept", "load_rungs", "main"]
 
 RESULTS = Path(__file__).parent / "results.json"
 """The stored figures."""
 
 RUNGS = Path(__file__).parents[1] / "experiments" / "rungs.json"
-"""What parts of the recipe are worth, see `training.cards.tables.card_with`."""
+"""What parts of the recipe are worth, see `training.cards.documents`."""
 
 
 def load_rungs(file: Path = RUNGS) -> Sequence[Mapping[str, Any]]:
@@ -66,7 +65,7 @@ def main(
         bool, typer.Option("--other-hand", help="Measure the posts by other hands too; once.")
     ] = False,
 ) -> None:
-    """Measure (with --corpora) and write the figures into MODEL_CARD.md."""
+    """Measure (with --corpora) and write the figures into the documents."""
     if other_hand and corpora is None:
         raise typer.BadParameter("--other-hand needs --corpora: all figures are measured together")
     posts = load_posts()
@@ -84,8 +83,8 @@ def main(
                 [post for post in clear if len(post.target) == 1],
             )
         write_text(RESULTS, json.dumps(results, indent=1) + "\n")
-    card = card_with(CARD.read_text(encoding="utf-8"), results, load_rungs(), posts)
-    write_text(CARD, card)
+    for path, text in documents(results, load_rungs(), posts).items():
+        write_text(path, text)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""The measured sections of MODEL_CARD.md, as Markdown."""
+"""The measured sections of docs/results.md, as Markdown."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,38 +17,19 @@ from training.posts.agreement import ASPECT_COLUMNS, agreement_rows, aspect_rows
 from training.posts.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.posts.post import FOLDS, GATE, SPLITS, Post, answer_counts
 
-__all__ = ["card_with"]
+__all__ = ["bulk_sections"]
 
 
-def card_with(
-    card: str,
-    results: Mapping[str, Any],
-    rungs: Sequence[Mapping[str, Any]],
-    posts: Sequence[Post],
-) -> str:
-    """The text of MODEL_CARD.md with its measured sections replaced.
+def bulk_sections(
+    results: Mapping[str, Any], rungs: Sequence[Mapping[str, Any]], posts: Sequence[Post]
+) -> dict[str, str]:
+    """Name of a section to its text.
 
     Args:
-        card: with all sections, each between `<!-- name -->` and `<!-- /name -->`.
         results: what `training.cards.measure` gives, and `other_hand` once it is measured.
         rungs: what each expert is worth, see `training.experiments.rungs.rung_rows`.
         posts: ours.
-
-    Raises:
-        ValueError: a section is not there.
     """
-    for name, text in _sections(results, rungs, posts).items():
-        parts = re.split(f"(<!-- /?{name} -->\n)", card)
-        if len(parts) != 5:
-            raise ValueError(f"MODEL_CARD.md must have one section {name}, opened and closed")
-        parts[2] = text
-        card = "".join(parts)
-    return card
-
-
-def _sections(
-    results: Mapping[str, Any], rungs: Sequence[Mapping[str, Any]], posts: Sequence[Post]
-) -> dict[str, str]:
     measured: dict[str, Callable[[Any], str]] = {
         "model": lambda x: table(("what", "value"), x.items()),
         "folds": lambda x: _figures_table(x) + _more_rows(results),

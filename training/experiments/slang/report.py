@@ -1,4 +1,4 @@
-"""What the slang experiment measured: docs/slang.md, its plot, and a section of the README."""
+"""What the slang experiment measured: docs/slang.md, its plot, and a part of docs/fine-tune.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = [
     "CHOOSE_SIZE",
     "FIGURE",
     "METHODS",
-    "README",
+    "PAGE",
     "choice",
     "documents",
     "plot",
@@ -24,7 +24,7 @@ __all__ = [
 
 FIGURE = Path(__file__).parents[3] / "docs" / "slang.png"
 DOCUMENT = FIGURE.with_suffix(".md")
-README = Path(__file__).parents[3] / "README.md"
+PAGE = FIGURE.with_name("fine-tune.md")
 
 CHOOSE_SIZE = 16
 """Posts a term that the mix is chosen with: half of `slang_learn`."""
@@ -39,7 +39,7 @@ METHODS: Mapping[str, str] = {
 
 
 def summary(results: Mapping[str, Any]) -> str:
-    """The few figures of record that the README shows, as Markdown."""
+    """The few figures of record that docs/fine-tune.md shows, as Markdown."""
     counts = results["counts"]
     benign = counts["new"]["posts"] - counts["new"]["risky"]
     lines = [
@@ -85,13 +85,13 @@ def choice(results: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def documents(readme: str, results: Mapping[str, Any]) -> dict[Path, str]:
-    """README.md with its section on slang replaced, and docs/slang.md."""
-    before, _, after = readme.partition("<!-- slang -->\n")
+def documents(page: str, results: Mapping[str, Any]) -> dict[Path, str]:
+    """docs/fine-tune.md (now `page`) with its section on slang replaced, and docs/slang.md."""
+    before, _, after = page.partition("<!-- slang -->\n")
     rest = after.partition("<!-- /slang -->\n")[2]
     section = f"<!-- slang -->\n{summary(results)}<!-- /slang -->\n"
     return {
-        README: before + section + rest,
+        PAGE: before + section + rest,
         DOCUMENT: f"{_INTRODUCTION}\n{table(results)}\n{_CHOICE}\n{choice(results)}",
     }
 
