@@ -15,7 +15,7 @@ import riskclf.errors
 from riskclf import RiskClassifier
 from riskclf.artifact import load
 from training.cards.documents import documents
-from training.cards.report import RESULTS, load_rungs
+from training.cards.report import RESULTS, load_experiments
 from training.experiments.slang import report as slang
 from training.experiments.slang.results import RESULTS as SLANG
 from training.posts.post import load_posts
@@ -37,7 +37,7 @@ TEXTS = [
 
 def test_the_documents_hold_what_was_measured_of_this_model() -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    for path, text in documents(results, load_rungs(), load_posts()).items():
+    for path, text in documents(results, load_experiments(), load_posts()).items():
         assert path.read_text(encoding="utf-8") == text, (
             f"run python -m training.cards.report: {path}"
         )

@@ -28,7 +28,7 @@ DOCUMENTS = (*_SUMMARIES, _BULK)
 
 def documents(
     results: Mapping[str, Any],
-    rungs: Sequence[Mapping[str, Any]],
+    experiments: Mapping[str, Any],
     posts: Sequence[Post],
     read: Callable[[Path], str] = lambda path: path.read_text(encoding="utf-8"),
 ) -> dict[Path, str]:
@@ -36,7 +36,7 @@ def documents(
 
     Args:
         results: what `training.cards.measure` gives, and `other_hand` once it is measured.
-        rungs: what each expert is worth, see `training.experiments.rungs.rung_rows`.
+        experiments: what parts of the recipe are worth, see `training.cards.tables.bulk_sections`.
         posts: ours.
         read: gives the present text of a document.
 
@@ -45,7 +45,7 @@ def documents(
     """
     short = summary_sections(results)
     parts = {path: {name: short[name] for name in names} for path, names in _SUMMARIES.items()}
-    parts[_BULK] = bulk_sections(results, rungs, posts)
+    parts[_BULK] = bulk_sections(results, experiments, posts)
     return {path: _filled(path.name, read(path), found) for path, found in parts.items()}
 
 

@@ -5,7 +5,7 @@ These are MODEL_CARD.md, docs/results.md, README.md and README.ja.md (`training.
 ``python -m training.cards.report --corpora DIR --work DIR`` reads what the recipe found out about
 our posts out of fold (`judged.json` in its work directory), scores the posts and lines that the
 packaged model has not learned from, and writes `results.json`. Without options it only writes the
-documents from that file, from `rungs.json` and from the posts; a test compares them.
+documents from that file, from what the experiments wrote and from the posts; a test compares them.
 
 ``--other-hand`` also measures the posts by other hands: once, for a model that ships. The figures
 stay with the model that they belong to; another model has none until then.
@@ -14,7 +14,7 @@ stay with the model that they belong to; another model has none until then.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,21 +31,18 @@ from training.posts.other_hand import load_other_hand
 from training.posts.post import FOLDS, load_posts
 from training.recipe.judged import read_judged
 
-__all__ = ["RESULTS", "RUNGS", "kept", "load_rungs", "main"]
+__all__ = ["RESULTS", "kept", "load_experiments", "main"]
 
 RESULTS = Path(__file__).parent / "results.json"
 """The stored figures."""
 
-RUNGS = Path(__file__).parents[1] / "experiments" / "rungs.json"
-"""What parts of the recipe are worth, see `training.cards.documents`."""
 
-
-def load_rungs(file: Path = RUNGS) -> Sequence[Mapping[str, Any]]:
-    """The rows of `rungs.json`; none if it is not there."""
-    if not file.is_file():
-        return []
-    found: list[Mapping[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+def load_experiments(directory: Path = Path(__file__).parents[1] / "experiments") -> dict[str, Any]:
+    """What parts of the recipe are worth, by experiment; one that has not been run is missing."""
+    files = (directory / f"{name}.json" for name in ("rungs", "nearest", "multitask"))
+    return {
+        file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()
+    }
 
 
 def kept(old: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +80,7 @@ def main(
                 [post for post in clear if len(post.target) == 1],
             )
         write_text(RESULTS, json.dumps(results, indent=1) + "\n")
-    for path, text in documents(results, load_rungs(), posts).items():
+    for path, text in documents(results, load_experiments(), posts).items():
         write_text(path, text)
 
 

@@ -35,6 +35,18 @@ RUNGS = [
     }
     for name, ap, natural in (("transformer", 0.9, 0.05), ("all three", 0.95, 0.004))
 ]
+EXPERIMENTS = {
+    "rungs": RUNGS,
+    "nearest": [
+        {"way": "10 nearest", **{x: RUNGS[0][x] for x in ("average_precision", "difference")}}
+    ],
+    "multitask": {
+        "fold": "1",
+        "rows": [
+            {"learned": "label", "expert": "transformer", **RUNGS[0]} | {"expert": "neighbours"}
+        ],
+    },
+}
 
 
 def _share(hits: int, of: int) -> dict[str, Any]:
@@ -66,6 +78,7 @@ def results() -> dict[str, Any]:
         "folds": folds,
         "aspects": {
             **{name: _estimate(0.9) for name in ("age", "side", "act", "matter: work")},
+            "shown": {"age": _share(19, 20)},
             "support": {"posts that seek help": _share(9, 10)},
         },
         "few": {"ko": _estimate(0.81), "zh": _estimate(0.85)},
@@ -90,8 +103,8 @@ def results() -> dict[str, Any]:
     }
 
 
-def _sections(results: dict[str, Any], rungs: Any) -> dict[str, str]:
-    return summary_sections(results) | bulk_sections(results, rungs, POSTS)
+def _sections(results: dict[str, Any], experiments: Any) -> dict[str, str]:
+    return summary_sections(results) | bulk_sections(results, experiments, POSTS)
 
 
 def _empty(path: Path) -> str:
@@ -109,7 +122,7 @@ def _rows(section: str) -> list[list[str]]:
 
 
 def test_every_section_is_filled_with_a_table(results: dict[str, Any]) -> None:
-    sections = _sections(results, RUNGS)
+    sections = _sections(results, EXPERIMENTS)
     for name, text in sections.items():
         assert "Not measured yet" not in text and "nan" not in text and "None" not in text, name
         if name == "missed":
@@ -123,6 +136,11 @@ def test_every_section_is_filled_with_a_table(results: dict[str, Any]) -> None:
     assert folds["macro-F1, ko"].startswith("1.000")
     assert _rows(sections["rungs"])[-1][:2] == ["all three", "0.950 (0.920–0.970)"]
     assert _rows(sections["rungs"])[-1][3] == "0.4 % (0.0–10.0)"
+    nearest = ["10 nearest", "0.900 (0.870–0.920)", "-0.050 (-0.060–-0.040)"]
+    assert nearest in _rows(sections["nearest"])
+    assert _rows(sections["multitask"])[-1][:3] == ["label", "neighbours", "0.900 (0.870–0.920)"]
+    shown = ["`age`: right where the decision is not `clear`", "95.00 % (0.00–100.00), 19 of 20"]
+    assert shown in _rows(sections["aspects_figures"])
     counts = {row[0]: row for row in _rows(sections["counts"])}
     assert {"in none", "support", "aspects", "transfer"} <= set(counts)
 
@@ -132,7 +150,14 @@ def test_what_is_not_measured_yet_says_so(results: dict[str, Any]) -> None:
     without = {name: x for name, x in results.items() if name not in left_out}
     del without["folds"]
     sections = _sections(without, [])
-    for name in ("rungs", "other_hand", "aspects_figures", "folds_slices", "targets", "missed"):
+    for name in (
+        *EXPERIMENTS,
+        "other_hand",
+        "aspects_figures",
+        "folds_slices",
+        "targets",
+        "missed",
+    ):
         assert _rows(sections[name]) == [["Not measured yet."]]
     assert {row[1] for row in _rows(sections["summary"])[2:]} == {"Not measured yet."}
     figures = [row[-1] for row in _rows(sections["figures"])[2:]]
@@ -246,7 +271,7 @@ def test_figures_by_other_hands_stay_with_the_model_that_they_are_of() -> None:
 
 def test_a_document_without_a_section_is_refused(results: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"MODEL_CARD\.md must have one section missed"):
-        documents(results, RUNGS, POSTS, read=lambda path: "nothing here")
+        documents(results, EXPERIMENTS, POSTS, read=lambda path: "nothing here")
 
 
 def test_the_command_writes_every_document_from_the_stored_figures(
@@ -270,7 +295,7 @@ def test_the_command_writes_every_document_from_the_stored_figures(
         report.main(tmp_path, tmp_path)
 
 
-def test_rungs_that_are_not_there_are_none(tmp_path: Path) -> None:
-    assert report.load_rungs(tmp_path / "rungs.json") == []
+def test_an_experiment_that_has_not_been_run_is_missing(tmp_path: Path) -> None:
+    assert report.load_experiments(tmp_path) == {}
     (tmp_path / "rungs.json").write_text(json.dumps(RUNGS), encoding="utf-8")
-    assert report.load_rungs(tmp_path / "rungs.json") == RUNGS
+    assert report.load_experiments(tmp_path) == {"rungs": RUNGS}
