@@ -154,9 +154,9 @@ def on_your_stream(figures: Figures) -> Section:
         return Section(title)
     lines = [
         _(
-            "Your stream has {one_in}, as you said. Precision there is computed from the recall "
-            "and the false positive rate measured here. It is right only if the posts of your "
-            "stream look like the posts measured here."
+            "This section assumes {one_in} in your stream, as you specified. Precision there is "
+            "computed from the recall and the false positive rate measured here. It is right only "
+            "if the posts of your stream look like the posts measured here."
         ).format(one_in=one_in(prevalence))
     ]
     tables = [
@@ -171,7 +171,7 @@ def on_your_stream(figures: Figures) -> Section:
         )
     ]
     if figures.first:
-        head = (_("the riskiest"), _("of"), _("risky posts among them"))
+        head = (_("posts read"), _("posts in the stream"), _("risky posts among those read"))
         rows = []
         for x in figures.first:
             held = as_counts(x.risky)
@@ -180,7 +180,7 @@ def on_your_stream(figures: Figures) -> Section:
                     low=as_count(x.risky.low), high=as_count(x.risky.high)
                 )
             rows.append((f"{x.first:,}", f"{x.of:,}", held))
-        caption = _("What the riskiest posts of your stream hold")
+        caption = _("If you read the riskiest posts first")
         tables.append(Table(caption, head, rows))
     return Section(title, lines, tables)
 

@@ -94,7 +94,7 @@ def _thousand(figures: Figures) -> Figure | None:
     found = thousand_of(figures)
     if found is None:
         return None
-    figure, axes = _axes(4.6, 4.7)
+    figure, axes = _axes(4.6, 4.1)
     ink, grid = mpl.rcParams["text.color"], mpl.rcParams["grid.color"]
     risky, benign = found.drawn()
     # Shape says what a post is, fill what the model says: colours alone would not do.

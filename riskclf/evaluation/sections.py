@@ -178,8 +178,8 @@ def _calibration(figures: Figures) -> Section:
         title,
         [
             _(
-                "Calibrated means: of the posts with a risk of 0.3, about 30 % are risky. This can "
-                "only be so where the share of risky posts is the one that the model was "
+                "In a calibrated model, about 30 % of the posts with a risk of 0.3 are risky. This "
+                "is only possible where the share of risky posts is the one that the model was "
                 "calibrated for."
             ),
             _(

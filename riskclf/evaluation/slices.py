@@ -29,7 +29,10 @@ def weak_spots(figures: Figures) -> Section:
     parts += [(_("language {name}"), name, x) for name, x in figures.languages.items()]
     for words, name, found in parts:
         part = words.format(name=shown_name(name))
-        weak += [f"{part}: {line}" for line in _worse(found, figures)]
+        weak += [
+            _("{part}: {problem}").format(part=part, problem=line)
+            for line in _worse(found, figures)
+        ]
         if _too_few(found):
             small.append(part)
     title = _("Where it fails")
