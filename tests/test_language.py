@@ -18,11 +18,11 @@ from tests.catalogue import MO, in_code, translated
 HOW_TO = "run `python -m tests.catalogue`, translate what is empty in riskclf.po, run it again"
 
 
-def sentences(catalogue: Catalog) -> dict[tuple[str | None, *tuple[str, ...]], tuple[str, ...]]:
+def sentences(catalogue: Catalog) -> dict[tuple[str | None, ...], tuple[str, ...]]:
     """Context and English (singular, plural) to Japanese, without the header."""
 
-    def forms(text: str | Sequence[str]) -> tuple[str, ...]:
-        return (text,) if isinstance(text, str) else tuple(text)
+    def forms(text: str | Sequence[str] | None) -> tuple[str, ...]:
+        return (text,) if isinstance(text, str) else tuple(text or ())
 
     return {(x.context, *forms(x.id)): forms(x.string) for x in catalogue if x.id}
 

@@ -94,7 +94,7 @@ def _thousand(figures: Figures) -> Figure | None:
     found = thousand_of(figures)
     if found is None:
         return None
-    figure, axes = _axes(4.6, 4.1)
+    figure, axes = _axes(4.6, 4.3)
     ink, grid = mpl.rcParams["text.color"], mpl.rcParams["grid.color"]
     risky, benign = found.drawn()
     # Shape says what a post is, fill what the model says: colours alone would not do.
@@ -222,7 +222,7 @@ def _slices(figures: Figures) -> Figure | None:
     axes.set_yticks(range(len(parts)), names, parse_math=False)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.7, len(parts) - 0.3))
     axes.set_xlabel(_("recall at flag or review, 95 % interval; grey: too few to judge"))
-    axes.legend(loc="lower left")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1))  # it must not hide a slice
     return figure
 
 

@@ -8,6 +8,7 @@ among them stays English.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from riskclf.language import gettext, marked
@@ -62,9 +63,13 @@ def reason_in_words(reason: str) -> str:
             values = found.groupdict()
             if values.get("kind") in _KINDS:
                 values["kind"] = gettext(values["kind"])
-            words = gettext(sentence)
-            return _PLACE.sub(lambda place, values=values: values[place[1]], words)
+            return _filled(gettext(sentence), values)
     return reason
+
+
+def _filled(words: str, values: Mapping[str, str]) -> str:
+    """The words with a value in each place (not `str.format`: a reason may hold a lone brace)."""
+    return _PLACE.sub(lambda place: values[place[1]], words)
 
 
 @cache

@@ -267,7 +267,7 @@ def test_a_place_that_cannot_be_written_is_one_line(result: Evaluation, tmp_path
 
 NAMES = {
     *("minor_solicitation", "adult_solicitation", "benign", "unclear", "flag", "review", "clear"),
-    *("riskclf", "csv", "rejects", "differences", "words", "txt", "ROC", "F1", "ECE", "Brier"),
+    *("riskclf", "csv", "rejects", "differences", "words", "txt", "ROC", "F", "ECE", "Brier"),
     *("Wilson", "Korn", "and", "Graubard", "Mossman", "Berger", "Jeffreys", "McNemar", "TF", "IDF"),
     *("precision", "recall", "false", "positive", "rate", "macro", "accuracy", "p", "UTF", "id"),
     *("prevalence", "training", "jsonl", "ja", "few", "x", "a", "b"),
@@ -310,11 +310,11 @@ def test_the_japanese_report_has_no_english_sentence_left(
     japanese: tuple[Evaluation, Path],
 ) -> None:
     result, place = japanese
-    page = Page((place / "report.html").read_text(encoding="utf-8"))
+    html = (place / "report.html").read_text(encoding="utf-8")
+    page = Page(html)
     assert page.all("html") == [{"lang": "ja"}]
-    style = page.text.index("}\n}\n") if "}\n}\n" in page.text else 0
     words = [x["alt"] or "" for x in page.all("img")]
-    words += [page.text[style:].rpartition("}")[2], *summary(result.figures)]
+    words += [re.sub("<[^>]*>", " ", html.partition("</style>")[2]), *summary(result.figures)]
     words += [(place / "report.md").read_text(encoding="utf-8").replace(".png)", ")")]
     figures = json.loads((place / "report.json").read_text(encoding="utf-8"))
     assert figures["lang"] == "ja"
@@ -322,7 +322,7 @@ def test_the_japanese_report_has_no_english_sentence_left(
     words += [x[key] for x in figures["comparisons"] for key in ("name", "how")]
     words += [x["asked"] for x in figures["thresholds"]]
     plots = {*PLOTS, *(part for name in PLOTS for part in name.split("_"))}
-    found = set(re.findall(r"[A-Za-z][A-Za-z_]*", " ".join(words)))
+    found = set(re.findall(r"(?<![0-9A-Za-z_])[A-Za-z][A-Za-z_]*", " ".join(words)))
     assert found - NAMES - plots == set()
 
 
