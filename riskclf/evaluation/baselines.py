@@ -173,9 +173,9 @@ def _tfidf_on(
     alarm = np.zeros(len(rows), dtype=bool)
     alarm[np.argsort(-risk, kind="stable")[:alarms]] = True
     how = _(
-        "its {alarms:,} riskiest posts, as many as the model raises alarms, unclear posts included "
-        "(trained on {posts:,} posts; {known:,} left out because their family or text is evaluated "
-        "too; {rejected:,} that could not be read)"
+        "its riskiest posts, as many as the model raises alarms ({alarms:,}, unclear posts "
+        "included); trained on {posts:,} posts, {known:,} left out because their family or text is "
+        "evaluated too, {rejected:,} that could not be read"
     ).format(alarms=alarms, posts=int(used.sum()), known=int(known.sum()), rejected=len(rejects))
     predicted = np.array(classes, dtype=np.int64)[scores.argmax(axis=1)]
     name = _("TF-IDF on {name}").format(name=file.name)
