@@ -10,6 +10,7 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, visible
 from riskclf.files import locked
+from riskclf.language import Language
 
 __all__ = ["evaluate"]
 
@@ -116,6 +117,7 @@ def evaluate(
         bool,
         typer.Option("--include-text", help="Write the text of the posts to differences-N.csv."),
     ] = False,
+    lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
@@ -154,6 +156,7 @@ def evaluate(
             min_recall=min_recall,
             same_rows=same_rows,
             against=against or [],
+            lang=lang,
             device=device,
             batch_size=batch_size,
             progress=True,

@@ -13,6 +13,7 @@ import typer
 
 from riskclf.errors import InputError
 from riskclf.files import beside, target_of
+from riskclf.language import Language
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -23,6 +24,7 @@ __all__ = [
     "FamilyColumn",
     "LabelColumn",
     "LabelMap",
+    "Lang",
     "Model",
     "TextColumn",
     "check_directory",
@@ -60,6 +62,10 @@ Device = Annotated[
         help="Device to compute on: auto, cpu, cuda, cuda:1 and so on. auto uses a GPU if there "
         "is one."
     ),
+]
+Lang = Annotated[
+    Language,
+    typer.Option(help="Language of what is written for people: en (English) or ja (Japanese)."),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Number of posts to compute at once.")]
 

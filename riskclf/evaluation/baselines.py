@@ -25,6 +25,8 @@ import numpy as np
 from riskclf.errors import EvaluationError, InputError
 from riskclf.evaluation.scored import Classifier, LabelledRows, ScoredRows, read_labelled
 from riskclf.labels import DECISIONS
+from riskclf.language import gettext as _
+from riskclf.language import ngettext
 from riskclf.progress import Callback
 from riskclf.tables import Columns, open_table
 from riskclf.text import normalise
@@ -76,7 +78,7 @@ def open_baseline(
         InputError: the file of keywords or of posts cannot be used.
     """
     if not isinstance(against, str | os.PathLike):
-        return partial(_other_model, "another model", against)
+        return partial(_other_model, None, against)
     kind, has_file, name = os.fspath(against).partition("=")
     file = Path(name)
     if has_file and kind == "keywords":
@@ -87,19 +89,21 @@ def open_baseline(
     return partial(_other_model, Path(against).name, load(os.fspath(against)))
 
 
-def _other_model(name: str, model: Classifier, rows: ScoredRows, progress: Callback) -> Baseline:
+def _other_model(
+    name: str | None, model: Classifier, rows: ScoredRows, progress: Callback
+) -> Baseline:
     texts = _texts(rows)
     predictions = []
     for done, prediction in enumerate(model.stream(texts)):
         predictions.append(prediction)
         if done % 64 == 0:
-            progress(f"scoring posts with {name}", done, len(texts))
+            progress(f"scoring posts with {name or 'another model'}", done, len(texts))
     predicted = None
     if set(model.labels) == set(rows.labels):
         predicted = np.array([rows.labels.index(x.label) for x in predictions], dtype=np.int64)
     return Baseline(
-        name,
-        "its own flag and review",
+        name or _("another model"),
+        _("what it marks flag or review"),
         np.array([x.decision != "clear" for x in predictions]),
         np.array([x.risk for x in predictions]),
         predicted,
@@ -121,10 +125,15 @@ def _keywords(file: Path) -> list[str]:
     return keywords
 
 
-def _keyword_search(name: str, keywords: Sequence[str], rows: ScoredRows, _: Callback) -> Baseline:
+def _keyword_search(
+    name: str, keywords: Sequence[str], rows: ScoredRows, progress: Callback
+) -> Baseline:
     pattern = re.compile("|".join(map(re.escape, keywords)))
     found = [pattern.search(prepared(text)) is not None for text in _texts(rows)]
-    return Baseline(name, f"every post with one of {len(keywords):,} keywords", np.array(found))
+    how = ngettext(
+        "every post with the keyword", "every post with one of {count:,} keywords", len(keywords)
+    )
+    return Baseline(name, how.format(count=len(keywords)), np.array(found))
 
 
 def _tfidf_on(
@@ -132,7 +141,7 @@ def _tfidf_on(
     columns: Columns,
     label_map: Mapping[str, str],
     rows: ScoredRows,
-    _: Callback,
+    progress: Callback,
 ) -> Baseline:
     texts = _texts(rows)
     training, rejects = read_labelled(
@@ -163,13 +172,14 @@ def _tfidf_on(
     alarms = int((rows.decision >= DECISIONS.index("review")).sum())
     alarm = np.zeros(len(rows), dtype=bool)
     alarm[np.argsort(-risk, kind="stable")[:alarms]] = True
-    how = f"its {alarms:,} riskiest posts, as many as ours; trained on {int(used.sum()):,} posts"
-    if known.any():
-        how += f", {int(known.sum()):,} left out since their family or text is evaluated too"
-    if len(rejects):
-        how += f", {len(rejects):,} that could not be read"
+    how = _(
+        "its riskiest posts, as many as the model raises alarms ({alarms:,}, unclear posts "
+        "included); trained on {posts:,} posts, {known:,} left out because their family or text is "
+        "evaluated too, {rejected:,} that could not be read"
+    ).format(alarms=alarms, posts=int(used.sum()), known=int(known.sum()), rejected=len(rejects))
     predicted = np.array(classes, dtype=np.int64)[scores.argmax(axis=1)]
-    return Baseline(f"TF-IDF on {file.name}", how, alarm, risk, predicted)
+    name = _("TF-IDF on {name}").format(name=file.name)
+    return Baseline(name, how, alarm, risk, predicted)
 
 
 def tfidf(strength: float) -> Any:
