@@ -5,7 +5,8 @@
     python nightly.py INBOX OUTBOX
 
     0 2 * * *  cd /srv/posts && venv/bin/python nightly.py inbox outbox >> nightly.log 2>&1
-    schtasks /Create /TN riskclf /SC DAILY /ST 02:00 /TR "C:\\posts\\nightly.bat"
+    schtasks /Create /TN riskclf /SC DAILY /ST 02:00 /TR ^
+      "C:\\venv\\Scripts\\python.exe C:\\nightly.py C:\\inbox C:\\outbox"
 
 It can be run again at any time: what is done is not done again, what was stopped is continued, and
 a file that another run is labelling is left to it. Move a file into INBOX when it is complete. The

@@ -1,8 +1,7 @@
 """Install riskclf from this folder, for the current user. install.bat starts it.
 
 It needs no network. It makes an environment of its own, in which pip installs the wheels of this
-folder and checks
-their hashes, and then asks the model for a label, to see that it computes.
+folder and checks their hashes. Then it asks the model for a label, to see that it computes.
 """
 
 from __future__ import annotations
@@ -36,8 +35,9 @@ def main() -> int:
     )
     venv.create(environment, with_pip=True, clear=True)
     scripts = environment / ("Scripts" if os.name == "nt" else "bin")
-    python = str(scripts / ("python.exe" if os.name == "nt" else "python"))
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "--isolated", "install"]
+    # Isolated: no other package of this computer is in the way.
+    python = [str(scripts / ("python.exe" if os.name == "nt" else "python")), "-I", "-X", "utf8"]
+    pip = [*python, "-m", "pip", "--disable-pip-version-check", "--isolated", "install"]
     sources = ["--no-index", "--find-links", str(FOLDER / "wheels")]
     listed = ["--require-hashes", "--requirement", str(FOLDER / "requirements.txt")]
     if subprocess.run([*pip, "--quiet", *sources, *listed], check=False).returncode:
@@ -50,7 +50,7 @@ def main() -> int:
         return 2
     for name in ("start.py", "start.bat"):
         shutil.copy(FOLDER / name, home)
-    check = [python, "-c", "import riskclf; riskclf.RiskClassifier.load().predict('天気がいい')"]
+    check = [*python, "-c", "import riskclf; riskclf.RiskClassifier.load().predict('天気がいい')"]
     offline = os.environ | {"HF_HUB_OFFLINE": "1"}
     if subprocess.run(check, env=offline, check=False).returncode:
         say(
