@@ -121,4 +121,7 @@ def test_every_dependency_is_pinned() -> None:
         for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
         if "==" in line
     }
-    assert {canonicalize_name(x.name) for x in _needed()} - pinned - {"triton"} == set()
+    # What a CUDA build of torch brings is torch's own choice: a CPU build is what is tested.
+    cuda = ("cuda-", "nvidia-", "triton")
+    names = {canonicalize_name(x.name) for x in _needed()}
+    assert {name for name in names - pinned if not name.startswith(cuda)} == set()
