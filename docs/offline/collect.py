@@ -50,7 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("uv is not installed: pip install uv")
     wheels = output / "wheels"
     wheels.mkdir(parents=True)
-    download(pinned(options.python), wheels, options.python)
+    try:
+        download(pinned(options.python), wheels, options.python)
+    except subprocess.CalledProcessError as error:
+        print(f"{error.cmd[0]} failed: the lines above say why. Delete {output}, and try again.")
+        return 1
     copy_bundle(output, options.python)
     write_requirements(output)
     write_hashes(output)
