@@ -25,7 +25,7 @@ riskclf.finetuning.job.load_our_posts = lambda: []
 
 def _cells_and_outputs(name: str, directory: Path, **parameters: str) -> list[tuple[str, str]]:
     """Run a notebook in a directory with other parameters: source and output of every cell."""
-    notebook: Any = nbformat.read(EXAMPLES / name, as_version=4)
+    notebook: Any = nbformat.read(EXAMPLES / name, as_version=4)  # type: ignore[no-untyped-call]
     (given,) = (x for x in notebook.cells if "parameters" in x.metadata.get("tags", ()))
     assert set(parameters) == {x.partition(" = ")[0] for x in given.source.splitlines()}
     given.source = "\n".join(f"{x} = {value!r}" for x, value in parameters.items()) + QUICK
@@ -41,7 +41,7 @@ def _cells_and_outputs(name: str, directory: Path, **parameters: str) -> list[tu
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_is_kept_without_outputs(name: str) -> None:
-    notebook: Any = nbformat.read(EXAMPLES / name, as_version=4)
+    notebook: Any = nbformat.read(EXAMPLES / name, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert len(code) > 2
