@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskclf.errors import MissingExtra, RiskclfError
+from riskclf.errors import RiskclfError
 from riskclf.labels import Label, Prediction
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def metric_path() -> Path:
     Raises:
         MissingExtra: the library `evaluate` is not installed.
     """
+    from riskclf.errors import MissingExtra  # not a name of the package
+
     if find_spec("evaluate") is None:
         raise MissingExtra("the metric needs the library evaluate: pip install 'riskclf[metric]'")
     return Path(__file__).parent / "evaluation" / "metric.py"
