@@ -18,7 +18,7 @@ from tests.conftest import MakeModel
 
 ROOT = Path(riskclf.__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LEFT_OUT = ("datasets", "evaluate", "pandas", "pytest", "statsmodels")
+LEFT_OUT = ("datasets", "evaluate", "pytest", "statsmodels")
 
 
 def _needed() -> list[metadata.Distribution]:
@@ -95,6 +95,23 @@ assert main(["suggest", "posts.csv", "--n", "2", "--output", "next.csv", "--mode
     _run(code, plain_installation, tmp_path)
     assert (tmp_path / "report" / "report.html").is_file()
     assert (tmp_path / "taught" / "riskclf.json").is_file()
+
+
+def test_a_plain_installation_reads_times_with_nanoseconds(
+    plain_installation: dict[str, str], tmp_path: Path
+) -> None:
+    code = """
+import pyarrow as pa
+import pyarrow.parquet as pq
+from riskclf.tables import open_table
+
+when = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns"))
+pq.write_table(pa.table({"text": ["雨が降る"], "when": when}), "posts.parquet")
+with open_table("posts.parquet", text_columns=("text",)) as table:
+    (row,) = table
+print(row.values["when"].nanosecond)
+"""
+    assert _run(code, plain_installation, tmp_path) == "789\n"
 
 
 def test_without_the_evaluate_library_the_metric_says_what_to_install(
