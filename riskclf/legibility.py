@@ -23,7 +23,7 @@ __all__ = ["text_codes"]
 
 # Of 10,637 natural lines in four languages one is above a bound. Of lines of eight characters or
 # more that were garbled on purpose, 99 in 100 are where UTF-8 was read as Shift_JIS, GBK or Latin-1
-# or Shift_JIS and EUC-JP as UTF-8, and nine in ten where these two were read as one another.
+# or Shift_JIS and EUC-JP as UTF-8, and nine in ten where these two were read as Latin-1.
 _LOST_SHARE = 0.2
 _MOJIBAKE_SHARE = {"utf-8 in two bytes": 0.35, "other": 0.2}
 _QUESTION_MARKS_SHARE = 0.5

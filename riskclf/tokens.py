@@ -158,6 +158,7 @@ class Tokenizer:
         self._cls_id = vocabulary[special_tokens["cls_token"]]
         self._sep_id = vocabulary[special_tokens["sep_token"]]
         self._lower_case = lower_case
+        self._mecab_option = mecab_option
         self._mecab = _tagger(dictionary, mecab_option)
         # No special tokens are registered here, so "[SEP]" in a post is just brackets and letters.
         self._wordpiece = RustTokenizer(
@@ -217,6 +218,13 @@ class Tokenizer:
                 f"({type(error).__name__}): save the model again"
             ) from None
         return cls({piece: index for index, piece in enumerate(pieces)}, **settings)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: x for name, x in vars(self).items() if name != "_mecab"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._mecab = _tagger(self.dictionary, self._mecab_option)
 
     def encode(self, post: str) -> Encoding:
         """Turn one raw post into ids. Any `str` works; an empty one is [CLS][SEP]."""
