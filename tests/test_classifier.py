@@ -88,11 +88,32 @@ def test_predict_many_is_always_a_list(
     expected = classifier.predict_many(list(sentences))
     assert isinstance(expected, list)
     assert_same(classifier.predict_many(sentence for sentence in sentences), expected)
-    assert_same(classifier.predict_many(dict.fromkeys(sentences)), expected)
+    assert_same(classifier.predict_many(dict.fromkeys(sentences).keys()), expected)
     assert len(classifier.predict_many(sentences[:1])) == 1
     assert classifier.predict_many([]) == []
     assert classifier.predict_many(iter(())) == []
     assert list(classifier.stream([])) == []
+
+
+def test_a_classifier_can_be_called_with_a_post_or_with_posts(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    assert_same([classifier(sentences[0])], classifier([sentences[0]]))
+    assert_same(classifier(iter(sentences)), classifier.predict_many(sentences))
+    with pytest.raises(NotText, match="give one column"):
+        classifier({"text": sentences})  # type: ignore[call-overload]
+
+
+def test_probabilities_as_scikit_learn_gives_them(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    found = classifier.predict_proba(sentences)
+    expected = [[x.scores[label] for label in LABELS] for x in classifier(sentences)]
+    assert found.dtype == np.float64
+    assert found.tolist() == expected
+    assert classifier.predict_proba(iter(())).shape == (0, len(LABELS))
+    with pytest.raises(NotText, match=re.escape("predict(post)")):
+        classifier.predict_proba("雨")
 
 
 def test_more_posts_than_are_read_at_once(
