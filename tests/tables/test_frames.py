@@ -13,7 +13,7 @@ from riskclf.errors import InputError
 from riskclf.tables.reading import Row
 from riskclf.tables.sources import Source
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"text": "今日は雨", "label": "rain", "features": 1.5},
     {"text": None, "label": "sun", "features": 2.0},
     {"text": "Rain", "label": None, "features": 3.0},
