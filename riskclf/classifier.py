@@ -141,7 +141,7 @@ class RiskClassifier:
         return cls(loaded, point, shift)._from(origin)
 
     @overload
-    def __call__(self, posts: str) -> Prediction: ...
+    def __call__(self, posts: str) -> Prediction: ...  # type: ignore[overload-overlap]
 
     @overload
     def __call__(self, posts: Iterable[str]) -> list[Prediction]: ...

@@ -101,7 +101,7 @@ def test_a_classifier_can_be_called_with_a_post_or_with_posts(
     assert_same([classifier(sentences[0])], classifier([sentences[0]]))
     assert_same(classifier(iter(sentences)), classifier.predict_many(sentences))
     with pytest.raises(NotText, match="give one column"):
-        classifier({"text": sentences})  # type: ignore[call-overload]
+        classifier({"text": sentences})
 
 
 def test_probabilities_as_scikit_learn_gives_them(
