@@ -25,11 +25,7 @@ from riskclf import hub, probes
 from riskclf.aspects import Heads
 from riskclf.decide import OperatingPoint
 from riskclf.encoder import Engine, load_engine
-from riskclf.errors import (
-    ArtifactCorrupt,
-    ArtifactNotFound,
-    RiskclfError,
-)
+from riskclf.errors import ArtifactCorrupt, ArtifactNotFound, RiskclfError
 from riskclf.experts import NO_EXPERTS, Experts
 from riskclf.files import replacing_directory
 from riskclf.manifest import (
@@ -96,13 +92,22 @@ class Base:
     """None for a plain BERT, which riskclf has not saved."""
 
 
-def load(path_or_id: str | os.PathLike[str] | None, *, device: str, batch_size: int) -> Artifact:
+def load(
+    path_or_id: str | os.PathLike[str] | None,
+    *,
+    device: str,
+    batch_size: int,
+    revision: str | None = None,
+    threads: int | None = None,
+) -> Artifact:
     """Load and verify a model.
 
     Args:
         path_or_id: a directory, a hub id such as `someone/model`, or None for the packaged model.
         device: as for `riskclf.encoder.load_engine`.
         batch_size: likewise.
+        revision: of a hub id: a branch, a tag or a commit.
+        threads: as for `riskclf.encoder.load_engine`.
 
     Raises:
         ArtifactNotFound: there is no model.
@@ -111,7 +116,7 @@ def load(path_or_id: str | os.PathLike[str] | None, *, device: str, batch_size: 
         ArtifactMismatch: the model does not give the logits it was saved with.
         TokenizerError: its tokenizer cannot be used.
     """
-    directory = hub.locate(path_or_id, hub.OUR_FILES)
+    directory = hub.locate(path_or_id, hub.OUR_FILES, revision)
     raw = read_manifest_json(directory)
     manifest = parse_manifest(raw, directory)
     _verify_files(directory, raw["files"], raw.get("roles", {}))
@@ -121,7 +126,9 @@ def load(path_or_id: str | os.PathLike[str] | None, *, device: str, batch_size: 
             f"{directory}: config.json and {MANIFEST_FILE} name different labels; save the model "
             "again"
         )
-    engine = load_engine(directory, pad_id=tokenizer.pad_id, device=device, batch_size=batch_size)
+    engine = load_engine(
+        directory, pad_id=tokenizer.pad_id, device=device, batch_size=batch_size, threads=threads
+    )
     files = _by_role(directory, raw.get("roles", {}))
     hidden = _hidden(directory)
     experts = Experts.load(files, len(manifest.labels), hidden)

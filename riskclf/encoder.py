@@ -87,7 +87,13 @@ class Engine(Protocol):
 
 
 def load_engine(
-    directory: Path, *, pad_id: int, device: str, batch_size: int, name: str = ENGINES[0]
+    directory: Path,
+    *,
+    pad_id: int,
+    device: str,
+    batch_size: int,
+    threads: int | None = None,
+    name: str = ENGINES[0],
 ) -> Engine:
     """Load the model of a directory into an engine.
 
@@ -99,18 +105,21 @@ def load_engine(
         device: where to compute; what it may be depends on the engine, "auto" and "cpu" work in
             all.
         batch_size: windows that are computed at once.
+        threads: of the CPU, for this model's computing; None leaves it to the engine.
         name: one of `ENGINES`.
 
     Raises:
         ArtifactCorrupt: the weights cannot be used.
-        InputError: there is no such engine, the device cannot be used here, or the batch size is
-            less than 1.
+        InputError: there is no such engine, the device cannot be used here, or the batch size or
+            the number of threads is less than 1.
     """
     if name not in ENGINES:
         raise InputError(f"engine {name!r} is not known; use one of: {', '.join(ENGINES)}")
     # By name, because an engine imports torch or the like, and the spine must not depend on it.
     module: Any = import_module(f"riskclf.engines.{name}")
-    engine: Engine = module.load(directory, pad_id=pad_id, device=device, batch_size=batch_size)
+    engine: Engine = module.load(
+        directory, pad_id=pad_id, device=device, batch_size=batch_size, threads=threads
+    )
     return engine
 
 

@@ -147,10 +147,11 @@ def evaluate(
     """How good a model is on labelled posts, how sure that is, and what it means on your stream.
 
     Args:
-        data: a CSV, TSV, JSON Lines or Parquet file, a `datasets.Dataset`, or any rows as mappings.
-            A row has a text (unless it has scores) and a label: one of the model's, `unclear`, or a
-            soft target such as `{"minor_solicitation": 0.5, "benign": 0.5}`. Optional are id,
-            slice, language, family (rows that belong together) and weight.
+        data: a CSV, TSV, JSON Lines or Parquet file, a data frame (pandas, polars, Arrow), a
+            `datasets.Dataset`, or any rows as mappings. A row has a text (unless it has scores) and
+            a label: one of the model's, `unclear`, or a soft target such as
+            `{"minor_solicitation": 0.5, "benign": 0.5}`. Optional are id, slice, language, family
+            (rows that belong together) and weight.
         model: a `RiskClassifier`, a model directory or a hub id. None takes the scores that
             `riskclf predict --output` has put into the data, and the packaged model if there are
             none.

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from riskclf.errors import ColumnNotFound, InputError
+from riskclf.tables.frames import Frame, frame_rows
 from riskclf.tables.reading import LOOK_AHEAD, Row, open_table
 from riskclf.tables.rejects import Reject, nothing_usable
 from riskclf.tables.texts import text_problem
@@ -21,8 +22,9 @@ __all__ = ["Columns", "Data", "Source", "UnlabelledPosts"]
 _OPTIONAL = ("id", "slice", "language", "family", "weight")
 
 
-Data = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
-"""A file that `open_table` reads, or rows: a list of dicts, a `datasets.Dataset` ..."""
+Data = str | os.PathLike[str] | Iterable[Mapping[str, Any]] | Frame
+"""A file that `open_table` reads, a data frame (pandas, polars, Arrow), or rows: a list of dicts, a
+`datasets.Dataset` ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +63,22 @@ class Source:
                 f"data is a {type(data).__name__}, not rows: choose one of {listed(list(data))}"
             )
         self.name = "data"
-        self._class_names = _class_names(data)
-        rows = iter(data)
+        frame = frame_rows(data)
+        given: Any = data if frame is None else frame
+        self._class_names = _class_names(given)
+        try:
+            rows = iter(given)
+        except TypeError:
+            raise InputError(
+                f"data is a {type(data).__name__}, not rows: name a file, or give a data frame"
+            ) from None
         first = next(rows, None)
         if first is not None and not isinstance(first, Mapping):
             raise InputError(
                 f"data holds {type(first).__name__}; give mappings of columns to values"
             )
-        self.columns = tuple(getattr(data, "column_names", None) or first or ())
-        total = len(data) if isinstance(data, Sized) else None
+        self.columns = tuple(getattr(given, "column_names", None) or first or ())
+        total = len(given) if isinstance(given, Sized) else None
         self._done = 0
         self._place = lambda: (self._done, total)
         self._rows = self._numbered(rows if first is None else chain([first], rows))
