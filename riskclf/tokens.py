@@ -11,7 +11,7 @@ import importlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +23,8 @@ from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from riskclf.errors import ArtifactCorrupt, DictionaryNotFound, UnsupportedTokenizer
+from riskclf.labels import ReasonCode
+from riskclf.legibility import text_codes
 from riskclf.text import normalise
 
 __all__ = ["Encoding", "Token", "Tokenizer", "Window", "dictionary_version", "mecab_options"]
@@ -95,6 +97,9 @@ class Encoding:
 
     unknown_share: float
     """Share of [UNK] among the tokens in the windows, 0 where there are none."""
+
+    text_codes: tuple[ReasonCode, ...] = ()
+    """What stands in the way of reading the raw post (`riskclf.legibility`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +224,15 @@ class Tokenizer:
 
     def encode_batch(self, posts: Sequence[str]) -> list[Encoding]:
         """Turn raw posts into ids, in the same order."""
-        return self.encode_normalised([normalise(post).text for post in posts])
+        texts = [normalise(post).text for post in posts]
+        codes = [text_codes(post, text) for post, text in zip(posts, texts, strict=True)]
+        return [
+            replace(encoding, text_codes=found) if found else encoding
+            for encoding, found in zip(self.encode_normalised(texts), codes, strict=True)
+        ]
 
     def encode_normalised(self, texts: Sequence[str]) -> list[Encoding]:
-        """The same for texts that `normalise` or `plain_form` has made."""
+        """The same for texts that `normalise` or `plain_form` has made, without `text_codes`."""
         sections = [_sections(text) for text in texts]
         words = [self._words(text) for texts in sections for text in texts]
         encodings = iter(self._wordpiece.encode_batch_fast(words, add_special_tokens=False))
