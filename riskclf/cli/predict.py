@@ -13,6 +13,7 @@ from riskclf.cli.console import (
     Meter,
     ShownPost,
     note,
+    note_reasons,
     note_rejects,
     print_posts,
     print_summary,
@@ -54,7 +55,8 @@ def predict(
         typer.Option(
             metavar="FILE|-",
             help="Write all columns of the input and the columns of the prediction: label, "
-            "decision, risk, score_LABEL for every label, truncated and risk_labels. If the input "
+            "decision, risk, score_LABEL for every label, truncated, reasons (why a post could "
+            "not be read: blank, unreadable, unsupported_script) and risk_labels. If the input "
             "already has a column with one of these names, all of them get the prefix riskclf_. "
             "The suffix of FILE sets the format. - writes to standard output, as CSV or TSV if the "
             "input is one, otherwise as jsonl. To open the output in Excel, write .xlsx, or use "
@@ -200,6 +202,7 @@ def _report(found: Labelled, job: TableJob) -> None:
     if tally.rate:
         parts.append(f"{tally.seconds:.1f} s, {tally.rate}")
     note(", ".join(parts))
+    note_reasons(tally.reasons)
     note_rejects(found.rejects.count, found.rejects.place, found.rejects.first)
     if job.output_file:
         note(f"written to {job.output_file}")

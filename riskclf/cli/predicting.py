@@ -99,6 +99,8 @@ class Tally:
     """Posts whose results an earlier run had recorded."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Posts by label and decision."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Posts that could not be read, by the reasons why."""
     seconds: float = 0.0
     """Time spent on the posts that this run scored."""
     _since: float = field(default_factory=time.monotonic)
@@ -113,6 +115,7 @@ class Tally:
             self.seconds += now - self._since
         self._since = now
         self.counts.update((result[0], result[1]) for result in results)
+        self.reasons.update(result[-2] for result in results if result[-2])
 
     @property
     def rate(self) -> str:
@@ -293,6 +296,7 @@ def _open_journal(
         "encoding": table.encoding,
         "delimiter": table.dialect.delimiter,
         "text column": job.text_column,
+        "columns of the result": list(prediction_columns(classifier.labels)),
         "model": classifier.fingerprint,
         **job.settings,
         "riskclf version": riskclf.__version__,
