@@ -9,6 +9,7 @@ written as text: never as a formula, a link or a number. A whole number of more 
 from __future__ import annotations
 
 import datetime
+import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -128,7 +129,8 @@ class ExcelWriter(TableWriter):
             )
         # In memory, because temporary files would hold posts. The date is fixed, so that a
         # continued run gives the same bytes.
-        self._book = xlsxwriter.Workbook(self._sink, {"in_memory": True})
+        self._content = io.BytesIO()
+        self._book = xlsxwriter.Workbook(self._content, {"in_memory": True})
         self._book.set_properties({"created": datetime.datetime(2000, 1, 1)})
         self._sheet = self._book.add_worksheet("posts")
         self._sheet.freeze_panes(1, 0)
@@ -187,6 +189,7 @@ class ExcelWriter(TableWriter):
 
     def _finish(self) -> None:
         self._book.close()
+        self._sink.write(self._content.getbuffer())
 
 
 def _units(text: str) -> int:

@@ -12,7 +12,7 @@ from riskclf.tables import Reject, Row, open_table
 
 __all__ = ["FORMATS", "NASTY", "read", "stdin", "texts", "write"]
 
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "xlsx")
 
 NASTY = [
     "今日はパンを焼いた",
