@@ -80,6 +80,7 @@ class Source(_Columns):
     """Rows of a file or of an iterable, as `tables` gives them; joined with a key if given."""
 
     def __init__(self, data: Data, stack: ExitStack, key: Key | None = None) -> None:
+        self._rows: Iterator[Row | Reject]
         self._read(data, stack)
         if key is not None:
             self.columns = tuple(dict.fromkeys((*self.columns, *key.columns)))
@@ -91,7 +92,7 @@ class Source(_Columns):
         if isinstance(data, str | os.PathLike):
             table = stack.enter_context(open_table(data, text_columns=(), look_ahead=LOOK_AHEAD))
             self.name, self.columns, self.repeated = table.name, table.columns, table.repeated
-            self._rows: Iterator[Row | Reject] = iter(table)
+            self._rows = iter(table)
             self._place: Callable[[], tuple[int, int | None]] = lambda: (table.position, table.size)
             return
         if isinstance(data, Mapping):

@@ -40,10 +40,10 @@ class Bytes:
 
     name: str
     """The file as the user named it, for messages."""
-    stream: io.BufferedReader
+    stream: io.BufferedReader[Any]
     size: int | None
     """Of the file, in bytes, as it lies on the disk; None for a pipe."""
-    file: io.BufferedReader
+    file: io.BufferedReader[Any]
     """What was opened: `stream` itself unless that is unpacked from it."""
 
     @property
@@ -110,7 +110,7 @@ def open_bytes(source: str | os.PathLike[str], before_wait: Callable[[], None] |
     try:
         if Path(name).is_dir():
             raise InputError(f"{name} is a directory; name one file in it")
-        file: io.BufferedReader = io.BufferedReader(io.FileIO(name), HEAD)
+        file: io.BufferedReader[Any] = io.BufferedReader(io.FileIO(name), HEAD)
     except FileNotFoundError:
         raise InputError(f"{name} does not exist; check the path") from None
     except (OSError, ValueError) as error:
@@ -181,7 +181,7 @@ class _Stream(io.RawIOBase):
 class _Unpacked(io.RawIOBase):
     """The content of a gzip file, whose damage is told as any other wrong format."""
 
-    def __init__(self, name: str, file: io.BufferedReader) -> None:
+    def __init__(self, name: str, file: io.BufferedReader[Any]) -> None:
         self._name, self._file = name, file
         self._content = gzip.GzipFile(fileobj=file, mode="rb")
 
