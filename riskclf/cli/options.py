@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchSize",
+    "Delimiter",
     "Device",
+    "Encoding",
     "FamilyColumn",
     "LabelColumn",
     "LabelMap",
@@ -41,6 +43,22 @@ Model = Annotated[
     ),
 ]
 TextColumn = Annotated[str, typer.Option(help="Column that holds the posts.")]
+Encoding = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Encoding of the text files that are read: utf-8, cp932 (Shift_JIS), euc-jp, utf-16, "
+        "or auto: guess it, and say so if it is not UTF-8.",
+    ),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="Character between the columns of the CSV and TSV files that are read, such as ';', "
+        "or tab. Default: a comma (.tsv: a tab).",
+    ),
+]
 LabelColumn = Annotated[str, typer.Option(help="Column that holds the correct labels.")]
 FamilyColumn = Annotated[
     str | None,

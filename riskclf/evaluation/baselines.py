@@ -28,7 +28,7 @@ from riskclf.labels import DECISIONS
 from riskclf.language import gettext as _
 from riskclf.language import ngettext
 from riskclf.progress import Callback
-from riskclf.tables import Columns, open_table
+from riskclf.tables import Columns, Reject, TableFile, open_table
 from riskclf.text import normalise
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def open_baseline(
     columns: Columns,
     label_map: Mapping[str, str],
     load: Callable[[str], Classifier],
+    like: TableFile,
 ) -> FindBaseline:
     """What applies a baseline to rows that hold their text.
 
@@ -72,6 +73,7 @@ def open_baseline(
         columns: of the posts that TF-IDF trains on.
         label_map: of these posts.
         load: opens a model.
+        like: a file; those of keywords and posts are read with its encoding and delimiter.
 
     Raises:
         ArtifactError: the model cannot be used.
@@ -80,9 +82,9 @@ def open_baseline(
     if not isinstance(against, str | os.PathLike):
         return partial(_other_model, None, against)
     kind, has_file, name = os.fspath(against).partition("=")
-    file = Path(name)
+    file = like.like(name)
     if has_file and kind == "keywords":
-        return partial(_keyword_search, file.name, _keywords(file))
+        return partial(_keyword_search, Path(name).name, _keywords(file))
     if has_file and kind == "tfidf":
         with open_table(file, text_columns=(columns.text,)):
             return partial(_tfidf_on, file, columns, label_map)
@@ -110,18 +112,19 @@ def _other_model(
     )
 
 
-def _keywords(file: Path) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{file} does not exist; check the path") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{file} is not UTF-8 text; save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+def _keywords(file: TableFile) -> list[str]:
+    lines = []
+    with open_table(file, format="lines", text_columns=("keyword",)) as table:
+        for row in table:
+            if isinstance(row, Reject):
+                raise InputError(
+                    f"{table.name} line {row.number}: {row.reason}; save the file as UTF-8, or "
+                    "name its encoding with --encoding"
+                )
+            lines.append(row.values["keyword"])
     keywords = sorted({word for line in lines if (word := prepared(line))})
     if not keywords:
-        raise InputError(f"{file} holds no keywords; write one a line")
+        raise InputError(f"{table.name} holds no keywords; write one a line")
     return keywords
 
 
@@ -137,7 +140,7 @@ def _keyword_search(
 
 
 def _tfidf_on(
-    file: Path,
+    file: TableFile,
     columns: Columns,
     label_map: Mapping[str, str],
     rows: ScoredRows,
@@ -160,8 +163,9 @@ def _tfidf_on(
     used = training.clearly & ~known
     if len(np.unique(training.gold[used])) < 2:
         raise EvaluationError(
-            f"{file}: TF-IDF needs posts of two labels to train on; {int(used.sum()):,} posts are "
-            f"left, {int(known.sum()):,} were left out since their family or text is evaluated too"
+            f"{file.path}: TF-IDF needs posts of two labels to train on; {int(used.sum()):,} posts "
+            f"are left, {int(known.sum()):,} were left out since their family or text is evaluated "
+            "too"
         )
     pipeline = tfidf(10.0)
     pipeline.fit([text for text, use in zip(learnt, used, strict=True) if use], training.gold[used])
@@ -178,7 +182,7 @@ def _tfidf_on(
         "evaluated too, {rejected:,} that could not be read"
     ).format(alarms=alarms, posts=int(used.sum()), known=int(known.sum()), rejected=len(rejects))
     predicted = np.array(classes, dtype=np.int64)[scores.argmax(axis=1)]
-    name = _("TF-IDF on {name}").format(name=file.name)
+    name = _("TF-IDF on {name}").format(name=Path(file).name)
     return Baseline(name, how, alarm, risk, predicted)
 
 

@@ -41,7 +41,7 @@ from riskclf.evaluation.thresholds import Rate, Stream, check_share, choose_thre
 from riskclf.labels import DECISIONS
 from riskclf.language import language, speaking
 from riskclf.progress import Progress, following
-from riskclf.tables import Columns, Data, Reject, create_table, write_rejects
+from riskclf.tables import Columns, Data, Key, Reject, TableFile, create_table, write_rejects
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,6 +131,7 @@ def evaluate(
     *,
     model: Model | None = None,
     columns: Columns | None = None,
+    key: str | os.PathLike[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     prevalence: float | None = None,
     volume: str | None = None,
@@ -156,6 +157,8 @@ def evaluate(
             `riskclf predict --output` has put into the data, and the packaged model if there are
             none.
         columns: names of the columns, where they are not these.
+        key: the key that `suggest` wrote beside the posts to label. Its columns are joined by id:
+            the scores of the model, and `suggested_because`, which may be a slice.
         label_map: your label to the model's (or to `unclear`).
         prevalence: share of risky posts in your stream, such as 0.001.
         volume: of your stream, such as "5000/hour".
@@ -191,7 +194,8 @@ def evaluate(
 
     columns = columns or Columns()
     label_map = dict(label_map or {})
-    baselines = [open_baseline(other, columns, label_map, load) for other in against]
+    like = data if isinstance(data, TableFile) else TableFile("")
+    baselines = [open_baseline(other, columns, label_map, load, like) for other in against]
     with following(progress) as tell, speaking(lang):
         rows, rejects, used = read_rows(
             data,
@@ -199,6 +203,7 @@ def evaluate(
             lambda: load(None),
             columns=columns,
             label_map=label_map,
+            key=None if key is None else Key(key, columns.optional("id")),
             keep_text=bool(against),
             progress=tell,
         )

@@ -100,7 +100,7 @@ def read_raw(data: Data, columns: Columns, *, labelled: bool = True) -> RawRows:
     with ExitStack() as stack:
         source = Source(data, stack)
         needed = [columns.text, columns.label] if labelled else [columns.text]
-        source.require((*needed, *columns.named()))
+        source.require((*needed, *columns.named()), if_there=columns.used())
         rows: list[Row] = []
         rejects: list[Reject] = []
         for row in source:

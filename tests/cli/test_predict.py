@@ -131,7 +131,7 @@ def test_the_summary_counts_labels_and_decisions(
 # Tables to tables -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet", "xlsx", "csv.gz", "jsonl.gz"])
 def test_output_keeps_the_columns_and_adds_the_prediction(
     tmp_path: Path, table: Path, suffix: str, fake: Fake
 ) -> None:
