@@ -21,7 +21,7 @@ from pathlib import Path
 
 from riskclf.cli import main as riskclf
 
-SUFFIXES = {".csv", ".tsv", ".jsonl", ".parquet"}
+SUFFIXES = {".csv", ".xlsx", ".tsv", ".jsonl", ".parquet"}
 
 
 def label_all(inbox: Path, outbox: Path, *options: str) -> int:
