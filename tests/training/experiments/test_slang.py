@@ -22,6 +22,7 @@ from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.scored import read_rows
 from riskclf.finetuning import Example, TrainingConfig, job, learning, train_classifier
 from riskclf.labels import LABELS
+from tests.experts import with_experts
 from training.experiments.slang import choice, experiment, measuring, methods
 from training.experiments.slang.choice import Variant
 from training.experiments.slang.draws import drawn, is_cue_free
@@ -270,6 +271,7 @@ def test_a_mean_over_seeds_is_no_surer_than_one_run() -> None:
 
 
 def test_the_table_and_the_plot_show_every_method(bench: _Bench, tmp_path: Path) -> None:
+    bench.base = artifact.locate_base(with_experts(bench.base.directory, tmp_path / "m").directory)
     results = bench.run(tmp_path / "slang.json")
     found = table(results).splitlines()
     assert found[0].startswith("8 risky and 8 innocent posts")
@@ -277,8 +279,9 @@ def test_the_table_and_the_plot_show_every_method(bench: _Bench, tmp_path: Path)
     for title in METHODS.values():
         assert any(row.startswith(f"| {title}") for row in rows)
     assert any("(one seed)" in row for row in rows)
+    assert [row.split("|")[1].strip() for row in rows[5:7]] == ["2, quick", "4, quick"]
     assert "nan" not in table(results)
-    widths = [[row.count("|") for row in group] for group in (rows[:5], rows[5:])]
+    widths = [[row.count("|") for row in group] for group in (rows[:7], rows[7:])]
     assert all(len(set(width)) == 1 for width in widths)
     picture = plot(results)
     assert picture.startswith(b"\x89PNG")
