@@ -129,8 +129,8 @@ def table(results: Mapping[str, Any]) -> str:
         "",
         "| posts a term | risky found (flag or review) | with no other cue | with another cue "
         "| right side | with no other cue | innocent flagged or labelled risky "
-        "| innocent reviewed | old: risky found (change) | old: benign flagged | old: benign flagged or reviewed | old: macro-F1 "
-        "| minutes |",
+        "| innocent reviewed | old: risky found (change) | old: benign flagged "
+        "| old: benign flagged or reviewed | old: macro-F1 | minutes |",
         "|" + " --- |" * 13,
     ]
     sizes = [(size, part, "") for size, part in found["ours"].items()]
