@@ -54,7 +54,7 @@ _FEW = ("ko", "zh")
 
 
 def measure(
-    classifier: RiskClassifier, corpora: Corpora, posts: Sequence[Post], judged: JudgedPosts | None
+    classifier: RiskClassifier, corpora: Corpora, posts: Sequence[Post], judged: JudgedPosts
 ) -> dict[str, Any]:
     """All figures of a model.
 
@@ -62,28 +62,23 @@ def measure(
         classifier: the packaged model.
         corpora: whose held-out files are the natural lines.
         posts: ours.
-        judged: those of the folds, out of fold. None for a model that was made before the folds:
-            it is measured only on what no model has learned from.
+        judged: those of the folds, out of fold.
     """
     scored, natural = measure_natural(classifier, corpora)
     transfer = [post for post in posts if post.split == "transfer"]
     moved = classifier.predict_many(post.text for post in transfer)
-    found = {
+    rows = judged_rows(judged.posts, judged.predictions)
+    folds = described(rows)
+    folds["calibration_weighted"] = calibration(weighted(rows, judged.posts))
+    baselines = out_of_fold(judged.posts)
+    together = judged_rows([*judged.posts, *transfer], [*judged.predictions, *moved])
+    return {
         "model": _model(classifier.info()),
         "transfer": described(judged_rows(transfer, moved)),
         "pairs": measure_pairs(classifier),
         "examples": measure_examples(classifier),
         "natural": natural,
         "natural_languages": _by_language(scored, corpora),
-    }
-    if judged is None:
-        return found
-    rows = judged_rows(judged.posts, judged.predictions)
-    folds = described(rows)
-    folds["calibration_weighted"] = calibration(weighted(rows, judged.posts))
-    baselines = out_of_fold(judged.posts)
-    together = judged_rows([*judged.posts, *transfer], [*judged.predictions, *moved])
-    return found | {
         "folds": folds,
         "aspects": dict(judged.aspects),
         "few": {name: macro_f1_of_language(together, name).to_dict() for name in _FEW},

@@ -54,10 +54,6 @@ def kept(old: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
 def main(
     corpora: Annotated[Path | None, typer.Option(help="Measure with these corpora.")] = None,
     work: Annotated[Path, typer.Option(help="Directory that the recipe worked in.")] = Path("work"),
-    before_folds: Annotated[
-        bool,
-        typer.Option("--before-folds", help="The model was made before the folds: no --work."),
-    ] = False,
     other_hand: Annotated[
         bool, typer.Option("--other-hand", help="Measure the posts by other hands too; once.")
     ] = False,
@@ -69,7 +65,7 @@ def main(
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     if corpora is not None:
         sources = Corpora.load(corpora)
-        judged = None if before_folds else read_judged(work, posts)
+        judged = read_judged(work, posts)
         classifier = RiskClassifier.load(device="cpu")
         results = kept(results, measure(classifier, sources, posts, judged))
         if other_hand:
