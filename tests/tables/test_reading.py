@@ -274,7 +274,7 @@ def test_position_reaches_size_at_the_end(tmp_path: Path, format: str) -> None:
         ("t.csv", "text\n天気\n気温\n".encode("utf-16-le"), FormatError, "--encoding"),
         (
             "t.csv",
-            "text\n오늘은 날씨가 좋아서 공원에 갔다\n".encode("cp949"),
+            "text\n오늘은 날씨가 좋다\n공원에 갔다\n비가 온다\n".encode("cp949"),
             FormatError,
             "seems to be cp949",
         ),
