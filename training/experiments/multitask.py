@@ -99,7 +99,8 @@ def compared(
     ]
     chosen = np.flatnonzero(clear)
     gold = texts.targets[chosen].argmax(axis=1)
-    family = np.unique([posts[x].family for x in chosen], return_inverse=True)[1]
+    families = np.array([posts[x].family for x in chosen.tolist()])
+    family = np.unique(families, return_inverse=True)[1]
     ranked = {
         (name, expert): _Ranked.of(logits)
         for name, transformer in trained.items()

@@ -106,7 +106,7 @@ def _risks(
         uncentred = index_of(Texts(plain, texts.tokenizer), outputs, trained)
         name = f"{_way(NEAREST)}, not centred"
         parts.setdefault(name, []).append(_risk(uncentred, sentence, NEAREST))
-        languages = np.array([posts[x].lang for x in chosen])
+        languages = np.array([posts[x].lang for x in chosen.tolist()])
         same = np.empty(len(chosen))
         for language in np.unique(languages):
             others = [x for x in trained if x >= len(posts) or posts[x].lang == language]
