@@ -22,7 +22,7 @@ from riskclf.language import gettext as _
 if TYPE_CHECKING:
     from riskclf.evaluation.figures import AlarmFigures, Figures
 
-__all__ = ["brackets", "first_plot", "in_short", "on_your_stream"]
+__all__ = ["brackets", "confusion", "first_plot", "in_short", "on_your_stream", "precision_recall"]
 
 
 def brackets() -> str:
@@ -39,11 +39,11 @@ def first_plot(figures: Figures) -> dict[str, str]:
     if (thousand := thousand_of(figures)) is not None:
         return {"thousand": thousand.words()}
     if figures.curve.recall:
-        return _precision_recall()
-    return _confusion()
+        return precision_recall()
+    return confusion()
 
 
-def _precision_recall() -> dict[str, str]:
+def precision_recall() -> dict[str, str]:
     """The precision-recall curve, and what it shows in words."""
     return {
         "precision_recall": _(
@@ -52,7 +52,7 @@ def _precision_recall() -> dict[str, str]:
     }
 
 
-def _confusion() -> dict[str, str]:
+def confusion() -> dict[str, str]:
     """The confusion matrix, and what it shows in words."""
     return {"confusion": _("Number of posts by right label and given label, as in the table")}
 

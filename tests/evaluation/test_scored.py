@@ -228,7 +228,9 @@ def test_a_file_that_is_no_text_is_refused_and_single_bad_lines_are_listed(
     with pytest.raises(FormatError, match="is not UTF-8"):
         measure(path)
     lines = [f"{row['text']},{row['label']},晴れ".encode() for row in rows_of(20)]
-    path.write_bytes(b"\n".join([b"text,label,note", *lines, "晴れ,benign,".encode("shift_jis"), b"a"]))
+    path.write_bytes(
+        b"\n".join([b"text,label,note", *lines, "晴れ,benign,".encode("shift_jis"), b"a"])
+    )
     assert [(x.number, x.column) for x in measure(path).rejects] == [(22, "text"), (23, None)]
 
 
