@@ -38,9 +38,10 @@ from riskclf.manifest import (
     parse_manifest,
     read_manifest_json,
 )
+from riskclf.mecab import dictionary_version
 from riskclf.probes import PROBE_SENTENCES
 from riskclf.text import NORMALISER_VERSION
-from riskclf.tokens import Tokenizer, dictionary_version
+from riskclf.tokens import Tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -21,9 +21,9 @@ from riskclf.decide import (
 from riskclf.errors import OperatingPointError, RegressionWarning
 from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Prediction
+from riskclf.mecab import dictionary_version
 from riskclf.pickling import Origin, opened
 from riskclf.text import NORMALISER_VERSION
-from riskclf.tokens import dictionary_version
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,27 +7,23 @@ separated by blanks, and the Rust WordPiece of `tokenizers` reads them.
 
 from __future__ import annotations
 
-import importlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import fugashi
 from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
-from riskclf.errors import ArtifactCorrupt, DictionaryNotFound, UnsupportedTokenizer
+from riskclf.errors import ArtifactCorrupt, UnsupportedTokenizer
 from riskclf.labels import ReasonCode
 from riskclf.legibility import text_codes
+from riskclf.mecab import tagger
 from riskclf.text import normalise
 
-__all__ = ["Encoding", "Token", "Tokenizer", "Window", "dictionary_version", "mecab_options"]
+__all__ = ["Encoding", "Token", "Tokenizer", "Window"]
 
 # MeCab's time grows with the square of a run of Latin letters, and it dies on very long ones. Of a
 # longer post, the first and the last half of this are read.
@@ -39,10 +35,6 @@ _WINDOW = 64
 
 # Where a tokenizer_config.json sets no limit, transformers writes a huge number.
 _DEFAULT_MAX_TOKENS = 512
-
-# -M bounds the length of unknown words. Others name files (-d, -r, -u, -o), change what is written
-# (-F), or crash the process with a damaged dictionary (-p).
-_MECAB_OPTIONS = r"-Owakati|-M\d{1,3}"
 
 # BertJapaneseTokenizer reads longer words as one unknown token.
 _MAX_WORD_CHARACTERS = 100
@@ -61,7 +53,6 @@ _SUPPORTED: dict[str, tuple[tuple[Any, ...], Any]] = {
     "do_word_tokenize": ((True,), True),
     "do_subword_tokenize": ((True,), True),
 }
-_DICTIONARIES = {"unidic_lite": "unidic-lite", "ipadic": "ipadic", "unidic": "unidic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +150,7 @@ class Tokenizer:
         self._sep_id = vocabulary[special_tokens["sep_token"]]
         self._lower_case = lower_case
         self._mecab_option = mecab_option
-        self._mecab = _tagger(dictionary, mecab_option)
+        self._mecab = tagger(dictionary, mecab_option)
         # No special tokens are registered here, so "[SEP]" in a post is just brackets and letters.
         self._wordpiece = RustTokenizer(
             WordPiece(
@@ -224,7 +215,7 @@ class Tokenizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._mecab = _tagger(self.dictionary, self._mecab_option)
+        self._mecab = tagger(self.dictionary, self._mecab_option)
 
     def encode(self, post: str) -> Encoding:
         """Turn one raw post into ids. Any `str` works; an empty one is [CLS][SEP]."""
@@ -327,58 +318,6 @@ class Tokenizer:
 
     def _window(self, ids: list[int], text: str, words: str) -> Window:
         return Window([self._cls_id, *ids, self._sep_id], text, words.strip())
-
-
-def dictionary_version(dictionary: str) -> str:
-    """Version of an installed MeCab dictionary package.
-
-    Raises:
-        DictionaryNotFound: it is not installed.
-    """
-    package = _DICTIONARIES.get(dictionary, dictionary)
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        raise _not_installed(dictionary) from None
-
-
-def _not_installed(dictionary: str) -> DictionaryNotFound:
-    package = _DICTIONARIES.get(dictionary, dictionary)
-    return DictionaryNotFound(
-        f"the MeCab dictionary {dictionary!r} is not installed: run `pip install {package}`"
-    )
-
-
-def _tagger(dictionary: str, option: str) -> fugashi.GenericTagger:
-    if dictionary not in _DICTIONARIES:
-        raise UnsupportedTokenizer(
-            f"mecab_dic {dictionary!r} is not known: use one of {', '.join(_DICTIONARIES)}"
-        )
-    try:
-        directory = Path(importlib.import_module(dictionary).DICDIR)
-    except ImportError:
-        raise _not_installed(dictionary) from None
-    if not (directory / "sys.dic").is_file():
-        raise _not_installed(dictionary)
-    words = option.split()
-    if not all(re.fullmatch(_MECAB_OPTIONS, word) for word in words):
-        raise UnsupportedTokenizer(
-            f"mecab_option {option[:40]!r} is not supported: riskclf passes only -Owakati and -M "
-            "with a number (such as -M24) to MeCab, since others read files or crash it; use a "
-            "model without it"
-        )
-    return _mecab(" ".join([mecab_options(directory), "-Owakati", *words]))
-
-
-@cache
-def _mecab(options: str) -> fugashi.GenericTagger:
-    """One for the whole process: each holds some 20 MB that MeCab never gives back."""
-    return fugashi.GenericTagger(options)
-
-
-def mecab_options(dictionary: str | Path) -> str:
-    """What tells MeCab to read this directory's dictionary, and not one that it prefers."""
-    return f'-d "{dictionary}" -r "{Path(dictionary) / "mecabrc"}"'
 
 
 def _sections(text: str) -> list[str]:

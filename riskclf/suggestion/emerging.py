@@ -163,7 +163,7 @@ class _TermFinder:
         import fugashi
         from unidic_lite import DICDIR
 
-        from riskclf.tokens import mecab_options
+        from riskclf.mecab import mecab_options
 
         # With features: a model's tokenizer lets MeCab write the words only.
         self._mecab = fugashi.GenericTagger(mecab_options(DICDIR))
