@@ -66,8 +66,8 @@ def locate(
     is_here = directory is None or (bool(str(path_or_id)) and directory.is_dir())
     if is_here and revision is not None:
         raise InputError(
-            f"a revision belongs to a hub id such as name/model, and {directory or 'the packaged'} "
-            "is a model on this computer: leave the revision out"
+            "a revision belongs to a hub id such as name/model, and "
+            f"{directory or 'the packaged model'} is on this computer: leave the revision out"
         )
     if directory is None:
         return Path(str(resources.files("riskclf"))) / "default_model"

@@ -66,7 +66,8 @@ class Prediction:
     """What the model says about one post."""
 
     label: str
-    """The most probable label, at the share of risky posts that the model was calibrated at."""
+    """The likelier risk label where the risk reaches the model's label threshold, and benign below
+    it; in a model without one, the most probable label. `prevalence` does not change it."""
 
     scores: Mapping[str, float]
     """Calibrated probability of every label, in the model's order; they add up to 1."""

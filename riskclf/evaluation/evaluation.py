@@ -148,7 +148,7 @@ def evaluate(
     """How good a model is on labelled posts, how sure that is, and what it means on your stream.
 
     Args:
-        data: a CSV, TSV, JSON Lines or Parquet file, a data frame (pandas, polars, Arrow), a
+        data: a CSV, TSV, JSON Lines, Excel or Parquet file, a data frame (pandas, polars, Arrow), a
             `datasets.Dataset`, or any rows as mappings. A row has a text (unless it has scores) and
             a label: one of the model's, `unclear`, or a soft target such as
             `{"minor_solicitation": 0.5, "benign": 0.5}`. Optional are id, slice, language, family

@@ -149,7 +149,7 @@ def suggest(
     """Choose the posts to label next: uncertain ones, all different, and one in five at random.
 
     Args:
-        data: a CSV, TSV, JSON Lines or Parquet file, a data frame (pandas, polars, Arrow), a
+        data: a CSV, TSV, JSON Lines, Excel or Parquet file, a data frame (pandas, polars, Arrow), a
             `datasets.Dataset`, or any rows as mappings. No labels are needed.
         model: a `RiskClassifier`, a model directory or a hub id; None is the packaged model.
         n: how many posts; fewer if there are not that many different ones.

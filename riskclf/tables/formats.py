@@ -41,7 +41,7 @@ NAMES = {
     "lines": "lines",
 }
 WHOLE: frozenset[Format] = frozenset(("parquet", "xlsx"))
-"""Formats that need a whole file: neither a pipe nor gzip will do."""
+"""Formats that need a whole file: they are read neither from a pipe nor from gzip."""
 
 
 @dataclass(frozen=True, slots=True)
