@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
@@ -21,10 +22,10 @@ from riskclf.calibration import choose_label_threshold, fit_stacker
 from riskclf.decide import OperatingPoint
 from riskclf.encoder import Outputs
 from riskclf.errors import ArtifactCorrupt, OperatingPointError
+from riskclf.features import FEATURES, counts
 from riskclf.finetuning.ngrams import fit_ngrams
 from riskclf.manifest import digest
 from riskclf.neighbours import Neighbours
-from riskclf.ngrams import FEATURES, counts
 from riskclf.stacker import Stacker
 from tests.experts import BREAD, QUESTIONS, RAIN, SNOW, with_experts
 
@@ -126,7 +127,9 @@ def test_the_ngrams_are_a_logistic_regression_on_tfidf(loaded: Artifact) -> None
     labels = np.repeat([0, 1, 2], 6)
     windows = [encoding.head for encoding in loaded.tokenizer.encode_batch(posts)]
     ours = fit_ngrams(windows, np.eye(3)[labels], np.ones(len(posts)), strength=2.0)
-    found, half = counts(windows), FEATURES // 2
+    values, *columns = counts(windows)
+    found = sparse.csr_matrix((values, *columns), shape=(len(windows), FEATURES))
+    half = FEATURES // 2
     blocks = [
         TfidfTransformer(sublinear_tf=True).fit_transform(part)
         for part in (found[:, :half], found[:, half:])
