@@ -13,9 +13,8 @@ from riskclf import __version__, artifact, publishing
 from riskclf.artifact import Artifact
 from riskclf.decide import (
     OperatingPoint,
-    predictions_from_outputs,
+    predictions_with_rows,
     prior_shift,
-    served_rows,
     windows_read,
 )
 from riskclf.errors import OperatingPointError, RegressionWarning
@@ -23,11 +22,15 @@ from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Prediction
 from riskclf.mecab import dictionary_version
 from riskclf.pickling import Origin, opened
+from riskclf.repeats import Recent, key_of
 from riskclf.text import NORMALISER_VERSION
+from riskclf.tokens import Reading, read
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    _Scored = tuple[Prediction, NDArray[np.float32]]
 
 __all__ = ["RiskClassifier", "warn_if_not_accepted"]
 
@@ -193,9 +196,7 @@ class RiskClassifier:
         """
         return (prediction for prediction, _ in self._stream(checked_posts(posts, "stream")))
 
-    def stream_with_vectors(
-        self, posts: Iterable[str]
-    ) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
+    def stream_with_vectors(self, posts: Iterable[str]) -> Iterator[_Scored]:
         """Like `stream`, with a vector of each post from the same computation.
 
         Yields:
@@ -312,31 +313,41 @@ class RiskClassifier:
         self._origin = origin
         return self
 
-    def _stream(self, posts: Iterator[str]) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
+    def _stream(self, posts: Iterator[str]) -> Iterator[_Scored]:
         size = self._artifact.engine.batch_size * _BATCHES_PER_CHUNK
+        recent: Recent[_Scored] = Recent()
         chunk: list[str] = []
         characters = 0
         for post in posts:
             chunk.append(post)
             characters += len(post)
             if len(chunk) == size or characters >= _CHARACTERS_PER_CHUNK:
-                yield from self._predict(chunk)
+                yield from self._predict(chunk, recent)
                 chunk, characters = [], 0
         if chunk:
-            yield from self._predict(chunk)
+            yield from self._predict(chunk, recent)
 
-    def _predict(self, posts: list[str]) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
+    def _predict(self, posts: list[str], recent: Recent[_Scored]) -> list[_Scored]:
+        """Score each post once, those that repeat a recent one not at all."""
+        readings = [read(post) for post in posts]
+        keys = [key_of(reading) for reading in readings]
+        new = {key: x for key, x in zip(keys, readings, strict=True) if key not in recent}
+        scored = self._score([*new.values()]) if new else ()
+        return recent.complete(keys, dict(zip(new, scored, strict=True)))
+
+    def _score(self, readings: list[Reading]) -> Iterator[_Scored]:
         """The main path: text -> windows of ids -> outputs -> predictions."""
         manifest = self._artifact.manifest
-        encodings = self._artifact.tokenizer.encode_batch(posts)
-        windows = [x for read in windows_read(encodings, manifest) for x in read]
+        encodings = self._artifact.tokenizer.encode_readings(readings)
+        windows = [x for found in windows_read(encodings, manifest) for x in found]
         computed = self._artifact.engine.compute([window.ids for window in windows])
         outputs = self._artifact.experts.complete(windows, computed)
-        predictions = predictions_from_outputs(
+        predictions, rows = predictions_with_rows(
             encodings, outputs, manifest, self._point, shift=self._shift
         )
-        rows = served_rows(encodings, outputs, manifest)
-        return zip(predictions, outputs.pooled[rows], strict=True)
+        # A copy of each row, for a view would keep the vectors of all.
+        vectors = (outputs.pooled[row].copy() for row in rows)
+        return zip(predictions, vectors, strict=True)
 
 
 def warn_if_not_accepted(loaded: Artifact) -> None:

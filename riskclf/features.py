@@ -9,7 +9,7 @@ public domain).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from riskclf.tokens import Window
 
-    _Numbers: TypeAlias = NDArray[np.int64]
-    _Found: TypeAlias = tuple[_Numbers, _Numbers]
+    _Numbers = NDArray[np.int64]
+    _Found = tuple[_Numbers, _Numbers]
 
 __all__ = ["FEATURES", "Sparse", "counts", "weighted"]
 

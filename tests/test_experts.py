@@ -19,7 +19,7 @@ from riskclf import RiskClassifier
 from riskclf.artifact import Artifact, load
 from riskclf.aspects import Heads
 from riskclf.calibration import choose_label_threshold, fit_stacker
-from riskclf.decide import OperatingPoint
+from riskclf.decide import OperatingPoint, shifted
 from riskclf.encoder import Outputs
 from riskclf.errors import ArtifactCorrupt, OperatingPointError
 from riskclf.features import FEATURES, counts
@@ -74,7 +74,8 @@ def test_the_risk_is_the_weighted_sum_of_what_the_experts_say() -> None:
 def test_a_shift_moves_the_log_odds_of_the_risk_and_not_the_side() -> None:
     outputs, _ = random_outputs()
     stacker = Stacker(ALL, (0.5, 0.3, 1.0), (1.0, 0.2, 0.1), -1.0)
-    before, after = (stacker.probabilities(outputs, IS_RISK, shift) for shift in (0.0, -2.0))
+    before = stacker.probabilities(outputs, IS_RISK)
+    after = shifted(before, IS_RISK, -2.0)
     risks = [x[:, :2].sum(axis=1) for x in (before, after)]
     logits = [np.log(risk / (1 - risk)) for risk in risks]
     assert logits[1] == pytest.approx(logits[0] - 2)

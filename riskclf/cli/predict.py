@@ -199,6 +199,8 @@ def _report(found: Labelled, job: TableJob) -> None:
     parts = ["1 post" if tally.posts == 1 else f"{tally.posts:,} posts"]
     if tally.recorded:
         parts.append(f"{tally.recorded:,} of them from the run that was stopped")
+    if tally.repeated:
+        parts.append(f"{tally.repeated:,} of them repeat an earlier one and were scored with it")
     if tally.rate:
         parts.append(f"{tally.seconds:.1f} s, {tally.rate}")
     note(", ".join(parts))
