@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from riskclf.decide import (
     served_rows,
     windows_read,
 )
+from riskclf.encoder import AUTO
 from riskclf.errors import NotText, OperatingPointError, RegressionWarning
 from riskclf.labels import Prediction
 from riskclf.text import NORMALISER_VERSION
@@ -67,6 +69,7 @@ class RiskClassifier:
         prevalence: float | None = None,
         operating_point: str | None = None,
         thresholds: Mapping[str, float] | None = None,
+        engine: str = AUTO,
     ) -> RiskClassifier:
         """Load a model.
 
@@ -83,18 +86,25 @@ class RiskClassifier:
                 is its first.
             thresholds: your own instead, such as `{"flag": 0.9, "review": 0.5}`, on the risk as it
                 is returned.
+            engine: what computes the model: "pytorch"; "openvino", which is several times faster
+                on Intel and AMD processors, and needs `pip install "riskclf[fast]"` and the files
+                that `riskclf optimize` builds; or "auto": OpenVINO where all of that is there (on
+                Linux, without an NVIDIA driver unless `device` is "cpu"), else PyTorch. `info()`
+                says which it is.
 
         Raises:
             ArtifactError: the model is missing, damaged, or computes something else here.
             TokenizerError: its tokenizer or its dictionary cannot be used.
-            InputError: `prevalence` does not lie between 0 and 1.
+            InputError: `prevalence` does not lie between 0 and 1; or the engine cannot be used with
+                this model or this device.
+            MissingExtra: the package of the engine is not installed.
             OperatingPointError: there is no such operating point, the thresholds are not usable, or
                 the model has no risk labels, so that there is nothing for these three to decide.
 
         Warns:
             RegressionWarning: the model was fine-tuned and not accepted.
         """
-        loaded = artifact.load(path_or_id, device=device, batch_size=batch_size)
+        loaded = artifact.load(path_or_id, device=device, batch_size=batch_size, engine=engine)
         warn_if_not_accepted(loaded)
         if not loaded.manifest.risk_labels:
             if (prevalence, operating_point, thresholds) != (None, None, None):
@@ -210,6 +220,7 @@ class RiskClassifier:
         return {
             "model": str(loaded.directory),
             "fingerprint": self.fingerprint,
+            "engine": loaded.engine_name,
             "device": loaded.engine.where,
             "thresholds": None if self._point is None else asdict(self._point),
             "max_tokens": loaded.tokenizer.max_tokens,
@@ -220,6 +231,7 @@ class RiskClassifier:
                 "dictionary": f"{loaded.tokenizer.dictionary} "
                 f"{dictionary_version(loaded.tokenizer.dictionary)}",
                 **{name: metadata.version(name) for name in ("torch", "transformers", "fugashi")},
+                **({"openvino": found} if (found := _openvino_version()) else {}),
             },
             "saved_as": saved_as,
         }
@@ -251,6 +263,12 @@ class RiskClassifier:
         )
         rows = served_rows(encodings, outputs, manifest)
         return zip(predictions, outputs.pooled[rows], strict=True)
+
+
+def _openvino_version() -> str | None:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version("openvino")
+    return None
 
 
 def warn_if_not_accepted(loaded: Artifact) -> None:

@@ -93,6 +93,7 @@ def predict(
         ),
     ] = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
     """Label posts.
@@ -124,7 +125,7 @@ def predict(
         if output or rejects or format:
             raise InputError("--output, --rejects and --format need --input (see --help)")
         with stoppable():
-            classifier = options.load_classifier(model, device, batch_size, decisions)
+            classifier = options.load_classifier(model, device, batch_size, decisions, engine)
             predictions = classifier.predict_many(texts or [])
             risk_labels = classifier.risk_labels
             shown = [
@@ -133,7 +134,7 @@ def predict(
             ]
             print_posts(shown, classifier.labels)
         return
-    settings = {"device": device, "batch size": batch_size, **decisions}
+    settings = {"device": device, "engine": engine, "batch size": batch_size, **decisions}
     job = TableJob(input, text_column, format, output, rejects, settings)
     with stoppable() as hint:
         if job.can_continue:
@@ -143,7 +144,7 @@ def predict(
         with Meter() as meter:
             found = label_table(
                 job,
-                lambda: options.load_classifier(model, device, batch_size, decisions),
+                lambda: options.load_classifier(model, device, batch_size, decisions, engine),
                 tell=note,
                 show=lambda done, total, tally: meter.show(*_progress(done, total, tally)),
             )
