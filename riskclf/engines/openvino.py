@@ -42,6 +42,7 @@ __all__ = [
 _DEVICES = ("auto", "cpu")
 _TELEMETRY = "openvino_telemetry"
 _NVIDIA = Path("/proc/driver/nvidia/version")
+_HERE = (sys.platform, platform.machine())
 
 # Up to this length, which nearly every window has, padding goes in small steps.
 _SHORT = 64
@@ -67,6 +68,7 @@ class OpenvinoEngine:
             raise InputError(f"batch_size is {batch_size}: it must be 1 or more")
         self.batch_size = batch_size
         self._pad_id = pad_id
+        self._lock = threading.Lock()  # a request computes one batch at a time
         openvino = import_openvino()
         try:
             self._model = openvino.Core().read_model(file)
@@ -132,7 +134,6 @@ class OpenvinoEngine:
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
-        self._lock = threading.Lock()
         self._core = import_openvino().Core()
         self._compiled = self._core.compile_model(self._model, "CPU", settings)
         self._request: Any = self._compiled.create_infer_request()
@@ -170,8 +171,7 @@ def suits(device: str) -> bool:
     return (
         device in _DEVICES
         and not (device == "auto" and _NVIDIA.exists())
-        and sys.platform == "linux"
-        and platform.machine() == "x86_64"
+        and _HERE == ("linux", "x86_64")
         and find_spec("openvino") is not None
     )
 

@@ -183,8 +183,7 @@ def test_auto_takes_pytorch_where_openvino_is_not_installed(
 def test_auto_takes_pytorch_on_other_systems(
     directory: Path, monkeypatch: pytest.MonkeyPatch, system: str, machine: str
 ) -> None:
-    monkeypatch.setattr("riskclf.engines.openvino.sys.platform", system)
-    monkeypatch.setattr("riskclf.engines.openvino.platform.machine", lambda: machine)
+    monkeypatch.setattr("riskclf.engines.openvino._HERE", (system, machine))
     assert (
         artifact.load(directory, device="cpu", batch_size=8, engine="auto").engine_name == "pytorch"
     )
