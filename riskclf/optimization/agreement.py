@@ -10,11 +10,12 @@ import numpy as np
 
 from riskclf.artifact import Artifact
 from riskclf.decide import predictions_from_outputs, served_rows, windows_read
+from riskclf.neighbours import unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from riskclf.encoder import Engine
+    from riskclf.encoder import Outputs
     from riskclf.labels import Prediction
     from riskclf.tokens import Encoding
 
@@ -47,7 +48,7 @@ class Agreement:
     """Of risks."""
     largest_difference: float
     mean_cosine: float
-    """Of the sentence vectors of both engines."""
+    """Of the sentence vectors that both engines give for the window that decides."""
     least_cosine: float
     alone: float
     """Largest difference between the risk of a post that is computed by itself and its risk beside
@@ -71,20 +72,22 @@ def compare(by_pytorch: Artifact, by_other: Artifact, texts: Sequence[str]) -> A
         by_other: the same in another engine.
         texts: at least one.
     """
-    found = [
-        (_computed(by_pytorch, chunk), _computed(by_other, chunk))
-        for chunk in _encoded(by_pytorch, texts)
-    ]
-    before = [x for pair in found for x in pair[0][0]]
-    after = [x for pair in found for x in pair[1][0]]
-    cosines = np.concatenate([_cosines(pair[0][1], pair[1][1]) for pair in found])
+    before: list[Prediction] = []
+    after: list[Prediction] = []
+    cosines: list[float] = []
+    for start in range(0, len(texts), _CHUNK):
+        encodings = by_pytorch.tokenizer.encode_batch(texts[start : start + _CHUNK])
+        expected, found = (_outputs(x, encodings) for x in (by_pytorch, by_other))
+        before += predictions_from_outputs(encodings, expected, by_pytorch.manifest)
+        after += predictions_from_outputs(encodings, found, by_other.manifest)
+        rows = served_rows(encodings, expected, by_pytorch.manifest)
+        cosines += _cosines(expected.sentence[rows], found.sentence[rows])
     risks = np.array([[x.risk for x in side] for side in (before, after)])
     difference = np.abs(risks[0] - risks[1])
-    alone = [
-        prediction.risk
-        for encoding in by_other.tokenizer.encode_batch(texts[:_ALONE])
-        for prediction in _computed(by_other, [encoding])[0]
-    ]
+    alone = []
+    for encoding in by_other.tokenizer.encode_batch(texts[:_ALONE]):
+        outputs = _outputs(by_other, [encoding])
+        alone += predictions_from_outputs([encoding], outputs, by_other.manifest)
 
     def share(values: Iterable[bool]) -> float:
         return float(np.mean([*values]))
@@ -100,29 +103,17 @@ def compare(by_pytorch: Artifact, by_other: Artifact, texts: Sequence[str]) -> A
         flagged_by_pytorch=share(x.decision == "flag" for x in before),
         mean_difference=float(difference.mean()),
         largest_difference=float(difference.max()),
-        mean_cosine=float(cosines.mean()),
-        least_cosine=float(cosines.min()),
-        alone=float(np.abs(risks[1, : len(alone)] - alone).max()),
+        mean_cosine=float(np.mean(cosines)),
+        least_cosine=min(cosines),
+        alone=float(np.abs(risks[1, : len(alone)] - [x.risk for x in alone]).max()),
     )
 
 
-def _encoded(loaded: Artifact, texts: Sequence[str]) -> Iterable[list[Encoding]]:
-    for start in range(0, len(texts), _CHUNK):
-        yield loaded.tokenizer.encode_batch(texts[start : start + _CHUNK])
-
-
-def _computed(
-    loaded: Artifact, encodings: list[Encoding]
-) -> tuple[list[Prediction], NDArray[np.float32]]:
-    """Predictions, and the sentence vector of the window that decides."""
+def _outputs(loaded: Artifact, encodings: list[Encoding]) -> Outputs:
     windows = [x for read in windows_read(encodings, loaded.manifest) for x in read]
-    engine: Engine = loaded.engine
-    outputs = loaded.experts.complete(windows, engine.compute([window.ids for window in windows]))
-    rows = served_rows(encodings, outputs, loaded.manifest)
-    return predictions_from_outputs(encodings, outputs, loaded.manifest), outputs.sentence[rows]
+    return loaded.experts.complete(windows, loaded.engine.compute([x.ids for x in windows]))
 
 
-def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    result: NDArray[np.float32] = (a * b).sum(axis=1) / np.maximum(lengths, 1e-12)
-    return result
+def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> list[float]:
+    cosines: list[float] = (unit(a) * unit(b)).sum(axis=1).tolist()
+    return cosines

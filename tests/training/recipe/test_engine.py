@@ -1,4 +1,4 @@
-"""The packaged model's engine files: fitted to open lines, compared on closed ones and our posts."""
+"""The packaged model's engine files: fitted to open lines, compared on closed ones and posts."""
 
 from __future__ import annotations
 
