@@ -19,7 +19,7 @@ import torch
 
 from riskclf.encoder import pad
 from riskclf.engines.openvino import import_openvino, unreported
-from riskclf.engines.pytorch import mean_token_vector, open_classifier
+from riskclf.engines.pytorch import mean_token_vector, open_classifier, quietly
 from riskclf.errors import MissingExtra
 
 __all__ = ["converted", "holds_16_bits", "import_nncf", "quantised", "save"]
@@ -70,12 +70,8 @@ def converted(directory: Path, precision: str) -> Any:
     classifier, _ = open_classifier(directory, attention="eager")
     classifier.eval()
     example = {name: torch.ones((2, 8), dtype=torch.int64) for name in pad([[0]], 0)}
-    with torch.inference_mode(False), torch.no_grad(), _silence():
+    with torch.no_grad(), quietly(), _silence():
         model = openvino.convert_model(_Outputs(classifier), example_input=example)
-    for value, name in zip(model.inputs, example, strict=True):
-        value.get_tensor().set_names({name})
-        value.get_node().set_partial_shape(openvino.PartialShape([-1, -1]))
-    model.validate_nodes_and_infer_types()
     for value, name in zip(model.outputs, _OUTPUTS, strict=True):
         value.get_tensor().set_names({name})
     details = {
