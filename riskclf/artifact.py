@@ -379,7 +379,7 @@ def _check_encoder(directory: Path) -> None:
 
 def _labels_in(directory: Path) -> tuple[str, ...]:
     """The labels of config.json, in the order of the logits."""
-    names = read_config(directory).get("id2label")
+    names: Any = read_config(directory).get("id2label")
     try:
         return tuple(names[str(index)] for index in range(len(names)))
     except (KeyError, TypeError):

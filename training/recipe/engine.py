@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from riskclf import optimize
+from riskclf import Label, optimize
 from riskclf.encoder import PRECISIONS
 from riskclf.finetuning.replay import load_our_posts
 from riskclf.hub import locate
@@ -48,8 +48,8 @@ def posts_to_compare(corpora: Corpora, posts: Sequence[Post]) -> dict[str, list[
     return {
         "natural lines": lines[:_NATURAL],
         "risky posts": [post.text for post in posts if post.risky],
-        "benign posts": [post.text for post in posts if post.labelled and not post.risky],
-        "unclear posts": [post.text for post in posts if not post.labelled],
+        "benign posts": [post.text for post in posts if post.kind == Label.BENIGN],
+        "unclear posts": [post.text for post in posts if len(post.target) > 1],
     }
 
 
