@@ -14,6 +14,7 @@ A prediction is a suggestion about a text. A person decides, and a person sends.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,15 @@ _HOMES = {
 
 
 def metric_path() -> Path:
-    """The file that `evaluate.load(str(riskclf.metric_path()))` opens, without a network."""
+    """The file that `evaluate.load(str(riskclf.metric_path()))` opens, without a network.
+
+    Raises:
+        MissingExtra: the library `evaluate` is not installed.
+    """
+    from riskclf.errors import MissingExtra  # not a name of the package
+
+    if find_spec("evaluate") is None:
+        raise MissingExtra("the metric needs the library evaluate: pip install 'riskclf[metric]'")
     return Path(__file__).parent / "evaluation" / "metric.py"
 
 

@@ -4,8 +4,7 @@
 normaliser and which dictionary the model was trained with, what its files hash to, and what it
 computed for a few probe sentences when it was saved. All of it is checked at every load.
 
-Fine-tuning starts from such a model, or from any BERT with that tokenizer (`locate_base`). Weights
-are read from safetensors only, and no code that lies beside a model is ever run.
+Weights are read from safetensors only, and no code that lies beside a model is ever run.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from riskclf import hub, probes
 from riskclf.aspects import Heads
 from riskclf.decide import OperatingPoint
 from riskclf.encoder import ENGINES, Engine, engines_to_try, load_engine
-from riskclf.errors import ArtifactCorrupt, ArtifactError, ArtifactNotFound, RiskclfError
+from riskclf.errors import ArtifactCorrupt, ArtifactError, RiskclfError
 from riskclf.experts import NO_EXPERTS, Experts
 from riskclf.files import replacing_directory
 from riskclf.hashes import sha256, verify_files
@@ -40,28 +39,24 @@ from riskclf.manifest import (
     read_manifest_json,
     write_manifest,
 )
+from riskclf.mecab import dictionary_version
 from riskclf.probes import PROBE_SENTENCES
 from riskclf.text import NORMALISER_VERSION
-from riskclf.tokens import Tokenizer, dictionary_version
+from riskclf.tokens import Tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 __all__ = [
     "Artifact",
-    "Base",
     "check_place",
     "copy",
     "load",
-    "locate_base",
     "save",
 ]
 
 # The name of an operating point that a user has chosen.
 _OWN = "own"
-
-# Nothing but the head, and the layer before it, may be new in a model that is to be fine-tuned.
-_NEW_WEIGHTS = ("classifier.", "bert.pooler.")
 
 
 @dataclass(frozen=True)
@@ -81,21 +76,14 @@ class Artifact:
     """One of `riskclf.encoder.ENGINES`."""
 
 
-@dataclass(frozen=True)
-class Base:
-    """What fine-tuning starts from."""
-
-    directory: Path
-    manifest: Manifest | None
-    """None for a plain BERT, which riskclf has not saved."""
-
-
 def load(
     path_or_id: str | os.PathLike[str] | None,
     *,
     device: str,
     batch_size: int,
     engine: str = ENGINES[0],
+    revision: str | None = None,
+    threads: int | None = None,
 ) -> Artifact:
     """Load and verify a model.
 
@@ -105,6 +93,8 @@ def load(
         batch_size: likewise.
         engine: one of `riskclf.encoder.ENGINES`; or "auto" for the fastest one that can be used
             here, for which the model has files, and which computes here what was saved.
+        revision: of a hub id: a branch, a tag or a commit.
+        threads: as for `riskclf.encoder.load_engine`.
 
     Raises:
         ArtifactNotFound: there is no model.
@@ -116,7 +106,7 @@ def load(
         MissingExtra: the engine's package is not installed.
         TokenizerError: its tokenizer cannot be used.
     """
-    directory = hub.locate(path_or_id, hub.OUR_FILES)
+    directory = hub.locate(path_or_id, hub.OUR_FILES, revision)
     raw = read_manifest_json(directory)
     manifest = parse_manifest(raw, directory)
     verify_files(directory, raw["files"], raw.get("roles", {}))
@@ -139,7 +129,12 @@ def load(
 
     def loaded_into(name: str) -> Artifact:
         computing = load_engine(
-            directory, pad_id=tokenizer.pad_id, device=device, batch_size=batch_size, name=name
+            directory,
+            pad_id=tokenizer.pad_id,
+            device=device,
+            batch_size=batch_size,
+            threads=threads,
+            name=name,
         )
         probes.verify(directory, raw, tokenizer, computing, experts, name)
         return Artifact(directory, manifest, tokenizer, computing, raw, experts, aspects, name)
@@ -149,44 +144,6 @@ def load(
         with contextlib.suppress(ArtifactError):
             return loaded_into(name)
     return loaded_into(last)
-
-
-def locate_base(path_or_id: str | os.PathLike[str] | None) -> Base:
-    """Find and check what fine-tuning starts from.
-
-    A hub is asked for ids only. Where a repository there has its weights in other formats, those
-    of the pull request that the hub's own bot made are taken, if it made them from the same files.
-    (transformers looks for it too; but if there is none it sends the model's name and the user's
-    token to a converter, and then takes a pull request of that title whoever made it.)
-
-    Args:
-        path_or_id: as for `load`; but a directory or a hub id may also hold a plain BERT with a
-            `BertJapaneseTokenizer` (MeCab and WordPiece), such as
-            `tohoku-nlp/bert-base-japanese-v3`, with or without a head.
-
-    Raises:
-        ArtifactNotFound: there is no model, or none in safetensors.
-        ArtifactCorrupt: a file is missing, altered or unreadable, or it is not a BERT.
-        ArtifactMismatch: as for `load`.
-        TokenizerError: its tokenizer cannot be used.
-    """
-    # What is small comes first: a model of another kind may have weights of many gigabytes.
-    directory = hub.locate(path_or_id, (*hub.SMALL_FILES, MANIFEST_FILE))
-    if (directory / MANIFEST_FILE).is_file():
-        loaded = load(path_or_id, device="cpu", batch_size=len(PROBE_SENTENCES))
-        return Base(loaded.directory, loaded.manifest)
-    _check_kind(directory)
-    Tokenizer.load(directory)
-    if path_or_id is None or Path(path_or_id).is_dir():
-        if not hub.has_weights(directory):
-            raise hub.no_safetensors(str(directory), (file.name for file in directory.iterdir()))
-    else:
-        repository = str(path_or_id)
-        directory = hub.fetch(repository, hub.PLAIN_FILES)
-        if not hub.has_weights(directory):
-            directory = hub.fetch_converted(repository)
-    _check_encoder(directory)
-    return Base(directory, None)
 
 
 def check_place(directory: str | os.PathLike[str]) -> None:
@@ -347,34 +304,6 @@ def copy(
 def _pytorch() -> Any:
     """By name: the spine does not depend on an engine, but what is trained is PyTorch's."""
     return import_module("riskclf.engines.pytorch")
-
-
-def _check_kind(directory: Path) -> None:
-    """Refuse what is no model at all, or no BERT."""
-    file = directory / "config.json"
-    if not file.is_file():
-        raise ArtifactNotFound(
-            f"{directory} is not a model, it has neither {MANIFEST_FILE} nor config.json: give the "
-            "directory that riskclf saved, or that of a BERT"
-        )
-    kind = read_config(directory).get("model_type")
-    if kind != "bert":
-        raise ArtifactCorrupt(
-            f"{file} is of model_type {kind!r}: riskclf fine-tunes BERT only; choose a model of "
-            "model_type 'bert' with BertJapaneseTokenizer"
-        )
-
-
-def _check_encoder(directory: Path) -> None:
-    """Refuse a plain BERT that lacks weights of its encoder, or has some that are no numbers."""
-    pytorch = _pytorch()
-    model, missing = pytorch.open_classifier(directory, ignore_mismatched_sizes=True)
-    if any(not name.startswith(_NEW_WEIGHTS) for name in missing):
-        raise ArtifactCorrupt(
-            f"{directory / 'model.safetensors'} lacks weights of the encoder: it is not a trained "
-            "model, or it is damaged"
-        )
-    pytorch.check_finite(model, directory)
 
 
 def _labels_in(directory: Path) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, overload
 
-from riskclf import __version__, artifact
+from riskclf import __version__, artifact, publishing
 from riskclf.artifact import Artifact
 from riskclf.decide import (
     OperatingPoint,
@@ -20,10 +20,12 @@ from riskclf.decide import (
     windows_read,
 )
 from riskclf.encoder import AUTO
-from riskclf.errors import NotText, OperatingPointError, RegressionWarning
+from riskclf.errors import OperatingPointError, RegressionWarning
+from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Prediction
+from riskclf.mecab import dictionary_version
+from riskclf.pickling import Origin, opened
 from riskclf.text import NORMALISER_VERSION
-from riskclf.tokens import dictionary_version
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +41,21 @@ _CHARACTERS_PER_CHUNK = 1 << 18
 class RiskClassifier:
     """Labels short posts. Make one with `RiskClassifier.load()`.
 
-    It holds no state between calls and sends nothing anywhere.
+    It never changes and sends nothing anywhere. Call `classifier(post)` for one `Prediction`, and
+    `classifier(posts)` for a list of them. Posts are any iterable of str: a list, a generator, a
+    pandas or polars Series, a NumPy array, or a column of an Arrow table or of a
+    `datasets.Dataset`, which may call it in `map`.
+
+    Threads may share one. Other processes get one by pickling (`multiprocessing` with spawn,
+    joblib, Spark): the directory or hub id is sent, and the model there must have the same
+    fingerprint. A forked process inherits it and computes on one thread; on a GPU, do not fork:
+    load it in each process. One thread a process is best where several processes work side by
+    side:
+
+    - gunicorn, uvicorn: `load(threads=1)`, as many workers as cores. Load it before the fork
+      (`preload_app`), and the workers share its memory.
+    - Celery: load it once for each worker process, in `worker_process_init`.
+    - Airflow: load it in the task, not where the DAG is defined.
     """
 
     def __init__(
@@ -54,10 +70,10 @@ class RiskClassifier:
             shift: added to the log-odds of the risk, see `riskclf.decide.prior_shift`.
         """
         self._artifact, self._shift = loaded, shift
+        self._origin: Origin | None = None
         self._point = None
         if loaded.manifest.risk_labels:
-            points = loaded.manifest.operating_points
-            self._point = point or _named_point(points, None).shifted(shift)
+            self._point = point or loaded.manifest.point().shifted(shift)
 
     @classmethod
     def load(
@@ -66,6 +82,8 @@ class RiskClassifier:
         *,
         device: str = "auto",
         batch_size: int = 64,
+        threads: int | None = None,
+        revision: str | None = None,
         prevalence: float | None = None,
         operating_point: str | None = None,
         thresholds: Mapping[str, float] | None = None,
@@ -78,6 +96,10 @@ class RiskClassifier:
                 that comes with the package, for which no network is used.
             device: a torch device such as "cpu" or "cuda:0"; "auto" takes a GPU where there is one.
             batch_size: posts that the model computes at once.
+            threads: how many the engine uses on the CPU while this model computes; None leaves it
+                to the engine, which takes all cores. Give 1 where several processes work side by
+                side.
+            revision: branch, tag or commit of a hub id, such as "main".
             prevalence: share of risky posts in your stream, such as 0.001. Probabilities and risks
                 then belong to it instead of to the share that the model was calibrated at. The
                 model's own operating points move along: labels and decisions stay as they are, but
@@ -95,8 +117,9 @@ class RiskClassifier:
         Raises:
             ArtifactError: the model is missing, damaged, or computes something else here.
             TokenizerError: its tokenizer or its dictionary cannot be used.
-            InputError: `prevalence` does not lie between 0 and 1; or the engine cannot be used with
-                this model or this device.
+            InputError: `prevalence` does not lie between 0 and 1, `batch_size` or `threads` is less
+                than 1, there is a `revision` and no hub id, or the engine cannot be used with this
+                model or this device.
             MissingExtra: the package of the engine is not installed.
             OperatingPointError: there is no such operating point, the thresholds are not usable, or
                 the model has no risk labels, so that there is nothing for these three to decide.
@@ -104,25 +127,45 @@ class RiskClassifier:
         Warns:
             RegressionWarning: the model was fine-tuned and not accepted.
         """
-        loaded = artifact.load(path_or_id, device=device, batch_size=batch_size, engine=engine)
+        loaded = artifact.load(
+            path_or_id,
+            device=device,
+            batch_size=batch_size,
+            engine=engine,
+            revision=revision,
+            threads=threads,
+        )
         warn_if_not_accepted(loaded)
+        origin = Origin.of(
+            loaded, path_or_id, revision=revision, device=device, threads=threads, engine=engine
+        )
         if not loaded.manifest.risk_labels:
             if (prevalence, operating_point, thresholds) != (None, None, None):
                 raise OperatingPointError(
                     f"{loaded.directory} has no risk labels: it takes no prevalence, no operating "
                     "point and no thresholds; leave them out"
                 )
-            return cls(loaded)
+            return cls(loaded)._from(origin)
         shift = 0.0
         if prevalence is not None:
             shift = prior_shift(loaded.manifest.prevalence, prevalence)
         if thresholds is None:
-            point = _named_point(loaded.manifest.operating_points, operating_point).shifted(shift)
+            point = loaded.manifest.point(operating_point).shifted(shift)
         elif operating_point is not None:
             raise OperatingPointError("give an operating point or thresholds, not both")
         else:
-            point = _own_point(thresholds)
-        return cls(loaded, point, shift)
+            point = OperatingPoint.of(thresholds)
+        return cls(loaded, point, shift)._from(origin)
+
+    @overload
+    def __call__(self, posts: str) -> Prediction: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, posts: Iterable[str]) -> list[Prediction]: ...
+
+    def __call__(self, posts: str | Iterable[str]) -> Prediction | list[Prediction]:
+        """`predict` for a str, `predict_many` for all else."""
+        return self.predict(posts) if isinstance(posts, str) else self.predict_many(posts)
 
     def predict(self, post: str) -> Prediction:
         """Label one post.
@@ -130,20 +173,31 @@ class RiskClassifier:
         Raises:
             NotText: `post` is not a str.
         """
-        if not isinstance(post, str):
-            raise NotText(
-                f"predict() takes one str, not {type(post).__name__}; for several posts call "
-                "predict_many(posts)"
-            )
-        return self.predict_many([post])[0]
+        return self.predict_many([checked_post(post)])[0]
 
     def predict_many(self, posts: Iterable[str]) -> list[Prediction]:
         """Label posts: always a list, in the order of the posts.
 
         Raises:
-            NotText: `posts` is a single str, or one of them is not a str.
+            NotText: `posts` is a single str or a whole table, or one of them is not a str.
         """
-        return list(self.stream(posts))
+        return [prediction for prediction, _ in self._stream(checked_posts(posts))]
+
+    def predict_proba(self, posts: Iterable[str]) -> NDArray[np.float64]:
+        """The calibrated probabilities of posts, as scikit-learn gives them.
+
+        Returns:
+            Shape (posts, labels), in the order of the posts and of `labels`; each row adds up to 1.
+            Not the highest of them decides, but thresholds: see `predict_many`.
+
+        Raises:
+            NotText: as for `predict_many`.
+        """
+        import numpy as np
+
+        found = self._stream(checked_posts(posts, "predict_proba"))
+        rows = [[*prediction.scores.values()] for prediction, _ in found]
+        return np.array(rows, dtype=np.float64).reshape(-1, len(self.labels))
 
     def stream(self, posts: Iterable[str]) -> Iterator[Prediction]:
         """Label any number of posts in bounded memory, in their order.
@@ -151,9 +205,10 @@ class RiskClassifier:
         Some thousand posts are read ahead, to compute those of like length together.
 
         Raises:
-            NotText: `posts` is a single str, or one of them is not a str.
+            NotText: at once where `posts` is a single str or a whole table, and when its turn
+                comes where one of them is not a str.
         """
-        return (prediction for prediction, _ in self.stream_with_vectors(posts))
+        return (prediction for prediction, _ in self._stream(checked_posts(posts, "stream")))
 
     def stream_with_vectors(
         self, posts: Iterable[str]
@@ -164,11 +219,9 @@ class RiskClassifier:
             The prediction, and the pooled vector of the window that decides, shape (hidden,).
 
         Raises:
-            NotText: `posts` is a single str, or one of them is not a str.
+            NotText: as for `stream`.
         """
-        if isinstance(posts, str):
-            raise NotText("a single str was given where posts were expected: call predict(post)")
-        return self._stream(iter(posts))
+        return self._stream(checked_posts(posts, "stream_with_vectors"))
 
     def save(
         self,
@@ -195,8 +248,34 @@ class RiskClassifier:
                     f"{self._artifact.directory} has no risk labels: it takes no thresholds"
                 )
             # Stored at the base rate that the model was calibrated at.
-            point = _own_point(thresholds).shifted(-self._shift)
+            point = OperatingPoint.of(thresholds).shifted(-self._shift)
         artifact.copy(self._artifact, directory, point)
+
+    def push_to_hub(
+        self, repo_id: str, *, private: bool = True, learned_posts_may_leak: str = ""
+    ) -> str:
+        """Upload the model to a hub, from which `load(repo_id)` gets it.
+
+        Log in first, with `hf auth login` or the variable HF_TOKEN. Of the files in the repository
+        those of an older riskclf model are replaced; its README.md stays as it is.
+
+        Args:
+            repo_id: where to, such as name/model; it is made if it is not there.
+            private: only you and those you name can read it. A repository that everybody can read
+                is then refused.
+            learned_posts_may_leak: a model that was fine-tuned on your own posts can give away what
+                they say, and is refused. Where you may pass these posts on, repeat `repo_id` here.
+
+        Returns:
+            The commit, a `revision` for `load`.
+
+        Raises:
+            InputError: the model, or the repository, is refused for one of these reasons.
+            RiskclfError: the hub cannot be reached, or does not take the model.
+        """
+        return publishing.push(
+            self._artifact, repo_id, private=private, learned_posts_may_leak=learned_posts_may_leak
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -231,18 +310,32 @@ class RiskClassifier:
                 "dictionary": f"{loaded.tokenizer.dictionary} "
                 f"{dictionary_version(loaded.tokenizer.dictionary)}",
                 **{name: metadata.version(name) for name in ("torch", "transformers", "fugashi")},
-                **({"openvino": found} if (found := _openvino_version()) else {}),
+                **_version("openvino"),
             },
             "saved_as": saved_as,
         }
+
+    def __copy__(self) -> Self:
+        return self  # nothing in it ever changes
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        origin = self._origin
+        is_there = origin is not None and origin.is_there(self._artifact)
+        sent = origin if is_there else self._artifact
+        return _received, (type(self), sent, self._point, self._shift)
+
+    def _from(self, origin: Origin) -> Self:
+        self._origin = origin
+        return self
 
     def _stream(self, posts: Iterator[str]) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
         size = self._artifact.engine.batch_size * _BATCHES_PER_CHUNK
         chunk: list[str] = []
         characters = 0
-        for number, post in enumerate(posts, start=1):
-            if not isinstance(post, str):
-                raise NotText(f"post number {number} is not a str but {type(post).__name__}")
+        for post in posts:
             chunk.append(post)
             characters += len(post)
             if len(chunk) == size or characters >= _CHARACTERS_PER_CHUNK:
@@ -265,10 +358,10 @@ class RiskClassifier:
         return zip(predictions, outputs.pooled[rows], strict=True)
 
 
-def _openvino_version() -> str | None:
+def _version(package: str) -> dict[str, str]:
     with contextlib.suppress(metadata.PackageNotFoundError):
-        return metadata.version("openvino")
-    return None
+        return {package: metadata.version(package)}
+    return {}
 
 
 def warn_if_not_accepted(loaded: Artifact) -> None:
@@ -281,6 +374,17 @@ def warn_if_not_accepted(loaded: Artifact) -> None:
         warnings.warn(_not_accepted(loaded), RegressionWarning, stacklevel=3)
 
 
+def _received(
+    kind: type[RiskClassifier],
+    sent: Origin | Artifact,
+    point: OperatingPoint | None,
+    shift: float,
+) -> RiskClassifier:
+    """What unpickling calls."""
+    classifier = kind(opened(sent), point, shift)
+    return classifier._from(sent) if isinstance(sent, Origin) else classifier
+
+
 def _not_accepted(loaded: Artifact) -> str:
     reports = [name for name in loaded.raw["files"] if name.endswith(".md")]
     here = [str(loaded.directory / name) for name in reports if (loaded.directory / name).is_file()]
@@ -289,19 +393,3 @@ def _not_accepted(loaded: Artifact) -> str:
         f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
         f"model before it found: {where}"
     )
-
-
-def _own_point(thresholds: Mapping[str, float]) -> OperatingPoint:
-    if set(thresholds) != {"flag", "review"}:
-        raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
-    return OperatingPoint(**thresholds)
-
-
-def _named_point(points: Mapping[str, OperatingPoint], name: str | None) -> OperatingPoint:
-    if name is None:
-        return next(iter(points.values()))
-    if name not in points:
-        raise OperatingPointError(
-            f"the model has no operating point {name!r}: it has {', '.join(points)}"
-        )
-    return points[name]

@@ -6,7 +6,7 @@ outputs (the classifier, cross-validation, calibration) calls it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit, logit, softmax
 
 from riskclf.errors import ArtifactCorrupt, InputError, OperatingPointError
-from riskclf.labels import Decision, Prediction
+from riskclf.labels import REASON_CODES, Decision, Prediction, ReasonCode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 UNREADABLE_SHARE = 0.5
-"""From this share of unknown tokens on, the model has not read the post: it is never `clear`."""
+"""From this share of unknown tokens on, the model has not read the post: it is `unreadable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,13 @@ class OperatingPoint:
                 f"review {self.review:g} and flag {self.flag:g} are not usable thresholds: "
                 "they must satisfy 0 < review < flag < 1"
             )
+
+    @classmethod
+    def of(cls, thresholds: Mapping[str, float]) -> OperatingPoint:
+        """The two thresholds by their names."""
+        if set(thresholds) != {"flag", "review"}:
+            raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
+        return cls(**thresholds)
 
     def shifted(self, shift: float) -> OperatingPoint:
         """The thresholds that decide alike after `shift` was added to the log-odds of the risk."""
@@ -105,15 +112,18 @@ def probabilities(
     return result
 
 
-def decide(risk: float, unknown_share: float, point: OperatingPoint | None) -> Decision:
+def decide(
+    risk: float, point: OperatingPoint | None, reason_codes: Sequence[ReasonCode] = ()
+) -> Decision:
     """What to do with a post: `flag`, `review` or `clear`.
 
-    Without an operating point, as for a model that has no risk labels, only whether the post could
-    be read decides.
+    A post that could not be read, for one of the reasons given, is never `clear`: a blank one, too,
+    since it may be a picture with a text. Without an operating point, as for a model that has no
+    risk labels, only that decides.
     """
     if point is not None and risk >= point.flag:
         return "flag"
-    if (point is not None and risk >= point.review) or unknown_share >= UNREADABLE_SHARE:
+    if (point is not None and risk >= point.review) or reason_codes:
         return "review"
     return "clear"
 
@@ -188,17 +198,26 @@ def predictions_from_outputs(
         encodings, labels, unshifted, scores.tolist(), strict=True
     ):
         risk = sum((after[index] for index in risks), 0.0)
+        codes = _reason_codes(encoding)
         predictions.append(
             Prediction(
                 label=manifest.labels[label],
                 scores=dict(zip(manifest.labels, after, strict=True)),
                 risk=risk,
-                decision=decide(risk, encoding.unknown_share, point),
+                decision=decide(risk, point, codes),
                 truncated=encoding.windows_cut if manifest.risk_labels else encoding.head_cut,
                 side=manifest.labels[int(risks[before[risks].argmax()])] if len(risks) else "",
+                reason_codes=codes,
             )
         )
     return predictions
+
+
+def _reason_codes(encoding: Encoding) -> tuple[ReasonCode, ...]:
+    found = set(encoding.text_codes)
+    if encoding.unknown_share >= UNREADABLE_SHARE:
+        found.add("unreadable")
+    return tuple(code for code in REASON_CODES if code in found)
 
 
 def _labels(

@@ -133,7 +133,13 @@ def engines_to_try(
 
 
 def load_engine(
-    directory: Path, *, pad_id: int, device: str, batch_size: int, name: str = ENGINES[0]
+    directory: Path,
+    *,
+    pad_id: int,
+    device: str,
+    batch_size: int,
+    threads: int | None = None,
+    name: str = ENGINES[0],
 ) -> Engine:
     """Load the model of a directory into an engine.
 
@@ -145,18 +151,19 @@ def load_engine(
         device: where to compute; what it may be depends on the engine, "auto" and "cpu" work in
             all.
         batch_size: windows that are computed at once.
+        threads: of the CPU, for this model's computing; None leaves it to the engine.
         name: one of `ENGINES`.
 
     Raises:
         ArtifactCorrupt: the weights cannot be used.
-        InputError: there is no such engine, the device cannot be used here, or the batch size is
-            less than 1.
+        InputError: there is no such engine, the device cannot be used here, or the batch size or
+            the number of threads is less than 1.
         MissingExtra: the engine's package is not installed.
     """
     if name not in ENGINES:
         raise InputError(f"engine {name!r} is not known; use one of: {', '.join(ENGINES)}")
     engine: Engine = _module(name).load(
-        directory, pad_id=pad_id, device=device, batch_size=batch_size
+        directory, pad_id=pad_id, device=device, batch_size=batch_size, threads=threads
     )
     return engine
 

@@ -17,6 +17,7 @@
      │    ├── EvaluationError        labelled posts do not allow what was asked
      │    └── NotText                a single post is not a str
      ├── MissingExtra                an optional dependency is not installed
+     ├── ReadingWarning              only warned of: how a file is read was not certain
      └── RegressionWarning           only warned of: the model was not accepted
 
 Every message is one line for people: it names the file, the row and the column where there are
@@ -38,6 +39,7 @@ __all__ = [
     "MissingExtra",
     "NotText",
     "OperatingPointError",
+    "ReadingWarning",
     "RegressionWarning",
     "RiskclfError",
     "TokenizerError",
@@ -103,6 +105,13 @@ class NotText(InputError, TypeError):
 
 class MissingExtra(RiskclfError, ImportError):
     """An optional dependency is needed; the message holds the command that installs it."""
+
+
+class ReadingWarning(RiskclfError, UserWarning):
+    """How a file is read was not certain, such as its encoding: check that its posts look right.
+
+    It is warned of, not raised, unless warnings are made errors (`python -W error`).
+    """
 
 
 class RegressionWarning(RiskclfError, UserWarning):

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from riskclf.encoder import ENGINE_FILES
-from riskclf.errors import ArtifactNotFound
+from riskclf.errors import ArtifactNotFound, InputError
 from riskclf.manifest import MANIFEST_FILE, MODEL_FILES
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "fetch",
     "fetch_converted",
     "has_weights",
+    "is_hub_id",
     "locate",
     "no_safetensors",
 ]
@@ -51,19 +52,37 @@ _CONVERTER = "SFconvertbot"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
-def locate(path_or_id: str | os.PathLike[str] | None, wanted: Sequence[str]) -> Path:
-    """The directory of a model; from a hub, the files whose names fit one of `wanted`."""
-    if path_or_id is None:
+def is_hub_id(name: object) -> bool:
+    """Whether it has the form of a hub id, such as name/model."""
+    return isinstance(name, str) and bool(_HUB_ID.fullmatch(name))
+
+
+def locate(
+    path_or_id: str | os.PathLike[str] | None, wanted: Sequence[str], revision: str | None = None
+) -> Path:
+    """The directory of a model; from a hub, the files whose names fit one of `wanted`.
+
+    Raises:
+        ArtifactNotFound: there is no such directory or hub id, or the hub cannot be reached.
+        InputError: a revision of something else than a hub id is asked for.
+    """
+    directory = None if path_or_id is None else Path(path_or_id)
+    is_here = directory is None or (bool(str(path_or_id)) and directory.is_dir())
+    if is_here and revision is not None:
+        raise InputError(
+            "a revision belongs to a hub id such as name/model, and "
+            f"{directory or 'the packaged model'} is on this computer: leave the revision out"
+        )
+    if directory is None:
         return Path(str(resources.files("riskclf"))) / "default_model"
-    directory = Path(path_or_id)
-    if str(path_or_id) and directory.is_dir():
+    if is_here:
         return directory
-    if not isinstance(path_or_id, str) or not _HUB_ID.fullmatch(path_or_id) or directory.exists():
+    if not isinstance(path_or_id, str) or not is_hub_id(path_or_id) or directory.exists():
         raise ArtifactNotFound(
             f"there is no model directory {str(path_or_id)!r}: give the directory of a "
             "model, a hub id such as name/model, or nothing for the packaged model"
         )
-    return fetch(path_or_id, wanted)
+    return fetch(path_or_id, wanted, revision)
 
 
 def fetch(repository: str, wanted: Sequence[str], revision: str | None = None) -> Path:
@@ -77,8 +96,9 @@ def fetch(repository: str, wanted: Sequence[str], revision: str | None = None) -
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=[*wanted]))
     except Exception as error:  # the client raises some twenty kinds, network errors included
+        which = f" at revision {revision!r}" if revision else ""
         raise ArtifactNotFound(
-            f"{repository!r} is no directory here and could not be downloaded from the hub "
+            f"{repository!r} is no directory here and could not be downloaded from the hub{which} "
             f"({type(error).__name__}): check the name and the network"
         ) from error
 

@@ -7,12 +7,34 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-__all__ = ["DECISIONS", "LABELS", "RISK_LABELS", "Decision", "Label", "Prediction"]
+__all__ = [
+    "DECISIONS",
+    "LABELS",
+    "REASON_CODES",
+    "RISK_LABELS",
+    "Decision",
+    "Label",
+    "Prediction",
+    "ReasonCode",
+]
 
 Decision = Literal["flag", "review", "clear"]
 
 DECISIONS: tuple[Decision, ...] = ("clear", "review", "flag")
 """In the order of attention: a decision's number is its place here."""
+
+ReasonCode = Literal["blank", "unreadable", "unsupported_script"]
+
+REASON_CODES: tuple[ReasonCode, ...] = ("blank", "unreadable", "unsupported_script")
+"""Why a post was not read, so that it is at least at `review` whatever its risk:
+
+- ``blank``: nothing is left of it, for it is empty or holds only white space and invisible
+  characters (a post that is only a picture, say);
+- ``unreadable``: half of its pieces or more are unknown to the model, or its text was garbled on
+  the way: U+FFFD, runs of ``?``, or one encoding read as another (mojibake);
+- ``unsupported_script``: half of its letters or more stand in words of a script other than those of
+  Japanese, English, Korean and Chinese.
+"""
 
 
 class Label(StrEnum):
@@ -44,7 +66,8 @@ class Prediction:
     """What the model says about one post."""
 
     label: str
-    """The most probable label, at the share of risky posts that the model was calibrated at."""
+    """The likelier risk label where the risk reaches the model's label threshold, and benign below
+    it; in a model without one, the most probable label. `prevalence` does not change it."""
 
     scores: Mapping[str, float]
     """Calibrated probability of every label, in the model's order; they add up to 1."""
@@ -63,6 +86,10 @@ class Prediction:
     """The likelier of the risk labels, also where `label` is not one: which of the two warnings
     would fit. Empty for a model without risk labels."""
 
+    reason_codes: tuple[ReasonCode, ...] = ()
+    """Why the post could not be read, in the order of `REASON_CODES`; mostly empty. With a code,
+    `risk` says little, and `decision` is `review` or `flag`, never `clear`."""
+
     def to_dict(self) -> dict[str, Any]:
         """The prediction as plain JSON-ready values, without the text of the post."""
         return {
@@ -72,4 +99,5 @@ class Prediction:
             "decision": self.decision,
             "truncated": self.truncated,
             "side": self.side,
+            "reason_codes": list(self.reason_codes),
         }

@@ -92,6 +92,21 @@ class Manifest:
         """Which of `labels` are risks, shape (labels,)."""
         return np.array([label in self.risk_labels for label in self.labels], dtype=bool)
 
+    def point(self, name: str | None = None) -> OperatingPoint:
+        """An operating point by its name; None is the first.
+
+        Raises:
+            OperatingPointError: there is none of that name.
+        """
+        points = self.operating_points
+        if name is None:
+            return next(iter(points.values()))
+        if name not in points:
+            raise OperatingPointError(
+                f"the model has no operating point {name!r}: it has {', '.join(points)}"
+            )
+        return points[name]
+
 
 def manifest_json(
     manifest: Manifest,

@@ -15,8 +15,9 @@ import numpy as np
 from riskclf.encoder import ENGINES, Engine, Outputs
 from riskclf.errors import ArtifactMismatch
 from riskclf.experts import Experts
+from riskclf.mecab import dictionary_version
 from riskclf.text import NORMALISER_VERSION
-from riskclf.tokens import Tokenizer, dictionary_version
+from riskclf.tokens import Tokenizer
 
 __all__ = ["PROBE_SENTENCES", "outputs", "verify", "written"]
 

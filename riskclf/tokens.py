@@ -7,40 +7,36 @@ separated by blanks, and the Rust WordPiece of `tokenizers` reads them.
 
 from __future__ import annotations
 
-import importlib
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import fugashi
 from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
-from riskclf.errors import ArtifactCorrupt, DictionaryNotFound, UnsupportedTokenizer
+from riskclf.errors import ArtifactCorrupt, UnsupportedTokenizer
+from riskclf.labels import ReasonCode
+from riskclf.legibility import text_codes
+from riskclf.mecab import tagger
 from riskclf.text import normalise
 
-__all__ = ["Encoding", "Token", "Tokenizer", "Window", "dictionary_version", "mecab_options"]
+__all__ = ["Encoding", "Token", "Tokenizer", "Window"]
 
 # MeCab's time grows with the square of a run of Latin letters, and it dies on very long ones. Of a
 # longer post, the first and the last half of this are read.
 _MAX_CHARACTERS = 8192
 
-# Nearly every post fits (99 of 100 of the posts we train on have at most 50 tokens); in a longer
-# text a risky sentence then fills a good part of some window, wherever it stands.
-_WINDOW = 64
+# Nearly every post fits the first (99 of 100 of the posts we train on have at most 50 tokens).
+# Longer texts are read in windows of both lengths: a long one holds what is said far apart, and a
+# risky sentence behind ordinary text fills a good part of a short one. With long ones alone, such a
+# sentence was missed more often than it was found.
+_WINDOWS = (64, 32)
 
 # Where a tokenizer_config.json sets no limit, transformers writes a huge number.
 _DEFAULT_MAX_TOKENS = 512
-
-# -M bounds the length of unknown words. Others name files (-d, -r, -u, -o), change what is written
-# (-F), or crash the process with a damaged dictionary (-p).
-_MECAB_OPTIONS = r"-Owakati|-M\d{1,3}"
 
 # BertJapaneseTokenizer reads longer words as one unknown token.
 _MAX_WORD_CHARACTERS = 100
@@ -59,7 +55,6 @@ _SUPPORTED: dict[str, tuple[tuple[Any, ...], Any]] = {
     "do_word_tokenize": ((True,), True),
     "do_subword_tokenize": ((True,), True),
 }
-_DICTIONARIES = {"unidic_lite": "unidic-lite", "ipadic": "ipadic", "unidic": "unidic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +82,17 @@ class Encoding:
     """The post continues after the head."""
 
     windows: tuple[Window, ...]
-    """Short stretches that overlap by half, from its beginning to its end; one that is the head
-    where the post is short."""
+    """Short stretches of two lengths that overlap by half, each from the post's beginning to its
+    end; one that is the head where the post is short."""
 
     windows_cut: bool
     """The middle of the post lies in no window: it is very long."""
 
     unknown_share: float
     """Share of [UNK] among the tokens in the windows, 0 where there are none."""
+
+    text_codes: tuple[ReasonCode, ...] = ()
+    """What stands in the way of reading the raw post (`riskclf.legibility`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,8 @@ class Tokenizer:
         self._cls_id = vocabulary[special_tokens["cls_token"]]
         self._sep_id = vocabulary[special_tokens["sep_token"]]
         self._lower_case = lower_case
-        self._mecab = _tagger(dictionary, mecab_option)
+        self._mecab_option = mecab_option
+        self._mecab = tagger(dictionary, mecab_option)
         # No special tokens are registered here, so "[SEP]" in a post is just brackets and letters.
         self._wordpiece = RustTokenizer(
             WordPiece(
@@ -213,16 +212,28 @@ class Tokenizer:
             ) from None
         return cls({piece: index for index, piece in enumerate(pieces)}, **settings)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: x for name, x in vars(self).items() if name != "_mecab"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._mecab = tagger(self.dictionary, self._mecab_option)
+
     def encode(self, post: str) -> Encoding:
         """Turn one raw post into ids. Any `str` works; an empty one is [CLS][SEP]."""
         return self.encode_batch([post])[0]
 
     def encode_batch(self, posts: Sequence[str]) -> list[Encoding]:
         """Turn raw posts into ids, in the same order."""
-        return self.encode_normalised([normalise(post).text for post in posts])
+        texts = [normalise(post).text for post in posts]
+        codes = [text_codes(post, text) for post, text in zip(posts, texts, strict=True)]
+        return [
+            replace(encoding, text_codes=found) if found else encoding
+            for encoding, found in zip(self.encode_normalised(texts), codes, strict=True)
+        ]
 
     def encode_normalised(self, texts: Sequence[str]) -> list[Encoding]:
-        """The same for texts that `normalise` or `plain_form` has made."""
+        """The same for texts that `normalise` or `plain_form` has made, without `text_codes`."""
         sections = [_sections(text) for text in texts]
         words = [self._words(text) for texts in sections for text in texts]
         encodings = iter(self._wordpiece.encode_batch_fast(words, add_special_tokens=False))
@@ -280,9 +291,9 @@ class Tokenizer:
 
     def _encoding(self, texts: list[str], words: list[str], sections: list[list[int]]) -> Encoding:
         room = self.max_tokens - 2
-        short = min(_WINDOW - 2, room)
+        longest, *_ = lengths = sorted({min(x - 2, room) for x in _WINDOWS}, reverse=True)
         unknown = sum(ids.count(self.unk_id) for ids in sections)
-        if len(sections) == 1 and len(sections[0]) <= short:  # nearly every post
+        if len(sections) == 1 and len(sections[0]) <= longest:  # nearly every post
             head = self._window(sections[0], texts[0], words[0])
             windows: tuple[Window, ...] = (head,)
         else:
@@ -297,7 +308,8 @@ class Tokenizer:
             windows = tuple(
                 cut(number, start, end)
                 for number, ids in enumerate(sections)
-                for start, end in _overlapping(len(ids), short)
+                for length in lengths
+                for start, end in _overlapping(len(ids), length)
             )
         return Encoding(
             head=head,
@@ -309,58 +321,6 @@ class Tokenizer:
 
     def _window(self, ids: list[int], text: str, words: str) -> Window:
         return Window([self._cls_id, *ids, self._sep_id], text, words.strip())
-
-
-def dictionary_version(dictionary: str) -> str:
-    """Version of an installed MeCab dictionary package.
-
-    Raises:
-        DictionaryNotFound: it is not installed.
-    """
-    package = _DICTIONARIES.get(dictionary, dictionary)
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        raise _not_installed(dictionary) from None
-
-
-def _not_installed(dictionary: str) -> DictionaryNotFound:
-    package = _DICTIONARIES.get(dictionary, dictionary)
-    return DictionaryNotFound(
-        f"the MeCab dictionary {dictionary!r} is not installed: run `pip install {package}`"
-    )
-
-
-def _tagger(dictionary: str, option: str) -> fugashi.GenericTagger:
-    if dictionary not in _DICTIONARIES:
-        raise UnsupportedTokenizer(
-            f"mecab_dic {dictionary!r} is not known: use one of {', '.join(_DICTIONARIES)}"
-        )
-    try:
-        directory = Path(importlib.import_module(dictionary).DICDIR)
-    except ImportError:
-        raise _not_installed(dictionary) from None
-    if not (directory / "sys.dic").is_file():
-        raise _not_installed(dictionary)
-    words = option.split()
-    if not all(re.fullmatch(_MECAB_OPTIONS, word) for word in words):
-        raise UnsupportedTokenizer(
-            f"mecab_option {option[:40]!r} is not supported: riskclf passes only -Owakati and -M "
-            "with a number (such as -M24) to MeCab, since others read files or crash it; use a "
-            "model without it"
-        )
-    return _mecab(" ".join([mecab_options(directory), "-Owakati", *words]))
-
-
-@cache
-def _mecab(options: str) -> fugashi.GenericTagger:
-    """One for the whole process: each holds some 20 MB that MeCab never gives back."""
-    return fugashi.GenericTagger(options)
-
-
-def mecab_options(dictionary: str | Path) -> str:
-    """What tells MeCab to read this directory's dictionary, and not one that it prefers."""
-    return f'-d "{dictionary}" -r "{Path(dictionary) / "mecabrc"}"'
 
 
 def _sections(text: str) -> list[str]:

@@ -633,9 +633,10 @@ def test_packaged_model_is_small_safe_and_computed_with_in_float32() -> None:
     directory = Path(artifact.__file__).parent / "default_model"
     files = {file.name: file for file in directory.rglob("*") if file.is_file()}
     assert set(EVERY_FILE) <= set(files)
-    assert sum(file.stat().st_size for file in files.values()) <= 64_000_000
-    weights = [name for name in files if name.endswith((".safetensors", ".onnx", ".bin", ".pt"))]
-    assert 1 <= len(weights) <= 2
+    assert sum(file.stat().st_size for file in files.values()) <= 72_000_000
+    experts = ("aspects", "neighbours", "ngrams", "support")
+    weights = {f"{name}.safetensors" for name in ("model", *experts)}
+    assert {name for name in files if name.endswith(".safetensors")} == weights
     assert not [name for name in files if name.endswith((".bin", ".pt", ".pkl", ".pickle"))]
     config = json.loads(files["config.json"].read_text(encoding="utf-8"))
     assert config["dtype"] == "float32"

@@ -43,6 +43,7 @@ TOLERANCE = 1e-5
 def assert_same(found: list[Prediction], expected: list[Prediction]) -> None:
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
+        assert one.reason_codes == other.reason_codes
         assert one.label == other.label
         assert one.decision == other.decision
         assert one.truncated == other.truncated
@@ -87,11 +88,32 @@ def test_predict_many_is_always_a_list(
     expected = classifier.predict_many(list(sentences))
     assert isinstance(expected, list)
     assert_same(classifier.predict_many(sentence for sentence in sentences), expected)
-    assert_same(classifier.predict_many(dict.fromkeys(sentences)), expected)
+    assert_same(classifier.predict_many(dict.fromkeys(sentences).keys()), expected)
     assert len(classifier.predict_many(sentences[:1])) == 1
     assert classifier.predict_many([]) == []
     assert classifier.predict_many(iter(())) == []
     assert list(classifier.stream([])) == []
+
+
+def test_a_classifier_can_be_called_with_a_post_or_with_posts(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    assert_same([classifier(sentences[0])], classifier([sentences[0]]))
+    assert_same(classifier(iter(sentences)), classifier.predict_many(sentences))
+    with pytest.raises(NotText, match="give one column"):
+        classifier({"text": sentences})
+
+
+def test_probabilities_as_scikit_learn_gives_them(
+    classifier: RiskClassifier, sentences: tuple[str, ...]
+) -> None:
+    found = classifier.predict_proba(sentences)
+    expected = [[x.scores[label] for label in LABELS] for x in classifier(sentences)]
+    assert found.dtype == np.float64
+    assert found.tolist() == expected
+    assert classifier.predict_proba(iter(())).shape == (0, len(LABELS))
+    with pytest.raises(NotText, match=re.escape("predict(post)")):
+        classifier.predict_proba("雨")
 
 
 def test_more_posts_than_are_read_at_once(
@@ -294,16 +316,30 @@ def test_text_that_the_vocabulary_cannot_read_is_never_clear(
     make_model: Callable[..., Path],
 ) -> None:
     calm = RiskClassifier.load(make_model(flag=0.9999, review=0.9998), device="cpu")
-    assert calm.predict("今日は雨").decision == "clear"
-    assert calm.predict("").decision == "clear"
-    assert calm.predict("鑫淼 鑫 淼").decision == "review"
-    assert calm.predict("鑫 淼 " * 200).decision == "review"
+    for post, code in (
+        ("鑫淼 鑫 淼", "unreadable"),
+        ("鑫 淼 " * 200, "unreadable"),
+        ("今日は図書館で本を借りました".encode().decode("latin-1"), "unreadable"),
+        ("Сегодня я взял три книги", "unsupported_script"),
+        ("", "blank"),
+        (" \u200b", "blank"),
+    ):
+        prediction = calm.predict(post)
+        assert (prediction.decision, code in prediction.reason_codes) == ("review", True), post
+    for post in ("今日は雨", "鑫今日は雨"):  # an unknown piece among others changes nothing
+        prediction = calm.predict(post)
+        assert (prediction.decision, prediction.reason_codes) == ("clear", ())
+    mixed = calm.predict("鑫淼 鑫 淼 мне спасибо")
+    assert mixed.reason_codes == ("unreadable", "unsupported_script")  # in one order, each once
+    hot = RiskClassifier.load(make_model(flag=0.0002, review=0.0001), device="cpu")
+    assert (hot.predict("").decision, hot.predict("").reason_codes) == ("flag", ("blank",))
 
 
 def test_to_dict_is_ready_for_json_and_holds_no_text(classifier: RiskClassifier) -> None:
     prediction = classifier.predict("図書館の本")
+    assert classifier.predict("").to_dict()["reason_codes"] == ["blank"]
     plain = prediction.to_dict()
-    assert set(plain) == {"label", "scores", "risk", "decision", "truncated", "side"}
+    assert set(plain) == {*(field.name for field in dataclasses.fields(Prediction))}
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert plain["scores"] == prediction.scores
     assert "図書館" not in json.dumps(plain, ensure_ascii=False) + repr(prediction)

@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskclf.decide import (
-    UNREADABLE_SHARE,
     OperatingPoint,
     decide,
     prior_shift,
     probabilities,
 )
 from riskclf.errors import InputError, OperatingPointError
-from riskclf.labels import Decision
+from riskclf.labels import REASON_CODES, Decision, ReasonCode
 
 POINT = OperatingPoint(flag=0.8, review=0.4)
 LOGITS = np.array([[2.0, 0.0, -1.0], [-0.5, 0.25, 3.0]], dtype=np.float32)
@@ -58,29 +57,27 @@ def test_probabilities_add_up_to_one_and_keep_the_order(
     ],
 )
 def test_a_threshold_belongs_to_the_decision_above_it(risk: float, expected: Decision) -> None:
-    assert decide(risk, 0, POINT) == expected
+    assert decide(risk, POINT) == expected
 
 
 @given(unit, unit)
 def test_more_risk_never_means_less_attention(one: float, other: float) -> None:
     attention = {"clear": 0, "review": 1, "flag": 2}
     low, high = sorted((one, other))
-    assert attention[decide(low, 0, POINT)] <= attention[decide(high, 0, POINT)]
+    assert attention[decide(low, POINT)] <= attention[decide(high, POINT)]
 
 
-@given(unit, st.floats(UNREADABLE_SHARE, 1))
-def test_text_that_could_not_be_read_is_never_clear(risk: float, unknown_share: float) -> None:
-    assert decide(risk, unknown_share, POINT) == ("flag" if risk >= POINT.flag else "review")
+@given(unit, st.sampled_from(REASON_CODES))
+def test_text_that_could_not_be_read_is_never_clear(risk: float, code: ReasonCode) -> None:
+    assert decide(risk, POINT, (code,)) == ("flag" if risk >= POINT.flag else "review")
 
 
-def test_some_unknown_tokens_change_nothing() -> None:
-    assert decide(0.1, math.nextafter(UNREADABLE_SHARE, 0), POINT) == "clear"
-
-
-@given(unit)
-def test_without_an_operating_point_only_what_could_not_be_read_is_reviewed(risk: float) -> None:
-    assert decide(risk, math.nextafter(UNREADABLE_SHARE, 0), None) == "clear"
-    assert decide(risk, UNREADABLE_SHARE, None) == "review"
+@given(unit, st.sampled_from(REASON_CODES))
+def test_without_an_operating_point_only_what_could_not_be_read_is_reviewed(
+    risk: float, code: ReasonCode
+) -> None:
+    assert decide(risk, None) == "clear"
+    assert decide(risk, None, (code,)) == "review"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +125,7 @@ def test_a_shifted_operating_point_decides_as_before(
     before = float(probabilities(logits, 1)[0, 0])
     after = float(probabilities(logits, 1, np.array([shift, 0]))[0, 0])
     if min(abs(before - POINT.flag), abs(before - POINT.review)) > 1e-6:
-        assert decide(after, 0, POINT.shifted(shift)) == decide(before, 0, POINT)
+        assert decide(after, POINT.shifted(shift)) == decide(before, POINT)
 
 
 @pytest.mark.parametrize("prevalence", [0, 1, -0.1, 1.5, math.nan])

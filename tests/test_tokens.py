@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskclf.errors import ArtifactCorrupt, DictionaryNotFound, UnsupportedTokenizer
+from riskclf.mecab import dictionary_version
 from riskclf.text import normalise, plain_form
-from riskclf.tokens import Encoding, Token, Tokenizer, dictionary_version
+from riskclf.tokens import Encoding, Token, Tokenizer
 
 MAX_TOKENS = 64
 

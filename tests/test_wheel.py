@@ -62,6 +62,7 @@ def test_every_module_and_the_type_marker_are_in_the_wheel(names: set[str]) -> N
     modules = {file.relative_to(ROOT).as_posix() for file in (ROOT / "riskclf").rglob("*.py")}
     assert modules <= names
     assert "riskclf/py.typed" in names
+    assert "riskclf/locale/ja/LC_MESSAGES/riskclf.mo" in names
 
 
 def test_only_the_package_is_in_the_wheel(names: set[str]) -> None:

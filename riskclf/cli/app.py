@@ -29,12 +29,11 @@ from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
-from riskclf.errors import RegressionWarning, RiskclfError
+from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",  # else the help keeps the line breaks of the docstrings
     # Tracebacks with local variables would print posts.
@@ -122,7 +121,7 @@ def _is_option_or_path(value: str) -> bool:
             return True
     except (OSError, ValueError):  # too long for a path, or with a NUL in it
         return False
-    is_table = re.search(r"\.(csv|tsv|jsonl|ndjson|parquet|txt)$", value, re.IGNORECASE)
+    is_table = re.search(r"\.(csv|tsv|jsonl|ndjson|parquet|xlsx|txt)(\.gz)?$", value, re.IGNORECASE)
     if "://" in value or (re.search(r"\s", value) and not is_table):
         return False
     return re.search(r"[\\/]|\.\w{1,8}$", value, re.ASCII) is not None
@@ -130,16 +129,21 @@ def _is_option_or_path(value: str) -> bool:
 
 @contextmanager
 def _warning_in_one_line() -> Iterator[None]:
-    """Tell that a model was not accepted in one line, not as Python shows a warning."""
+    """Tell our warnings in one line each, once, and not as Python shows a warning."""
     shown = warnings.showwarning
+    told: set[str] = set()
 
     def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
-        if issubclass(category, RegressionWarning):
-            print(f"warning: {visible(str(message))}", file=sys.stderr)
+        if issubclass(category, RegressionWarning | ReadingWarning):
+            line = visible(str(message))
+            if line not in told:
+                print(f"warning: {line}", file=sys.stderr)
+            told.add(line)
         else:
             shown(message, category, *place, **options)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", RegressionWarning)
+        for category in (RegressionWarning, ReadingWarning):
+            warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield

@@ -33,6 +33,7 @@ __all__ = [
     "error",
     "indented",
     "note",
+    "note_reasons",
     "note_rejects",
     "os_error_line",
     "print_posts",
@@ -228,11 +229,12 @@ def print_posts(shown: Sequence[ShownPost], labels: Sequence[str]) -> None:
     for name in ("risk", "scores"):
         table.add_column(name, no_wrap=True, justify="right")
     for post in shown:
-        label, decision, risk, *scores, _truncated, _risk_labels = post.result
+        label, decision, risk, *scores, _truncated, reasons, _risk_labels = post.result
+        shown_decision = f"{decision} ({reasons.replace(' ', ', ')})" if reasons else decision
         cells = [
             Text(visible(post.text, _SHOWN_CHARACTERS)),
             Text(visible(label)),
-            Text(decision, style=_COLOURS.get(decision, "")),
+            Text(shown_decision, style=_COLOURS.get(decision, "")),
             Text(f"{risk:.3f}"),
             Text(" / ".join(f"{score:.3f}" for score in scores)),
         ]
@@ -276,6 +278,23 @@ def print_summary(counts: Counter[tuple[str, str]], labels: Sequence[str]) -> No
     for name, found in rows.items():
         table.add_row(Text(visible(name)), *(f"{count:,}" for count in (*found, sum(found))))
     Screen(stderr=True).print(table)
+
+
+def note_reasons(reasons: Mapping[str, int]) -> None:
+    """Say how many posts could not be read and why, if there are any.
+
+    Args:
+        reasons: number of posts by what stands in the column `reasons`; not the empty ones.
+    """
+    count = sum(reasons.values())
+    if not count:
+        return
+    codes: Counter[str] = Counter()
+    for names, posts in reasons.items():
+        codes.update(dict.fromkeys(names.split(), posts))
+    parts = ", ".join(f"{posts:,} {code}" for code, posts in codes.most_common())
+    were = "1 post" if count == 1 else f"{count:,} posts"
+    note(f"{were} could not be read and must be looked at: {parts} (see the column reasons)")
 
 
 def _wide() -> Screen:

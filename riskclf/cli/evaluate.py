@@ -10,6 +10,7 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, visible
 from riskclf.files import locked
+from riskclf.language import Language
 
 __all__ = ["evaluate"]
 
@@ -19,9 +20,9 @@ def evaluate(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Labelled posts: a .csv, .tsv, .jsonl, .ndjson or .parquet file, or JSON Lines on "
-            "standard input (-). If DATA was written by `riskclf predict --output`, its prediction "
-            "is measured and nothing is scored again, unless --model is given.",
+            help="Labelled posts: a .csv, .tsv, .jsonl, .ndjson, .xlsx or .parquet file, or JSON "
+            "Lines on standard input (-). If DATA was written by `riskclf predict --output`, its "
+            "prediction is measured and nothing is scored again, unless --model is given.",
         ),
     ],
     output: Annotated[
@@ -39,6 +40,14 @@ def evaluate(
             metavar="DIR_OR_ID",
             help="Model directory or hub id. Default: the prediction in DATA if there is one, "
             "otherwise the packaged model.",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Key that `riskclf suggest` wrote beside DATA. Its columns are joined by id: the "
+            "prediction, and suggested_because, which can be a slice.",
         ),
     ] = None,
     against: Annotated[
@@ -116,6 +125,9 @@ def evaluate(
         bool,
         typer.Option("--include-text", help="Write the text of the posts to differences-N.csv."),
     ] = False,
+    encoding: options.Encoding = "auto",
+    delimiter: options.Delimiter = None,
+    lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
@@ -132,10 +144,10 @@ def evaluate(
     with stoppable(), locked(place):
         from riskclf.evaluation.evaluation import evaluate as measure
         from riskclf.evaluation.sections import summary
-        from riskclf.tables import Columns
+        from riskclf.tables import Columns, TableFile
 
         result = measure(
-            data,
+            TableFile(data, encoding=encoding, delimiter=delimiter),
             model=model,
             columns=Columns(
                 text_column,
@@ -146,6 +158,7 @@ def evaluate(
                 family_column,
                 weight_column,
             ),
+            key=key,
             label_map=mapped,
             prevalence=prevalence,
             volume=volume,
@@ -154,6 +167,7 @@ def evaluate(
             min_recall=min_recall,
             same_rows=same_rows,
             against=against or [],
+            lang=lang,
             device=device,
             batch_size=batch_size,
             progress=True,

@@ -20,9 +20,9 @@ def finetune(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Labelled posts: a .csv, .tsv, .jsonl, .ndjson or .parquet file, or JSON Lines on "
-            "standard input (-). 16 posts with a new term are enough; half of them should use it "
-            "innocently.",
+            help="Labelled posts: a .csv, .tsv, .jsonl, .ndjson, .xlsx or .parquet file, or JSON "
+            "Lines on standard input (-). 16 posts with a new term are enough; half of them should "
+            "use it innocently.",
         ),
     ],
     output: Annotated[
@@ -89,6 +89,8 @@ def finetune(
     seed: Annotated[
         int, typer.Option(help="Random seed of the folds and of the order of the posts.")
     ] = 0,
+    encoding: options.Encoding = "auto",
+    delimiter: options.Delimiter = None,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
@@ -114,16 +116,17 @@ def finetune(
     with stoppable() as hint, locked(place), locked(rejected_rows):
         from riskclf.finetuning import finetune as train
         from riskclf.finetuning.report import lines
-        from riskclf.tables import Columns
+        from riskclf.tables import Columns, TableFile
 
         hint.text = "stopped; run the same command again to continue"
+        file = TableFile(data, encoding=encoding, delimiter=delimiter)
         result = train(
-            data,
+            file,
             base=base,
             output=place,
             columns=Columns(text_column, label_column, family=family_column),
             label_map=mapped,
-            natural=natural,
+            natural=None if natural is None else file.like(natural),
             risk_labels=risks,
             new_words=new_words,
             quick=quick,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -14,9 +15,41 @@ __all__ = ["info"]
 
 def info(
     model: options.Model = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all: files, hashes, and how it was trained.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
-    """Describe a model: directory, thresholds, labels, versions, hashes, licence and origin."""
+    """Describe a model: labels, thresholds, operating points, licence and versions."""
     with stoppable():
         values = options.load_classifier(model, "auto", 64, {}).info()
-        print(safe_json(values) if as_json else indented(values))
+        if as_json:
+            print(safe_json(values))
+        else:
+            print(indented(values if everything else _in_short(values)))
+
+
+def _in_short(values: Mapping[str, Any]) -> dict[str, str]:
+    """What an analyst needs to know; a line is left out where the model does not say it."""
+    saved: Mapping[str, Any] = values.get("saved_as", {})
+    risks = saved.get("risk_labels", ())
+    labels = (f"{x} (risk)" if x in risks else x for x in saved.get("labels", risks))
+    thresholds: Mapping[str, float] = values.get("thresholds") or {}
+    points: Mapping[str, Mapping[str, float]] = saved.get("operating_points", {})
+    prevalence = saved.get("prevalence")
+    accepted = saved.get("accepted")
+    lines = {
+        "model": values.get("model"),
+        "fingerprint": values.get("fingerprint"),
+        "labels": ", ".join(labels),
+        **{name: f"risk >= {value:.3g}" for name, value in thresholds.items()},
+        "operating points": ", ".join(
+            f"{name} ({', '.join(f'{x} {value:.3g}' for x, value in point.items())})"
+            for name, point in points.items()
+        ),
+        "calibrated at": prevalence and f"{prevalence:.1%} risky posts (see predict --prevalence)",
+        "accepted": None if accepted is None else "yes" if accepted else "no: see its report",
+        "licence": saved.get("provenance", {}).get("licence"),
+        "versions": ", ".join(f"{name} {x}" for name, x in values.get("versions", {}).items()),
+    }
+    return {name: str(line) for name, line in lines.items() if line}

@@ -13,17 +13,21 @@ import typer
 
 from riskclf.errors import InputError
 from riskclf.files import beside, target_of
+from riskclf.language import Language
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
 
 __all__ = [
     "BatchSize",
+    "Delimiter",
     "Device",
+    "Encoding",
     "Engine",
     "FamilyColumn",
     "LabelColumn",
     "LabelMap",
+    "Lang",
     "Model",
     "TextColumn",
     "check_directory",
@@ -40,6 +44,22 @@ Model = Annotated[
     ),
 ]
 TextColumn = Annotated[str, typer.Option(help="Column that holds the posts.")]
+Encoding = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Encoding of the text files that are read: utf-8, cp932 (Shift_JIS), euc-jp, utf-16, "
+        "or auto: guess it, and say so if it is not UTF-8.",
+    ),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="Character between the columns of the CSV and TSV files that are read, such as ';', "
+        "or tab. Default: a comma (.tsv: a tab).",
+    ),
+]
 LabelColumn = Annotated[str, typer.Option(help="Column that holds the correct labels.")]
 FamilyColumn = Annotated[
     str | None,
@@ -68,6 +88,10 @@ Engine = Annotated[
         help="Library that computes the model: auto, pytorch or openvino. auto uses OpenVINO where "
         "it is installed and the model has files for it (see `riskclf optimize`)."
     ),
+]
+Lang = Annotated[
+    Language,
+    typer.Option(help="Language of what is written for people: en (English) or ja (Japanese)."),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Number of posts to compute at once.")]
 

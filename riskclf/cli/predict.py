@@ -13,6 +13,7 @@ from riskclf.cli.console import (
     Meter,
     ShownPost,
     note,
+    note_reasons,
     note_rejects,
     print_posts,
     print_summary,
@@ -33,8 +34,9 @@ def predict(
         str | None,
         typer.Option(
             metavar="FILE|-",
-            help="Label the posts in a .csv, .tsv, .jsonl, .ndjson or .parquet file, or on "
-            "standard input (-).",
+            help="Label the posts in a .csv, .tsv, .jsonl, .ndjson, .xlsx or .parquet file, or on "
+            "standard input (-). Text files may be compressed (.csv.gz). Of a workbook the first "
+            "sheet is read.",
         ),
     ] = None,
     text_column: options.TextColumn = "text",
@@ -42,22 +44,34 @@ def predict(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="Format of the input if its name does not say it: csv, tsv, jsonl, parquet, or "
-            "lines (one post per line). Default for standard input: jsonl.",
+            help="Format of the input if its name does not say it: csv, tsv, jsonl, xlsx, parquet, "
+            "or lines (one post per line). Default for standard input: jsonl.",
         ),
     ] = None,
+    encoding: options.Encoding = "auto",
+    delimiter: options.Delimiter = None,
     output: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|-",
             help="Write all columns of the input and the columns of the prediction: label, "
-            "decision, risk, score_LABEL for every label, truncated and risk_labels. If the input "
+            "decision, risk, score_LABEL for every label, truncated, reasons (why a post could "
+            "not be read: blank, unreadable, unsupported_script) and risk_labels. If the input "
             "already has a column with one of these names, all of them get the prefix riskclf_. "
-            "The suffix of FILE sets the format. - writes to standard output, in the format of the "
-            "input (jsonl for parquet and lines). Cells are not changed: import a CSV into a "
-            "spreadsheet as text, so that no cell runs as a formula.",
+            "The suffix of FILE sets the format. - writes to standard output, as CSV or TSV if the "
+            "input is one, otherwise as jsonl. To open the output in Excel, write .xlsx, or use "
+            "--excel.",
         ),
     ] = None,
+    excel: Annotated[
+        bool,
+        typer.Option(
+            "--excel",
+            help="Write CSV that Excel opens correctly: with a byte order mark, and with an "
+            "apostrophe before each text that could run as a formula (it begins with =, +, -, @, "
+            "a tab or a carriage return). Without it, cells are not changed.",
+        ),
+    ] = False,
     rejects: Annotated[
         str | None,
         typer.Option(
@@ -122,8 +136,11 @@ def predict(
     }
     if input is None:
         _check_no_file(texts or [])
-        if output or rejects or format:
-            raise InputError("--output, --rejects and --format need --input (see --help)")
+        if output or rejects or format or excel or delimiter or encoding != "auto":
+            raise InputError(
+                "--output, --rejects, --format, --excel, --encoding and --delimiter need --input "
+                "(see --help)"
+            )
         with stoppable():
             classifier = options.load_classifier(model, device, batch_size, decisions, engine)
             predictions = classifier.predict_many(texts or [])
@@ -134,8 +151,20 @@ def predict(
             ]
             print_posts(shown, classifier.labels)
         return
+    if excel and output is None:
+        raise InputError("--excel needs --output (see --help)")
     settings = {"device": device, "engine": engine, "batch size": batch_size, **decisions}
-    job = TableJob(input, text_column, format, output, rejects, settings)
+    job = TableJob(
+        input,
+        text_column,
+        format,
+        encoding,
+        delimiter,
+        output,
+        rejects,
+        excel,
+        settings,
+    )
     with stoppable() as hint:
         if job.can_continue:
             hint.text = "stopped; run the same command again to continue"
@@ -174,6 +203,7 @@ def _report(found: Labelled, job: TableJob) -> None:
     if tally.rate:
         parts.append(f"{tally.seconds:.1f} s, {tally.rate}")
     note(", ".join(parts))
+    note_reasons(tally.reasons)
     note_rejects(found.rejects.count, found.rejects.place, found.rejects.first)
     if job.output_file:
         note(f"written to {job.output_file}")

@@ -13,23 +13,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import riskclf
 from riskclf.cli.console import ShownPost
 from riskclf.cli.options import check_outputs
+from riskclf.errors import InputError
 from riskclf.files import beside, locked
 from riskclf.tables import (
     Journal,
     RejectsFile,
     Row,
+    TableFile,
     TableReader,
     create_table,
     format_of,
     open_table,
 )
+from riskclf.tables.formats import NAMES, SEPARATORS
 from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
 from riskclf.tables.reading import LOOK_AHEAD
 
@@ -55,10 +58,16 @@ class TableJob:
     text_column: str = "text"
     format: str | None = None
     """Format of the input; None: its suffix says it."""
+    encoding: str = "auto"
+    """Of the input, see `TableFile`."""
+    delimiter: str | None = None
+    """Of the input, see `TableFile`; a CSV output has it too."""
     output: str | None = None
     """A file, or ``-`` for standard output; None: keep the posts with the highest risk only."""
     rejects: str | None = None
     """File for the rows that cannot be used; None: a file beside `output`, if that is a file."""
+    for_excel: bool = False
+    """Write CSV for a spreadsheet, see `Dialect`."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What else the result depends on, such as the device. JSON values; a change of one of them
     makes a stopped run start again."""
@@ -90,6 +99,8 @@ class Tally:
     """Posts whose results an earlier run had recorded."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Posts by label and decision."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Posts that could not be read, by the reasons why."""
     seconds: float = 0.0
     """Time spent on the posts that this run scored."""
     _since: float = field(default_factory=time.monotonic)
@@ -104,6 +115,7 @@ class Tally:
             self.seconds += now - self._since
         self._since = now
         self.counts.update((result[0], result[1]) for result in results)
+        self.reasons.update(result[-2] for result in results if result[-2])
 
     @property
     def rate(self) -> str:
@@ -150,7 +162,11 @@ def label_table(
         RiskclfError: the model cannot be used.
     """
     if job.output_file is not None:
-        format_of(job.output_file)
+        written = format_of(job.output_file)
+        if job.for_excel and written not in SEPARATORS:
+            raise InputError(
+                f"--excel is for an output in CSV or TSV; {job.output_file} is {NAMES[written]}"
+            )
     outputs = {"the output": job.output_file, "the rejects file": job.rejects_file}
     check_outputs(outputs, [job.input])
     with ExitStack() as stack:
@@ -165,8 +181,7 @@ def label_table(
 
         table = stack.enter_context(
             open_table(
-                job.input,
-                format=job.format,
+                TableFile(job.input, job.format, job.encoding, job.delimiter),
                 text_columns=(job.text_column,),
                 look_ahead=1 if job.output_file is None else LOOK_AHEAD,
                 before_wait=before_wait,
@@ -196,13 +211,17 @@ class _Run:
             stack.callback(self._journal.close)
         self._writer = None
         if job.output is not None:
-            piped = "jsonl" if table.format in ("parquet", "lines") else table.format
+            piped = table.format if table.format in ("csv", "tsv") else "jsonl"
+            dialect = table.dialect
+            if job.for_excel:
+                dialect = replace(dialect, marked=True, for_excel=True)
             self._writer = create_table(
                 job.output,
                 columns=table.columns,
                 added=self._added,
                 schema=table.schema,
                 format=None if job.output_file else piped,
+                dialect=dialect,
             )
             stack.enter_context(self._writer)
         self._rejects = stack.enter_context(RejectsFile(job.rejects_file))
@@ -274,7 +293,10 @@ def _open_journal(
         "size of the input": status.st_size,
         "time of the input": status.st_mtime_ns,
         "format": table.format,
+        "encoding": table.encoding,
+        "delimiter": table.dialect.delimiter,
         "text column": job.text_column,
+        "columns of the result": list(prediction_columns(classifier.labels)),
         "model": classifier.fingerprint,
         **job.settings,
         "riskclf version": riskclf.__version__,

@@ -12,7 +12,7 @@ from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, print_terms, stoppable
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
-from riskclf.tables import Columns, format_of, write_rejects
+from riskclf.tables import Columns, TableFile, format_of, key_beside, write_rejects
 
 __all__ = ["suggest"]
 
@@ -22,20 +22,28 @@ def suggest(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Your posts: a .csv, .tsv, .jsonl, .ndjson or .parquet file, or JSON Lines on "
-            "standard input (-). No labels are needed.",
+            help="Your posts: a .csv, .tsv, .jsonl, .ndjson, .xlsx or .parquet file, or JSON Lines "
+            "on standard input (-). No labels are needed.",
         ),
     ],
     output: Annotated[
         str,
         typer.Option(
             metavar="FILE",
-            help="Write the chosen posts: all columns of DATA, an empty column label to fill in "
-            "(unless DATA has one), the columns of the prediction with the prefix riskclf_, and "
-            "suggested_because. The suffix of FILE sets the format. Rows that cannot be read are "
-            "listed in FILE.rejects.csv.",
+            help="Write the chosen posts with the columns id, text and label; label is to be "
+            "filled in. The prediction, suggested_because and the other columns of DATA go to a "
+            "key beside it (to_label.key.csv for to_label.csv). The suffix of FILE sets the "
+            "format. Rows that cannot be read are listed in FILE.rejects.csv.",
         ),
     ],
+    with_scores: Annotated[
+        bool,
+        typer.Option(
+            "--with-scores",
+            help="Write one file with all columns of DATA, label and the prediction, and no key. "
+            "Whoever labels will then see what the model says.",
+        ),
+    ] = False,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of posts to choose.")] = 50,
     model: options.Model = None,
     labelled: Annotated[
@@ -67,6 +75,15 @@ def suggest(
     text_column: Annotated[
         str, typer.Option(help="Column that holds the posts, in every file.")
     ] = "text",
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the id of each post. Default: id, if there is such a column. Where "
+            "an id is missing or repeated, row numbers are used."
+        ),
+    ] = None,
+    encoding: options.Encoding = "auto",
+    delimiter: options.Delimiter = None,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
@@ -76,9 +93,9 @@ def suggest(
 
     Four in five are posts that the model is unsure about, all of them different. One in five is
     drawn at random, to find what the model is wrongly sure about. Label them without looking at
-    the columns riskclf_*. Then give the file to `riskclf evaluate` or `riskclf finetune`. Posts
+    the key. Then give the file to `riskclf finetune`, or to `riskclf evaluate` with `--key`. Posts
     that the model is unsure about are harder than others: measure the random ones separately with
-    `riskclf evaluate --slice-column suggested_because`.
+    `riskclf evaluate --key to_label.key.csv --slice-column suggested_because`.
 
     Exit status: 0 success, 1 finished but some rows were rejected, 2 usage error or other error,
     130 stopped with Ctrl-C.
@@ -91,6 +108,7 @@ def suggest(
     rejected_rows = beside(place, ".rejects.csv")
     places = {
         "the output": place,
+        "the key": None if with_scores else key_beside(place),
         "the rejects file": rejected_rows,
         "the terms file": None if terms_output is None else Path(terms_output),
     }
@@ -104,17 +122,18 @@ def suggest(
                 stack.enter_context(locked(path))
         from riskclf.suggestion import suggest as choose
 
+        file = TableFile(data, encoding=encoding, delimiter=delimiter)
         result = choose(
-            data,
+            file,
             model=options.load_classifier(model, device, batch_size, {}),
             n=n,
-            columns=Columns(text=text_column),
-            labelled=labelled,
+            columns=Columns(text=text_column, id=id_column),
+            labelled=None if labelled is None else file.like(labelled),
             terms=terms,
-            reference=reference,
+            reference=None if reference is None else file.like(reference),
             progress=True,
         )
-        result.save(place)
+        result.save(place, with_scores=with_scores)
         if terms_output is not None:
             result.save_terms(terms_output)
         write_rejects(rejected_rows, result.rejects)
@@ -126,5 +145,7 @@ def suggest(
         for reason, count in result.reasons().items():
             note(f"{count:,} {reason}")
         note(f"{len(result.rows):,} posts written to {place}")
+        if not with_scores:
+            note(f"what the model says of them: {key_beside(place)} (open it after labelling)")
     if result.rejects:
         raise typer.Exit(1)

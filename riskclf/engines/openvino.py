@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -52,26 +53,39 @@ _STEPS = (4, 32)
 class OpenvinoEngine:
     """A model in OpenVINO's format on the CPU."""
 
-    def __init__(self, file: Path, *, pad_id: int, batch_size: int) -> None:
+    def __init__(
+        self,
+        model: Path | tuple[bytes, bytes],
+        *,
+        pad_id: int,
+        batch_size: int,
+        threads: int | None = None,
+    ) -> None:
         """
         Args:
-            file: the .xml that `riskclf.optimization` wrote, with its .bin beside it.
+            model: the .xml that `riskclf.optimization` wrote, with its .bin beside it; or the
+                content of both.
             pad_id: id of the padding token.
             batch_size: windows to a batch, 1 or more.
+            threads: that it computes on, 1 or more; None takes as many as OMP_NUM_THREADS says, or
+                else leaves it to OpenVINO.
 
         Raises:
             ArtifactCorrupt: the file cannot be used.
-            InputError: the batch size is less than 1.
+            InputError: the batch size or the number of threads is less than 1.
             MissingExtra: openvino is not installed.
         """
-        if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}: it must be 1 or more")
+        for name, number in (("batch_size", batch_size), ("threads", threads)):
+            if number is not None and number < 1:
+                raise InputError(f"{name} is {number}: it must be 1 or more")
         self.batch_size = batch_size
         self._pad_id = pad_id
+        self._threads = threads
         self._lock = threading.Lock()  # a request computes one batch at a time
         openvino = import_openvino()
         try:
-            self._model = openvino.Core().read_model(file)
+            content = (model,) if isinstance(model, Path) else model
+            self._model = openvino.Core().read_model(*content)
             says = {
                 name: self._model.get_rt_info(["riskclf", name]).astype(str)
                 for name in ("precision", "parameters", "positions")
@@ -80,10 +94,11 @@ class OpenvinoEngine:
             self._positions = int(says["positions"])
             self._widths = {x: _width(self._model, x) for x in ("logits", "pooled", "sentence")}
             self._precision = "bf16" if says["precision"] == "bf16" else "f32"
-            self._start(_threads())
+            self._start(threads or _threads())
         except (RuntimeError, ValueError) as error:
+            name = str(model) if isinstance(model, Path) else "what was pickled"
             raise ArtifactCorrupt(
-                f"{file} cannot be used with openvino {openvino.__version__} "
+                f"{name} cannot be used with openvino {openvino.__version__} "
                 f"({type(error).__name__}): build it again with `riskclf optimize`, or use the "
                 "engine pytorch"
             ) from None
@@ -138,6 +153,13 @@ class OpenvinoEngine:
         self._compiled = self._core.compile_model(self._model, "CPU", settings)
         self._request: Any = self._compiled.create_infer_request()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        with TemporaryDirectory(prefix="riskclf-") as place:
+            file = Path(place) / "model.xml"
+            import_openvino().save_model(self._model, file, compress_to_fp16=False)
+            content = (file.read_bytes(), file.with_suffix(".bin").read_bytes())
+        return _received, (content, self._pad_id, self.batch_size, self._threads)
+
     def forget_threads(self) -> None:
         """In a forked child: its threads are gone, so all that waits for them is left alone."""
         _left_alone.append((self._core, self._compiled, self._request, self._lock))
@@ -145,12 +167,14 @@ class OpenvinoEngine:
         self._request = None
 
 
-def load(directory: Path, *, pad_id: int, device: str, batch_size: int) -> OpenvinoEngine:
+def load(
+    directory: Path, *, pad_id: int, device: str, batch_size: int, threads: int | None = None
+) -> OpenvinoEngine:
     """What `riskclf.encoder.load_engine` calls.
 
     Raises:
         ArtifactCorrupt: the files cannot be used.
-        InputError: the device or the batch size cannot be used.
+        InputError: the device, the batch size or the number of threads cannot be used.
         MissingExtra: openvino is not installed.
     """
     if device not in _DEVICES:
@@ -159,7 +183,14 @@ def load(directory: Path, *, pad_id: int, device: str, batch_size: int) -> Openv
             "pytorch"
         )
     file = directory / ENGINE_FILES["openvino"][0]
-    return OpenvinoEngine(file, pad_id=pad_id, batch_size=batch_size)
+    return OpenvinoEngine(file, pad_id=pad_id, batch_size=batch_size, threads=threads)
+
+
+def _received(
+    content: tuple[bytes, bytes], pad_id: int, batch_size: int, threads: int | None
+) -> OpenvinoEngine:
+    """What unpickling calls."""
+    return OpenvinoEngine(content, pad_id=pad_id, batch_size=batch_size, threads=threads)
 
 
 def suits(device: str) -> bool:

@@ -53,7 +53,13 @@ class PytorchEngine:
     """A transformers sequence classifier on a torch device."""
 
     def __init__(
-        self, model: PreTrainedModel, *, pad_id: int, device: str, batch_size: int
+        self,
+        model: PreTrainedModel,
+        *,
+        pad_id: int,
+        device: str,
+        batch_size: int,
+        threads: int | None = None,
     ) -> None:
         """
         Args:
@@ -61,12 +67,15 @@ class PytorchEngine:
             pad_id: id of the padding token.
             device: a torch device, or "auto" for CUDA or MPS where there is one, else the CPU.
             batch_size: windows to a batch, 1 or more.
+            threads: of torch while this model computes, 1 or more; None leaves torch as it is.
 
         Raises:
-            InputError: the device cannot be used here, or the batch size is less than 1.
+            InputError: the device cannot be used here, or the batch size or the number of threads
+                is less than 1.
         """
-        if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}: it must be 1 or more")
+        for name, number in (("batch_size", batch_size), ("threads", threads)):
+            if number is not None and number < 1:
+                raise InputError(f"{name} is {number}: it must be 1 or more")
         if device == "auto":
             device = _best_device()
         try:
@@ -77,6 +86,7 @@ class PytorchEngine:
             raise InputError(f"device {device!r} cannot be used ({reason}): try cpu") from None
         self.batch_size = batch_size
         self._pad_id = pad_id
+        self._threads = threads
 
     @property
     def parameters(self) -> int:
@@ -95,7 +105,7 @@ class PytorchEngine:
         logits = np.zeros((count, config.num_labels), dtype=np.float32)
         pooled = np.zeros((count, config.hidden_size), dtype=np.float32)
         sentence = np.zeros_like(pooled)
-        with torch.inference_mode():
+        with torch.inference_mode(), _using(self._threads):
             for indices in length_sorted_batches(windows, self.batch_size):
                 rows = padded([windows[index] for index in indices], self._pad_id)
                 batch = {name: x.to(self.device) for name, x in rows.items()}
@@ -111,12 +121,14 @@ class PytorchEngine:
         return Outputs(logits, pooled, sentence)
 
 
-def load(directory: Path, *, pad_id: int, device: str, batch_size: int) -> PytorchEngine:
+def load(
+    directory: Path, *, pad_id: int, device: str, batch_size: int, threads: int | None = None
+) -> PytorchEngine:
     """What `riskclf.encoder.load_engine` calls.
 
     Raises:
         ArtifactCorrupt: the weights cannot be used.
-        InputError: the device or the batch size cannot be used.
+        InputError: the device, the batch size or the number of threads cannot be used.
     """
     model, missing = open_classifier(directory)
     if missing:
@@ -125,7 +137,9 @@ def load(directory: Path, *, pad_id: int, device: str, batch_size: int) -> Pytor
             "trained model, or it is damaged"
         )
     check_finite(model, directory)
-    return PytorchEngine(model, pad_id=pad_id, device=device, batch_size=batch_size)
+    return PytorchEngine(
+        model, pad_id=pad_id, device=device, batch_size=batch_size, threads=threads
+    )
 
 
 def mean_token_vector(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -303,11 +317,29 @@ def _handlers() -> list[logging.Handler]:
     return handlers
 
 
-# Forks --------------------------------------------------------------------------------------------
+# Threads and forks --------------------------------------------------------------------------------
+
+_was_forked = False
+
+
+@contextmanager
+def _using(threads: int | None) -> Iterator[None]:
+    """Let torch compute on so many threads, in the thread that asks for it."""
+    before = torch.get_num_threads()
+    if threads is None or threads == before or _was_forked:
+        yield
+        return
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _use_one_thread() -> None:
     """In a forked child OpenMP's threads are gone, and waiting for them would never end."""
+    global _was_forked
+    _was_forked = True
     torch.set_num_threads(1)
     # tokenizers finds out itself, but says so on standard error.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

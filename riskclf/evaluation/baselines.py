@@ -25,8 +25,10 @@ import numpy as np
 from riskclf.errors import EvaluationError, InputError
 from riskclf.evaluation.scored import Classifier, LabelledRows, ScoredRows, read_labelled
 from riskclf.labels import DECISIONS
+from riskclf.language import gettext as _
+from riskclf.language import ngettext
 from riskclf.progress import Callback
-from riskclf.tables import Columns, open_table
+from riskclf.tables import Columns, Reject, TableFile, open_table
 from riskclf.text import normalise
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def open_baseline(
     columns: Columns,
     label_map: Mapping[str, str],
     load: Callable[[str], Classifier],
+    like: TableFile,
 ) -> FindBaseline:
     """What applies a baseline to rows that hold their text.
 
@@ -70,69 +73,78 @@ def open_baseline(
         columns: of the posts that TF-IDF trains on.
         label_map: of these posts.
         load: opens a model.
+        like: a file; those of keywords and posts are read with its encoding and delimiter.
 
     Raises:
         ArtifactError: the model cannot be used.
         InputError: the file of keywords or of posts cannot be used.
     """
     if not isinstance(against, str | os.PathLike):
-        return partial(_other_model, "another model", against)
+        return partial(_other_model, None, against)
     kind, has_file, name = os.fspath(against).partition("=")
-    file = Path(name)
+    file = like.like(name)
     if has_file and kind == "keywords":
-        return partial(_keyword_search, file.name, _keywords(file))
+        return partial(_keyword_search, Path(name).name, _keywords(file))
     if has_file and kind == "tfidf":
         with open_table(file, text_columns=(columns.text,)):
             return partial(_tfidf_on, file, columns, label_map)
     return partial(_other_model, Path(against).name, load(os.fspath(against)))
 
 
-def _other_model(name: str, model: Classifier, rows: ScoredRows, progress: Callback) -> Baseline:
+def _other_model(
+    name: str | None, model: Classifier, rows: ScoredRows, progress: Callback
+) -> Baseline:
     texts = _texts(rows)
     predictions = []
     for done, prediction in enumerate(model.stream(texts)):
         predictions.append(prediction)
         if done % 64 == 0:
-            progress(f"scoring posts with {name}", done, len(texts))
+            progress(f"scoring posts with {name or 'another model'}", done, len(texts))
     predicted = None
     if set(model.labels) == set(rows.labels):
         predicted = np.array([rows.labels.index(x.label) for x in predictions], dtype=np.int64)
     return Baseline(
-        name,
-        "its own flag and review",
+        name or _("another model"),
+        _("what it marks flag or review"),
         np.array([x.decision != "clear" for x in predictions]),
         np.array([x.risk for x in predictions]),
         predicted,
     )
 
 
-def _keywords(file: Path) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{file} does not exist; check the path") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{file} is not UTF-8 text; save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+def _keywords(file: TableFile) -> list[str]:
+    lines = []
+    with open_table(file, format="lines", text_columns=("keyword",)) as table:
+        for row in table:
+            if isinstance(row, Reject):
+                raise InputError(
+                    f"{table.name} line {row.number}: {row.reason}; save the file as UTF-8, or "
+                    "name its encoding with --encoding"
+                )
+            lines.append(row.values["keyword"])
     keywords = sorted({word for line in lines if (word := prepared(line))})
     if not keywords:
-        raise InputError(f"{file} holds no keywords; write one a line")
+        raise InputError(f"{table.name} holds no keywords; write one a line")
     return keywords
 
 
-def _keyword_search(name: str, keywords: Sequence[str], rows: ScoredRows, _: Callback) -> Baseline:
+def _keyword_search(
+    name: str, keywords: Sequence[str], rows: ScoredRows, progress: Callback
+) -> Baseline:
     pattern = re.compile("|".join(map(re.escape, keywords)))
     found = [pattern.search(prepared(text)) is not None for text in _texts(rows)]
-    return Baseline(name, f"every post with one of {len(keywords):,} keywords", np.array(found))
+    how = ngettext(
+        "every post with the keyword", "every post with one of {count:,} keywords", len(keywords)
+    )
+    return Baseline(name, how.format(count=len(keywords)), np.array(found))
 
 
 def _tfidf_on(
-    file: Path,
+    file: TableFile,
     columns: Columns,
     label_map: Mapping[str, str],
     rows: ScoredRows,
-    _: Callback,
+    progress: Callback,
 ) -> Baseline:
     texts = _texts(rows)
     training, rejects = read_labelled(
@@ -151,8 +163,9 @@ def _tfidf_on(
     used = training.clearly & ~known
     if len(np.unique(training.gold[used])) < 2:
         raise EvaluationError(
-            f"{file}: TF-IDF needs posts of two labels to train on; {int(used.sum()):,} posts are "
-            f"left, {int(known.sum()):,} were left out since their family or text is evaluated too"
+            f"{file.path}: TF-IDF needs posts of two labels to train on; {int(used.sum()):,} posts "
+            f"are left, {int(known.sum()):,} were left out since their family or text is evaluated "
+            "too"
         )
     pipeline = tfidf(10.0)
     pipeline.fit([text for text, use in zip(learnt, used, strict=True) if use], training.gold[used])
@@ -163,13 +176,14 @@ def _tfidf_on(
     alarms = int((rows.decision >= DECISIONS.index("review")).sum())
     alarm = np.zeros(len(rows), dtype=bool)
     alarm[np.argsort(-risk, kind="stable")[:alarms]] = True
-    how = f"its {alarms:,} riskiest posts, as many as ours; trained on {int(used.sum()):,} posts"
-    if known.any():
-        how += f", {int(known.sum()):,} left out since their family or text is evaluated too"
-    if len(rejects):
-        how += f", {len(rejects):,} that could not be read"
+    how = _(
+        "its riskiest posts, as many as the model raises alarms ({alarms:,}, unclear posts "
+        "included); trained on {posts:,} posts, {known:,} left out because their family or text is "
+        "evaluated too, {rejected:,} that could not be read"
+    ).format(alarms=alarms, posts=int(used.sum()), known=int(known.sum()), rejected=len(rejects))
     predicted = np.array(classes, dtype=np.int64)[scores.argmax(axis=1)]
-    return Baseline(f"TF-IDF on {file.name}", how, alarm, risk, predicted)
+    name = _("TF-IDF on {name}").format(name=Path(file).name)
+    return Baseline(name, how, alarm, risk, predicted)
 
 
 def tfidf(strength: float) -> Any:

@@ -96,7 +96,7 @@ class GoldReader:
     ) -> None:
         self._needs_text = keep_text or check is None
         needed = (columns.text, columns.label) if self._needs_text else (columns.label,)
-        source.require((*needed, *columns.named()))
+        source.require((*needed, *columns.named()), if_there=columns.used())
         for kind in ("id", "slice", "language"):
             if columns.optional(kind) == columns.text:
                 raise InputError(

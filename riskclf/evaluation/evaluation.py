@@ -23,8 +23,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 import riskclf
 from riskclf.errors import InputError
 from riskclf.evaluation.baselines import open_baseline
@@ -33,23 +31,23 @@ from riskclf.evaluation.figures import (
     DataFigures,
     Figures,
     ModelFigures,
-    RowFigures,
     StreamFigures,
 )
 from riskclf.evaluation.metrics import figures_of
+from riskclf.evaluation.notes import notes_on
+from riskclf.evaluation.reasons import reason_in_words
 from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.evaluation.thresholds import Rate, Stream, check_share, choose_thresholds, first_posts
 from riskclf.labels import DECISIONS
+from riskclf.language import language, speaking
 from riskclf.progress import Progress, following
-from riskclf.tables import Columns, Data, Reject, create_table, write_rejects
+from riskclf.tables import Columns, Data, Key, Reject, TableFile, create_table, write_rejects
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["Columns", "Evaluation", "evaluate"]
-
-_FEW_FAMILIES = 10
-"""Fewer say little about how families differ."""
 
 Model = str | os.PathLike[str] | Classifier
 
@@ -133,6 +131,7 @@ def evaluate(
     *,
     model: Model | None = None,
     columns: Columns | None = None,
+    key: str | os.PathLike[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     prevalence: float | None = None,
     volume: str | None = None,
@@ -141,6 +140,7 @@ def evaluate(
     min_recall: float | None = None,
     same_rows: bool = False,
     against: Sequence[Model] = (),
+    lang: str = "en",
     device: str = "auto",
     batch_size: int = 64,
     progress: Progress = None,
@@ -148,14 +148,17 @@ def evaluate(
     """How good a model is on labelled posts, how sure that is, and what it means on your stream.
 
     Args:
-        data: a CSV, TSV, JSON Lines or Parquet file, a `datasets.Dataset`, or any rows as mappings.
-            A row has a text (unless it has scores) and a label: one of the model's, `unclear`, or a
-            soft target such as `{"minor_solicitation": 0.5, "benign": 0.5}`. Optional are id,
-            slice, language, family (rows that belong together) and weight.
+        data: a CSV, TSV, JSON Lines, Excel or Parquet file, a data frame (pandas, polars, Arrow), a
+            `datasets.Dataset`, or any rows as mappings. A row has a text (unless it has scores) and
+            a label: one of the model's, `unclear`, or a soft target such as
+            `{"minor_solicitation": 0.5, "benign": 0.5}`. Optional are id, slice, language, family
+            (rows that belong together) and weight.
         model: a `RiskClassifier`, a model directory or a hub id. None takes the scores that
             `riskclf predict --output` has put into the data, and the packaged model if there are
             none.
         columns: names of the columns, where they are not these.
+        key: the key that `suggest` wrote beside the posts to label. Its columns are joined by id:
+            the scores of the model, and `suggested_because`, which may be a slice.
         label_map: your label to the model's (or to `unclear`).
         prevalence: share of risky posts in your stream, such as 0.001.
         volume: of your stream, such as "5000/hour".
@@ -164,6 +167,7 @@ def evaluate(
         min_recall: chooses the highest threshold that reaches it.
         same_rows: choose thresholds and measure them on the same rows (optimistic).
         against: other models, "keywords=FILE" or "tfidf=FILE", see `riskclf.evaluation.baselines`.
+        lang: language of the report: "en" or "ja".
         device: of the models that are loaded here, see `RiskClassifier.load`.
         batch_size: likewise.
         progress: see `riskclf.progress`.
@@ -173,6 +177,7 @@ def evaluate(
         InputError: the data, a column or an option cannot be used.
         EvaluationError: the rows do not allow what was asked.
     """
+    lang = language(lang)
     # All that can be wrong without the data is found before hours of scoring.
     check_share("the precision", min_precision)
     check_share("the recall", min_recall)
@@ -189,14 +194,16 @@ def evaluate(
 
     columns = columns or Columns()
     label_map = dict(label_map or {})
-    baselines = [open_baseline(other, columns, label_map, load) for other in against]
-    with following(progress) as tell:
+    like = data if isinstance(data, TableFile) else TableFile("")
+    baselines = [open_baseline(other, columns, label_map, load, like) for other in against]
+    with following(progress) as tell, speaking(lang):
         rows, rejects, used = read_rows(
             data,
             load(model) if isinstance(model, str | os.PathLike) else model,
             lambda: load(None),
             columns=columns,
             label_map=label_map,
+            key=None if key is None else Key(key, columns.optional("id")),
             keep_text=bool(against),
             progress=tell,
         )
@@ -205,26 +212,30 @@ def evaluate(
     if isinstance(data, str | os.PathLike) and os.fspath(data) != "-":
         name = Path(data).name
     measured = figures_of(rows, prevalence)
-    read = DataFigures(name, len(rejects), dict(Counter(x.reason for x in rejects).most_common()))
+    rejected = Counter(x.reason for x in rejects)
     first = first_posts(rows, stream)
-    thresholds = choose_thresholds(
-        rows, stream, min_precision=min_precision, min_recall=min_recall, same_rows=same_rows
-    )
+    with speaking(lang):
+        thresholds = choose_thresholds(
+            rows, stream, min_precision=min_precision, min_recall=min_recall, same_rows=same_rows
+        )
+        reasons = {reason_in_words(x): count for x, count in rejected.most_common()}
+        notes = notes_on(rows, measured, rejected, stream)
     comparisons, differing = [], []
     for baseline in compared:
         comparison, where = compare(rows, baseline)
         comparisons.append(comparison)
         differing.append(where)
     figures = Figures(
+        lang=lang,
         riskclf=riskclf.__version__,
         model=None if used is None else _described(used),
-        data=read,
+        data=DataFigures(name, len(rejects), reasons),
         stream=StreamFigures(prevalence, volume, capacity),
         **{item.name: getattr(measured, item.name) for item in fields(measured)},
         first=first,
         thresholds=thresholds,
         comparisons=comparisons,
-        notes=_notes(rows, measured, read, stream),
+        notes=notes,
     )
     return Evaluation(figures, rows, rejects, differing)
 
@@ -232,69 +243,3 @@ def evaluate(
 def _described(model: Classifier) -> ModelFigures:
     info = model.info()
     return ModelFigures(info.get("fingerprint"), info.get("thresholds"), info.get("versions"))
-
-
-def _notes(rows: ScoredRows, figures: RowFigures, read: DataFigures, stream: Stream) -> list[str]:
-    """What a reader must know to read the figures rightly, one sentence each."""
-    counts, notes = figures.counts, []
-    if read.rejected:
-        notes.append(
-            f"{read.rejected:,} rows could not be used; rejects.csv lists them with "
-            "the reason. They are in none of the figures."
-        )
-    if "it is not UTF-8" in read.reasons:
-        notes.append(
-            "Some rows are not UTF-8 text, and perhaps all in one language: spreadsheets may save "
-            "Shift_JIS. Save the file as CSV UTF-8 and evaluate again before trusting the figures."
-        )
-    if rows.blank:
-        notes.append(
-            f"{rows.blank:,} posts are empty. They count like any other: leave them out if they "
-            "are not posts."
-        )
-    if counts.unclear and rows.risk_labels:
-        notes.append(
-            f"{counts.unclear:,} unclear posts have no right answer: they count for the workload, "
-            "for a capacity, and in the section on unclear posts."
-        )
-    for label, found in figures.labels.items():
-        if not found.support:
-            notes.append(
-                f"No post has the label {label}: its recall is unknown, and the macro figures "
-                "mean little."
-            )
-    if rows.risk_labels and (not counts.risky or not counts.benign):
-        which = "benign" if counts.risky else "risky"
-        notes.append(
-            f"There are no {which} posts: curves, areas and thresholds need both, and are left out."
-        )
-    if counts.families is None:
-        notes.append(
-            "No families are given: posts are assumed independent. If several tell the same story, "
-            "the intervals are too narrow."
-        )
-    elif counts.families < _FEW_FAMILIES:
-        notes.append(
-            f"There are only {counts.families} families: the intervals rest largely on an assumed "
-            "correlation within families, and are wide."
-        )
-    else:
-        notes.append("Intervals allow for families: posts of one are right and wrong together.")
-    if rows.family is not None and (lone := int((rows.family.codes < 0).sum())):
-        notes.append(f"{lone:,} rows name no family; each counts as one of its own.")
-    if rows.id is not None:
-        present = [x for x in rows.id.tolist() if x is not None]
-        if twice := len(present) - len(set(present)):
-            notes.append(f"{twice:,} rows repeat the id of an earlier row; all of them count.")
-    if rows.weight is not None:
-        notes.append(
-            "Shares are weighted; hits and totals are numbers of rows. Intervals use the effective "
-            "number of rows (Kish 1965)."
-        )
-    if stream.prevalence is None and counts.risky and counts.benign:
-        share = float(np.average(rows.risky[rows.clearly]))
-        notes.append(
-            f"Precision is that of these rows, of which {share:.1%} are risky. A stream with fewer "
-            "risky posts has a lower one: give --prevalence."
-        )
-    return notes

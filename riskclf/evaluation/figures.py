@@ -1,8 +1,7 @@
 """Every figure of an evaluation, as a frozen dataclass; `to_dict` gives the JSON of report.json.
 
-A share is between 0 and 1. `low` and `high` are the ends of a 95 % interval, see
-`riskclf.evaluation.intervals`. None is what the rows do not determine. No figure holds text of a
-post.
+A share is between 0 and 1; `low` and `high` end a 95 % interval (`riskclf.evaluation.intervals`).
+None is what the rows do not determine. No figure holds text of a post.
 """
 
 from __future__ import annotations
@@ -217,11 +216,7 @@ class Slice(Figure):
 
 @dataclass(frozen=True, kw_only=True)
 class RowFigures(Labelling):
-    """Everything that is measured on one set of rows.
-
-    Of a model without risk labels `operating_points` is empty, and `other_risk_label` and `unclear`
-    are None.
-    """
+    """Everything measured on one set of rows; without risk labels, what needs them is empty."""
 
     counts: Counts
     areas: Mapping[str, Areas]
@@ -387,6 +382,8 @@ class StreamFigures(Figure):
 class Figures(RowFigures):
     """Everything that `riskclf.evaluate` measures: the content of report.json."""
 
+    lang: str = "en"
+    """Language of the words in `thresholds`, `comparisons`, `notes` and the reasons of `data`."""
     riskclf: str
     """Version of the library."""
     model: ModelFigures | None

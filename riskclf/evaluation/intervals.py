@@ -44,9 +44,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.signal import convolve
-from scipy.stats import beta, binom
+from scipy.stats import beta, binom, norm
 from scipy.stats import t as student
-from statsmodels.stats.proportion import proportion_confint
 
 from riskclf.evaluation.figures import Estimate, PairedTest, Proportion
 
@@ -68,12 +67,26 @@ _NORMAL = 1.959964
 
 
 def wilson(hits: float, of: float) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson 1927); without any rows it is 0 to 1."""
+    """The 95 % score interval of a share (Wilson 1927); without any rows it is 0 to 1.
+
+    Written out because SciPy's takes whole numbers, and effective numbers of rows are not whole.
+    """
     if of <= 0:
         return 0.0, 1.0
-    low, high = proportion_confint(hits, of, alpha=0.05, method="wilson")
+    share = hits / of
+    quantile = _normal_quantile()
+    squared = quantile**2
+    scale = 1 + squared / of
+    centre = (share + squared / (2 * of)) / scale
+    width = quantile * np.sqrt(share * (1 - share) / of + squared / (4 * of**2)) / scale
     # Rounding may leave the estimate itself just outside when it is 0 or 1.
-    return max(0.0, min(float(low), hits / of)), min(1.0, max(float(high), hits / of))
+    return max(0.0, min(float(centre - width), share)), min(1.0, max(float(centre + width), share))
+
+
+@cache
+def _normal_quantile() -> float:
+    """The 97.5 % quantile of the normal distribution, to the last digit."""
+    return float(norm.isf(0.025))
 
 
 class Intervals:

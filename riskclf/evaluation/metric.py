@@ -7,8 +7,8 @@
     metric = evaluate.load(str(riskclf.metric_path()))      # needs no network
     metric.compute(references=["benign", "minor_solicitation"], predictions=["benign", "benign"])
 
-Labels are strings or integers. It stands on its own in `evaluate.combine`, and serves as `metric`
-of `evaluate.evaluator("text-classification")`.
+It needs ``pip install 'riskclf[metric]'``. Labels are strings or integers. It stands on its own in
+`evaluate.combine`, and serves as `metric` of `evaluate.evaluator("text-classification")`.
 """
 
 from typing import Any

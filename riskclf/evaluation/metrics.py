@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALARMS",
+    "NO_NAME",
+    "OTHER_NAMES",
     "TOO_WIDE",
     "alarm_figures",
     "counts_of",
@@ -67,7 +69,7 @@ ALARMS = {"flag": 2, "flag_or_review": 1}
 
 _CURVE_POINTS = 400
 _MAX_SLICES = 200
-_NO_NAME, _OTHER_NAMES = "(none)", "(all others)"
+NO_NAME, OTHER_NAMES = "(none)", "(all others)"
 
 
 def intervals_of(rows: ScoredRows) -> Intervals:
@@ -306,8 +308,8 @@ def _slices(rows: ScoredRows, column: Coded | None) -> dict[str, Slice]:
     shown = np.argsort(-sizes, kind="stable")[:_MAX_SLICES]
     named = sorted((column.names[code], code) for code in shown)
     groups = [(name, column.codes == code) for name, code in named]
-    groups.append((_OTHER_NAMES, ~np.isin(column.codes, [*shown, -1])))
-    groups.append((_NO_NAME, column.codes < 0))
+    groups.append((OTHER_NAMES, ~np.isin(column.codes, [*shown, -1])))
+    groups.append((NO_NAME, column.codes < 0))
     for name, chosen in groups:
         if not chosen.any():
             continue

@@ -1,4 +1,4 @@
-"""The plots of a report, as PNG: precision-recall, reliability, confusions, slices.
+"""The plots of a report, as PNG: 1,000 posts, precision-recall, reliability, confusions, slices.
 
 Japanese names are drawn with the IPAex Gothic font of the `matplotlib-fontja` package, so that they
 are readable on a machine without Japanese fonts. That package's own import would change every
@@ -20,16 +20,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from riskclf.evaluation.figures import Figures, Proportion
+from riskclf.evaluation.slices import shown_name
+from riskclf.evaluation.thousand import POSTS, thousand_of
+from riskclf.evaluation.wording import alarm_name, as_count
+from riskclf.language import gettext as _
+from riskclf.language import speaking
 
 __all__ = ["PLOTS", "draw"]
 
 _BLUE, _ORANGE = "#4c8dd6", "#e08214"
+_LIGHT_BLUE, _LIGHT_ORANGE = "#a9c9ee", "#f6c98b"
 _MORE_COLOURS = ("#3fa37c", "#b45fa8", "#9a7b4f", "#777777")
 _LIGHT = {"paper": "#ffffff", "ink": "#1b1f24", "grid": "#d5d9de"}
 _DARK = {"paper": "#161a20", "ink": "#e4e7eb", "grid": "#3a414b"}
 _DOTS_PER_INCH = 110
 _SHOWN_SLICES = 30
 _LONGEST_NAME = 28
+_COLUMNS = 40
+"""Of the picture of 1,000 posts."""
 
 
 def draw(figures: Figures, *, dark: bool = False) -> dict[str, bytes]:
@@ -54,7 +62,7 @@ def draw(figures: Figures, *, dark: bool = False) -> dict[str, bytes]:
         },
     }
     found = {}
-    with mpl.rc_context(style):
+    with mpl.rc_context(style), speaking(figures.lang):
         for name, plot in PLOTS.items():
             figure = plot(figures)
             if figure is not None:
@@ -82,16 +90,52 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+def _thousand(figures: Figures) -> Figure | None:
+    found = thousand_of(figures)
+    if found is None:
+        return None
+    figure, axes = _axes(4.6, 4.3)
+    ink, grid = mpl.rcParams["text.color"], mpl.rcParams["grid.color"]
+    risky, benign = found.drawn()
+    # Shape says what a post is, fill what the model says: colours alone would not do.
+    kinds: list[tuple[str, float, int, dict[str, Any]]] = [
+        (_("risky: flag"), found.risky[0], risky[0], {"c": _BLUE, "marker": "o"}),
+        (_("risky: review"), found.risky[1], risky[1], {"c": _LIGHT_BLUE, "marker": "o"}),
+        (
+            _("risky: missed"),
+            found.risky[2],
+            risky[2],
+            {"facecolors": "none", "edgecolors": ink, "linewidths": 1.4, "marker": "o"},
+        ),
+        (_("benign: flag"), found.benign[0], benign[0], {"c": _ORANGE, "marker": "s"}),
+        (_("benign: review"), found.benign[1], benign[1], {"c": _LIGHT_ORANGE, "marker": "s"}),
+        (_("benign: no alarm"), found.benign[2], benign[2], {"c": grid, "marker": "s"}),
+    ]
+    start = 0
+    for words, expected, count, style in kinds:
+        place = np.arange(start, start + count)
+        size = 34 if style["marker"] == "o" else 22
+        label = f"{words}  {as_count(expected)}"
+        axes.scatter(place % _COLUMNS, place // _COLUMNS, s=size, label=label, **style)
+        start += count
+    axes.set(xlim=(-1, _COLUMNS), ylim=(POSTS // _COLUMNS, -1), xticks=[], yticks=[])
+    axes.set_aspect("equal")
+    axes.spines[:].set_visible(False)
+    axes.set_title(_("What to expect of 1,000 posts"), fontsize=10)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, handletextpad=0.3)
+    return figure
+
+
 def _precision_recall(figures: Figures) -> Figure | None:
     if not figures.curve.recall:
         return None
     figure, axes = _axes(6, 4.2)
-    curves = [("model", figures.curve)]
+    curves = [(_("model"), figures.curve)]
     curves += [(_short(x.name), x.curve) for x in figures.comparisons if x.curve is not None]
     for (name, curve), colour in zip(curves, (_BLUE, *_MORE_COLOURS), strict=False):
         axes.plot(curve.recall, curve.precision, color=colour, label=_plain(name))
     points = [
-        (name.replace("_", " "), figures.operating_points[name], marker, _ORANGE)
+        (alarm_name(name), figures.operating_points[name], marker, _ORANGE)
         for name, marker in (("flag", "o"), ("flag_or_review", "s"))
     ]
     points += [
@@ -103,8 +147,8 @@ def _precision_recall(figures: Figures) -> Figure | None:
         recall, precision = point.recall.value, point.precision.value
         if recall is not None and precision is not None:
             axes.plot([recall], [precision], marker, color=colour, label=name)
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall")
-    axes.set_ylabel("precision, in these rows")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel=_("recall"))
+    axes.set_ylabel(_("precision, on the posts measured here"))
     axes.legend(loc="best")
     return figure
 
@@ -115,7 +159,7 @@ def _reliability(figures: Figures) -> Figure | None:
         return None
     figure, axes = _axes(5, 4.2)
     risk, share = [x.risk for x in bins], [_value(x.share) for x in bins]
-    axes.plot([0, 1], [0, 1], "--", color=_MORE_COLOURS[-1], label="perfectly calibrated")
+    axes.plot([0, 1], [0, 1], "--", color=_MORE_COLOURS[-1], label=_("perfectly calibrated"))
     axes.errorbar(
         risk,
         share,
@@ -123,10 +167,10 @@ def _reliability(figures: Figures) -> Figure | None:
         fmt="o",
         color=_BLUE,
         capsize=3,
-        label="measured",
+        label=_("measured"),
     )
-    axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xlabel="risk that the model gives")
-    axes.set_ylabel("share of risky posts, 95 % interval")
+    axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xlabel=_("risk that the model gives"))
+    axes.set_ylabel(_("share of risky posts, 95 % interval"))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)  # intervals fill the inside
     return figure
 
@@ -145,14 +189,14 @@ def _confusion(figures: Figures) -> Figure | None:
     names = [_short(label) for label in labels]
     axes.set_xticks(range(len(labels)), names, rotation=25, ha="right", parse_math=False)
     axes.set_yticks(range(len(labels)), names, parse_math=False)
-    axes.set(xlabel="label that the model gives", ylabel="right label")
+    axes.set(xlabel=_("label that the model gives"), ylabel=_("right label"))
     axes.grid(False)
     return figure
 
 
 def _slices(figures: Figures) -> Figure | None:
     parts = [
-        (name, found.recall, "recall" in found.too_small)
+        (shown_name(name), found.recall, "recall" in found.too_small)
         for kind in (figures.slices, figures.languages)
         for name, found in kind.items()
         if found.recall is not None and found.recall.of
@@ -163,7 +207,7 @@ def _slices(figures: Figures) -> Figure | None:
     parts = sorted(parts, key=lambda part: -part[1].of)[:_SHOWN_SLICES]
     parts.sort(key=lambda part: (_value(part[1]), part[0]))
     figure, axes = _axes(6.4, 1.2 + 0.28 * len(parts))
-    for height, (_, recall, faint) in enumerate(parts):
+    for height, (_name, recall, faint) in enumerate(parts):
         axes.errorbar(
             [_value(recall)],
             [height],
@@ -173,16 +217,17 @@ def _slices(figures: Figures) -> Figure | None:
             alpha=0.6 if faint else 1.0,
             capsize=3,
         )
-    axes.axvline(_value(everywhere.recall), linestyle="--", color=_ORANGE, label="all posts")
+    axes.axvline(_value(everywhere.recall), linestyle="--", color=_ORANGE, label=_("all posts"))
     names = [f"{_short(name)}  ({recall.of:,})" for name, recall, _ in parts]
     axes.set_yticks(range(len(parts)), names, parse_math=False)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.7, len(parts) - 0.3))
-    axes.set_xlabel("recall at flag or review, 95 % interval; grey: too few to judge")
-    axes.legend(loc="lower left")
+    axes.set_xlabel(_("recall at flag or review, 95 % interval; grey: too few to judge"))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1))  # it must not hide a slice
     return figure
 
 
 PLOTS: Mapping[str, Callable[[Figures], Figure | None]] = {
+    "thousand": _thousand,
     "precision_recall": _precision_recall,
     "reliability": _reliability,
     "confusion": _confusion,

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader
 
 from riskclf.evaluation.figures import Figures
 from riskclf.evaluation.plots import PLOTS, draw
-from riskclf.evaluation.sections import sections_of, title_of
+from riskclf.evaluation.sections import opening_of, sections_of
 from riskclf.evaluation.wording import markdown_cell
 from riskclf.files import write_bytes, write_text
 
@@ -38,7 +38,14 @@ def write_report(figures: Figures, directory: Path) -> None:
         keep_trailing_newline=True,
     )
     templates.filters["cell"] = markdown_cell
-    values = {"title": title_of(figures), "figures": figures, "sections": sections_of(figures)}
+    title, measured, brackets = opening_of(figures)
+    values = {
+        "language": figures.lang,
+        "title": title,
+        "measured": measured,
+        "brackets": brackets,
+        "sections": sections_of(figures),
+    }
     images = {name: (_data(plots[name]), _data(dark[name])) for name in plots}
     html = templates.get_template("report.html.j2").render(**values, images=images)
     markdown = templates.get_template("report.md.j2").render(**values, images=plots)

@@ -21,7 +21,7 @@ from riskclf.errors import InputError
 from riskclf.evaluation.collecting import Coded, GoldReader, Predictions, Recorded
 from riskclf.labels import Prediction
 from riskclf.progress import Progress, following
-from riskclf.tables import Columns, Data, Reject, Source
+from riskclf.tables import Columns, Data, Key, Reject, Source
 from riskclf.tables.predictions import scored_labels, scored_prefix
 
 if TYPE_CHECKING:
@@ -160,13 +160,15 @@ def read_rows(
     *,
     columns: Columns,
     label_map: Mapping[str, str],
+    key: Key | None = None,
     keep_text: bool = False,
     progress: Progress = None,
 ) -> tuple[ScoredRows, list[Reject], Classifier | None]:
     """Read labelled posts and score them, or read scores that are there already.
 
-    With `model` every post is scored by it. Without, the columns that ``riskclf predict --output``
-    writes are used if `data` has them, and the model of `load_default` if not.
+    With `key`, rows have its columns too. With `model` every post is scored by it. Without, the
+    columns that ``riskclf predict --output`` writes are used if `data` has them, and the model of
+    `load_default` if not.
 
     Returns:
         The rows, the rows that cannot be used, and the model that scored (None: scored before).
@@ -177,7 +179,7 @@ def read_rows(
     """
     with ExitStack() as stack:
         tell = stack.enter_context(following(progress))
-        source = Source(data, stack)
+        source = Source(data, stack, key)
         prefix = None if model is not None else _scored_before(source, columns)
         if prefix is not None:
             found = Recorded(scored_labels(source.columns, prefix), prefix)
@@ -210,6 +212,8 @@ def _scored_before(source: Source, columns: Columns) -> str | None:
     prefix = scored_prefix(source.columns)
     if prefix is None:
         return None
+    names = ("label", "decision", "risk", *(name for name in source.columns if "score_" in name))
+    source.require([], if_there=[prefix + name.removeprefix(prefix) for name in names])
     if prefix + "label" == columns.label:
         raise InputError(
             f"the column '{columns.label}' is the model's prediction: say which one holds the gold "

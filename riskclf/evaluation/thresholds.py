@@ -36,6 +36,8 @@ from riskclf.evaluation.figures import (
     Threshold,
 )
 from riskclf.evaluation.metrics import alarm_figures, intervals_of
+from riskclf.evaluation.wording import unit_of_time
+from riskclf.language import gettext as _
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,6 +79,10 @@ class Rate:
                 "such as 20/hour"
             )
         return cls(float(re.sub("[_,]", "", found[1])), unit)
+
+    def words(self) -> str:
+        """The rate in the current language."""
+        return _("{count}/{unit}").format(count=f"{self.count:,.10g}", unit=unit_of_time(self.unit))
 
     def per(self, unit: str) -> float:
         """The same rate for another unit of time."""
@@ -137,8 +143,9 @@ def choose_thresholds(
     constraints: list[tuple[str, str, Callable[[_Levels], Flags]]] = []
     if stream.capacity is not None and stream.volume is not None:
         share = stream.capacity.per(stream.volume.unit) / stream.volume.count
-        asked = f"{stream.capacity.count:g}/{stream.capacity.unit} of "
-        asked += f"{stream.volume.count:g}/{stream.volume.unit}"
+        asked = _("{capacity} of {volume}").format(
+            capacity=stream.capacity.words(), volume=stream.volume.words()
+        )
         constraints.append(("capacity", asked, lambda levels: levels.alarms <= share))
     if min_precision is not None:
         wanted = min_precision

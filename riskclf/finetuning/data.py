@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from riskclf.artifact import Base
 from riskclf.errors import EvaluationError, InputError
+from riskclf.finetuning.base import Base
 from riskclf.labels import LABELS, RISK_LABELS
 from riskclf.tables import (
     UNCLEAR,
@@ -100,7 +100,7 @@ def read_raw(data: Data, columns: Columns, *, labelled: bool = True) -> RawRows:
     with ExitStack() as stack:
         source = Source(data, stack)
         needed = [columns.text, columns.label] if labelled else [columns.text]
-        source.require((*needed, *columns.named()))
+        source.require((*needed, *columns.named()), if_there=columns.used())
         rows: list[Row] = []
         rejects: list[Reject] = []
         for row in source:

@@ -40,7 +40,7 @@ class Flips(Figure):
     """None where rows name no families."""
     lost_families: int | None
     p_value: float
-    """Of McNemar's exact test, by families where these are given."""
+    """p-value of McNemar's exact test, by families if there are any."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Change(Figure):
 
 @dataclass(frozen=True)
 class AlarmChanges(Figure):
-    """What counts as an alarm, before and after."""
+    """Figures of an alarm, before and after the fine-tuning."""
 
     recall: Change
     """Of the risky posts, those with an alarm."""
@@ -77,7 +77,7 @@ class Part(Figure):
     alarms: Mapping[str, AlarmChanges]
     """By alarm: `flag`, `flag_or_review`."""
     macro_f1: Change
-    """Of the labels."""
+    """Macro-F1 over all labels."""
     wrong_side: Change | None
     """Of the risky posts, those whose likelier risk label is the wrong one; None where there are
     fewer than two risk labels."""
@@ -99,15 +99,15 @@ class Check(Figure):
     alarm: str | None
     """`flag` or `flag_or_review`; None for the other figures."""
     change: Change | None = field(default=None, metadata=OPTIONAL | FLAT)
-    """None where nothing could be measured."""
+    """None if nothing could be measured."""
     refused_by: Sequence[str] = ()
-    """`points` (a loss over the limit) and `interval` (it leaves out no loss)."""
+    """`points`: the loss exceeds the limit; `interval`: all of the interval is a loss."""
     weighted: bool = False
 
 
 @dataclass(frozen=True)
 class TrainedOn(Figure):
-    """The posts that were given."""
+    """The posts that the model was trained on."""
 
     posts: int
     labels: Mapping[str, int]
@@ -125,12 +125,12 @@ class Split(Figure):
 
     folds: int
     held_out: int
-    """Posts."""
+    """Number of posts judged in it."""
 
 
 @dataclass(frozen=True)
 class WordGain(Figure):
-    """What new words are worth on held-out posts."""
+    """How much new words help on held-out posts."""
 
     gain: float
     """Mean cross-entropy without them minus with them, in nats."""
@@ -154,7 +154,7 @@ class NewWords(Figure):
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Figure):
-    """Everything that `riskclf.finetune` tells of a model: finetuning.json."""
+    """The report of a fine-tuning; finetuning.json holds the same."""
 
     riskclf: str
     """Version of the library."""
@@ -166,7 +166,7 @@ class Report(Figure):
     reasons: Sequence[str]
     """Why the gate refused it, a sentence each; empty where it did not."""
     warnings: Sequence[str]
-    """What limits what the figures tell, a sentence each."""
+    """Why the figures say less than they seem to, a sentence each."""
     parts: Mapping[str, Part | None]
     """`new`, `old` and `natural`; None where there are no such posts."""
     checks: Sequence[Check]

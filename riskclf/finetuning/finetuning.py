@@ -87,8 +87,9 @@ def finetune(
     """Train a model on new posts, measure what it gained and lost, and write it.
 
     Args:
-        data: labelled posts, as for `riskclf.evaluate`: a CSV, TSV, JSON Lines or Parquet file, a
-            `datasets.Dataset`, or any rows as mappings. 16 posts with a new term are enough.
+        data: labelled posts, as for `riskclf.evaluate`: a CSV, TSV, JSON Lines, Excel or Parquet
+            file, a data frame (pandas, polars, Arrow), a `datasets.Dataset`, or any rows as
+            mappings. 16 posts with a new term are enough.
         base: None is the packaged model; or a directory or hub id of a riskclf model, or of any
             BERT with a `BertJapaneseTokenizer` (MeCab words and WordPiece).
         output: the model directory to write; a riskclf model that is there is replaced.

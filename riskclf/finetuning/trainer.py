@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import datasets
 import torch
 from torch.utils.data import Dataset
 from transformers import AutoConfig
@@ -59,21 +58,20 @@ class Trained:
 class _Rows(Dataset[tuple[str, torch.Tensor, int]]):
     """The examples. Item `epoch * size + row` is a row with a seed of its own for that epoch.
 
-    They are kept in memory, in a `datasets.Dataset` without a file: no post gets into a cache.
+    They are kept in memory: no post gets into a cache.
     """
 
     def __init__(self, examples: Sequence[Example], tokenizer: Tokenizer, goals: Goals) -> None:
-        texts = [example.text for example in examples]
-        self._examples = datasets.Dataset.from_dict({"text": texts})
+        self._texts = [example.text for example in examples]
         self._goals = torch.from_numpy(goals.packed(examples))
-        self.lengths = [len(encoding.head.ids) for encoding in tokenizer.encode_batch(texts)]
+        self.lengths = [len(encoding.head.ids) for encoding in tokenizer.encode_batch(self._texts)]
 
     def __len__(self) -> int:
-        return len(self._examples)
+        return len(self._texts)
 
     def __getitem__(self, index: int) -> tuple[str, torch.Tensor, int]:
         row = index % len(self)
-        return self._examples[row]["text"], self._goals[row], index
+        return self._texts[row], self._goals[row], index
 
 
 class _Collator:

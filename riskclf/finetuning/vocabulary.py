@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from riskclf.engines.pytorch import open_classifier, quietly
 from riskclf.files import replacing_directory
+from riskclf.mecab import mecab_options
 from riskclf.text import normalise
-from riskclf.tokens import Token, Tokenizer, mecab_options
+from riskclf.tokens import Token, Tokenizer
 
 if TYPE_CHECKING:
     import numpy as np

@@ -163,7 +163,7 @@ class _TermFinder:
         import fugashi
         from unidic_lite import DICDIR
 
-        from riskclf.tokens import mecab_options
+        from riskclf.mecab import mecab_options
 
         # With features: a model's tokenizer lets MeCab write the words only.
         self._mecab = fugashi.GenericTagger(mecab_options(DICDIR))
@@ -308,10 +308,11 @@ def _ratios(
     here: NDArray[np.int64], of: int, there: NDArray[np.int64], reference_of: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Ratio of two shares with the ends of its 95 % interval; infinite where `there` is 0."""
-    from statsmodels.stats.proportion import proportion_confint
+    from scipy.stats import beta  # takes a second to import
 
-    # Given the sum of both counts, one of them is binomial.
-    low, high = proportion_confint(here, here + there, alpha=0.05, method="beta")
+    # Given the sum of both counts, one of them is binomial: Clopper and Pearson's interval.
+    low = np.where(here == 0, 0.0, beta.ppf(0.025, here, there + 1))
+    high = np.where(there == 0, 1.0, beta.isf(0.025, here + 1, there))
     scale = reference_of / of
     with np.errstate(divide="ignore"):
         value, low, high = (

@@ -6,6 +6,7 @@
 
     result = suggest("posts.csv", n=50)
     result.save("to_label.csv")  # fill in the column label, then evaluate or fine-tune on it
+    evaluate("to_label.csv", key="to_label.key.csv")  # what the model said of them
 
 It chooses among posts that its user holds. It does not rank authors and looks nobody up. How posts
 are chosen is described in `riskclf.suggestion.uncertainty`, and how emerging terms are found in
@@ -23,9 +24,20 @@ from typing import TYPE_CHECKING, Any
 
 from riskclf.errors import InputError
 from riskclf.progress import Progress, following
+from riskclf.suggestion.blind import TO_LABEL, ids_of, key_columns, key_rows, rows_to_label
 from riskclf.suggestion.emerging import EmergingTerm, emerging_terms
 from riskclf.suggestion.uncertainty import Selection
-from riskclf.tables import Columns, Data, Reject, Row, UnlabelledPosts, create_table, same_text
+from riskclf.tables import (
+    Columns,
+    Data,
+    Dialect,
+    Reject,
+    Row,
+    UnlabelledPosts,
+    create_table,
+    key_beside,
+    same_text,
+)
 from riskclf.tables.predictions import (
     PREFIX,
     free_columns,
@@ -65,13 +77,44 @@ class Suggestions:
     schema: Any = field(repr=False, default=None)
     """The Arrow schema of a Parquet input."""
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows to a table; the suffix of `path` sets the format.
+    dialect: Dialect = field(repr=False, default_factory=Dialect)
+    """How a CSV input was written."""
+
+    numbers: Sequence[int] = field(repr=False, default=())
+    """The row number of each post in the input."""
+
+    text_column: str = "text"
+    """The column of the input that holds the posts."""
+
+    id_column: str = "id"
+    """The column of the input that holds their ids, if there is one."""
+
+    def save(self, path: str | os.PathLike[str], *, with_scores: bool = False) -> None:
+        """Write the posts to label; the suffix of `path` sets the format.
+
+        The table has the columns `id`, `text` and `label`, so that whoever labels does not see what
+        the model says. All else goes into a key beside it (to_label.key.csv for to_label.csv),
+        which `evaluate` takes as `key`. Where the input has no id for each post, or one twice, the
+        ids are row numbers.
+
+        Args:
+            path: of the table; the key replaces an older one.
+            with_scores: write one table with all columns instead, and no key.
 
         Raises:
-            InputError: the file cannot be written.
+            InputError: a file cannot be written.
         """
-        _write(path, self.columns, self.added, self.schema, self.rows)
+        if with_scores:
+            _write(path, self.columns, self.added, self.schema, self.rows, self.dialect)
+            return
+        ids, from_input = ids_of(self.rows, self.numbers, self.id_column)
+        to_label = rows_to_label(self.rows, ids, self.text_column)
+        names = key_columns(self.columns, self.text_column, self.id_column if from_input else None)
+        added = {name: kind for name, kind in self.added.items() if name != "label"}
+        key = key_rows(self.rows, ids, names, list(added))
+        place = key_beside(path)
+        _write(place, ["id", *names.values()], added, None, key, self.dialect)
+        _write(path, TO_LABEL, {}, None, to_label, self.dialect)
 
     def save_terms(self, path: str | os.PathLike[str]) -> None:
         """Write the emerging terms to a table, as `save` does.
@@ -82,7 +125,7 @@ class Suggestions:
         kinds = {"posts": int, "of": int, "reference_posts": int, "reference_of": int}
         added = {**kinds, "ratio": float, "low": float, "high": float}
         rows = [{name: getattr(x, name) for name in ("term", *added)} for x in self.terms]
-        _write(path, ["term"], added, None, rows)
+        _write(path, ["term"], added, None, rows, self.dialect)
 
     def reasons(self) -> dict[str, int]:
         """How many rows were chosen for which reason."""
@@ -106,11 +149,12 @@ def suggest(
     """Choose the posts to label next: uncertain ones, all different, and one in five at random.
 
     Args:
-        data: a CSV, TSV, JSON Lines or Parquet file, a `datasets.Dataset`, or any rows as
-            mappings. No labels are needed.
+        data: a CSV, TSV, JSON Lines, Excel or Parquet file, a data frame (pandas, polars, Arrow), a
+            `datasets.Dataset`, or any rows as mappings. No labels are needed.
         model: a `RiskClassifier`, a model directory or a hub id; None is the packaged model.
         n: how many posts; fewer if there are not that many different ones.
-        columns: names the column that holds the text, in all data given, where it is not `text`.
+        columns: names the column that holds the text, in all data given, where it is not `text`,
+            and the one that holds the ids of the posts, where it is not `id`.
         labelled: posts that are labelled already; kept in memory. They and their near-duplicates
             are not chosen.
         terms: also find emerging terms; requires `reference`.
@@ -126,7 +170,8 @@ def suggest(
         ArtifactError: the model cannot be used.
         InputError: the data, a column or an option cannot be used.
     """
-    text_column = (columns or Columns()).text
+    columns = columns or Columns()
+    text_column = columns.text
     if n < 1:
         raise InputError(f"n is {n}: ask for 1 post or more")
     if terms != (reference is not None):
@@ -148,6 +193,7 @@ def suggest(
             model = RiskClassifier.load(model, device=device, batch_size=batch_size)
         selection = Selection(n, known, model.info()["thresholds"])
         source = UnlabelledPosts(data, text_column, stack)
+        source.require(columns.named(), if_there=["label", *columns.used()])
         if {"label", "decision", "risk"} <= set(source.columns):
             raise InputError(
                 f"{source.name}: the column 'label' is a prediction, which would later be taken "
@@ -177,7 +223,19 @@ def suggest(
         rows.append({**post.row.values, **label, **dict(zip(names, values, strict=True))})
     present = dict.fromkeys([*source.columns, *(name for row in rows for name in row)])
     kept = [name for name in present if name not in added]
-    return Suggestions(rows, found, source.rejects, notes, kept, added, source.schema)
+    return Suggestions(
+        rows,
+        found,
+        source.rejects,
+        notes,
+        kept,
+        added,
+        source.schema,
+        source.dialect,
+        [post.row.number for post, _ in chosen],
+        text_column,
+        columns.optional("id"),
+    )
 
 
 def _texts_of(data: Data | None, text_column: str, name: str) -> tuple[list[str], str]:
@@ -205,8 +263,9 @@ def _write(
     added: Mapping[str, type],
     schema: Any,
     rows: Iterable[Mapping[str, Any]],
+    dialect: Dialect,
 ) -> None:
-    with create_table(path, columns=columns, added=added, schema=schema) as table:
+    with create_table(path, columns=columns, added=added, schema=schema, dialect=dialect) as table:
         try:
             table.write(rows)
             table.commit()

@@ -10,7 +10,7 @@ from typing import Any
 
 from riskclf.errors import FormatError
 from riskclf.tables.cells import json_text
-from riskclf.tables.reading import BOM, LOOK_AHEAD, Row, TableReader
+from riskclf.tables.reading import LOOK_AHEAD, Row, TableReader
 from riskclf.tables.rejects import Reject
 from riskclf.tables.wording import kind_of
 from riskclf.tables.writing import TableWriter
@@ -30,11 +30,12 @@ class JsonLinesReader(TableReader):
     """One JSON object a line."""
 
     def _open(self) -> None:
-        self._head: list[bytes] = []  # what was read of a stream
+        self._head: list[str] = []  # what was read of a stream
+        self._text = self._decoded(newline="\n")
         columns: dict[str, None] | None = None
         problem = ""
-        for number, line in _numbered(self._stream if self.size is not None else self._kept()):
-            record = _parse_json(line)
+        for number, line in _numbered(self._text if self.size is not None else self._kept()):
+            record = self._parsed(line)
             if isinstance(record, str):
                 problem = problem or f": line {number}: {record}"
                 continue
@@ -49,37 +50,41 @@ class JsonLinesReader(TableReader):
                 "if it is something else, say so by its suffix or (`riskclf predict`) by --format"
             )
         if self.size is not None:
-            self._stream.seek(0)
+            self._text.seek(0)
         self._set_columns(list(columns))
 
-    def _kept(self) -> Iterator[bytes]:
-        for line in self._stream:
+    def _kept(self) -> Iterator[str]:
+        for line in self._text:
             self._head.append(line)
             yield line
 
     def __iter__(self) -> Iterator[Row | Reject]:
-        for number, line in _numbered(chain(self._head, self._stream)):
-            record = _parse_json(line)
+        for number, line in _numbered(chain(self._head, self._text)):
+            record = self._parsed(line)
             if isinstance(record, str):
                 yield Reject(number, None, record)
             else:
                 yield self._checked(number, record)
 
+    def _parsed(self, line: str) -> dict[str, Any] | str:
+        return self._encoding.problem if self._encoding.is_bad(line) else _parse_json(line)
 
-def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, with their numbers, without a byte order mark."""
+    def close(self) -> None:
+        """Let go of the file."""
+        self._text.close()
+
+
+def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, with their numbers."""
     for number, line in enumerate(lines, start=1):
-        content = line.removeprefix(BOM) if number == 1 else line
-        if content.strip():
-            yield number, content
+        if line.strip(" \t\r\n"):
+            yield number, line
 
 
-def _parse_json(line: bytes) -> dict[str, Any] | str:
+def _parse_json(line: str) -> dict[str, Any] | str:
     """The JSON object of a line, or what is wrong with it (in words without its text)."""
     try:
-        value = json.loads(line.decode(), object_pairs_hook=_without_repeats)
-    except UnicodeDecodeError:
-        return "it is not UTF-8"
+        value = json.loads(line, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         return f"it is not valid JSON at character {error.pos + 1}"
     except RecursionError:
@@ -88,7 +93,7 @@ def _parse_json(line: bytes) -> dict[str, Any] | str:
         return str(error) if isinstance(error, _Repeated) else "it is JSON that cannot be read"
     if not isinstance(value, dict):
         return f"it is {kind_of(value)}, not a JSON object"
-    if line.count(b"[") + line.count(b"{") > _DEEPEST and _depth(value) > _DEEPEST:
+    if line.count("[") + line.count("{") > _DEEPEST and _depth(value) > _DEEPEST:
         return _TOO_DEEP
     if any(map(_HALF_PAIR.search, value)):
         return "it has a column whose name holds half of a surrogate pair"
@@ -123,22 +128,23 @@ class LinesReader(TableReader):
     """One text a line; every line is a row, a blank one too, so that rows are lines."""
 
     def _open(self) -> None:
+        self._text = self._decoded(newline="\n")
         self._set_columns(self._text_columns[:1])
 
     def __iter__(self) -> Iterator[Row | Reject]:
         column = self.columns[0]
-        for number, line in enumerate(self._stream, start=1):
-            content = line.removeprefix(BOM) if number == 1 else line
-            content = content.removesuffix(b"\n").removesuffix(b"\r")
-            try:
-                text = content.decode()
-            except UnicodeDecodeError:
-                yield Reject(number, column, "it is not UTF-8")
-                continue
-            if "\0" in text:
+        for number, line in enumerate(self._text, start=1):
+            text = line.removesuffix("\n").removesuffix("\r")
+            if self._encoding.is_bad(text):
+                yield Reject(number, column, self._encoding.problem)
+            elif "\0" in text:
                 yield Reject(number, column, "it holds a NUL character")
             else:
                 yield Row(number, {column: text})
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._text.close()
 
 
 class JsonLinesWriter(TableWriter):

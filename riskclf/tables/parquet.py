@@ -30,8 +30,6 @@ class ParquetReader(TableReader):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if self.size is None:
-            raise FormatError(f"{self.name} is not a regular file, which Parquet needs")
         try:
             self._file = pq.ParquetFile(self._stream)
             # Metadata (of pandas, of datasets) describes the columns as they were, without ours.
@@ -45,6 +43,8 @@ class ParquetReader(TableReader):
         self.size = self._file.metadata.num_rows
         self._done = 0
         self._set_columns(self.schema.names)
+        kinds = zip(self.columns, self.schema.types, strict=True)
+        self.schema = pa.schema([pa.field(name, kind) for name, kind in kinds])
         for column in self._text_columns:
             kind = self.schema.field(column).type
             if pa.types.is_dictionary(kind):
@@ -76,6 +76,7 @@ class ParquetReader(TableReader):
                 ) from None
             if batch is None:
                 return
+            batch = batch.rename_columns(list(self.columns))
             try:
                 records: list[dict[str, Any] | None] = batch.to_pylist()
             except Exception:  # one bad value fails the batch, so take its rows one by one

@@ -1,9 +1,10 @@
 """A prediction in the columns of a table: their names, their values, and how they are found again.
 
-The columns are ``label``, ``decision``, ``risk``, ``score_LABEL`` for every label, ``truncated``
-and ``risk_labels``: which of the labels are risks, joined by ``|`` and the same in every row, so
-that figures can be made from the table alone. Where the input has a column of one of these names,
-all of ours get the prefix ``riskclf_``, as often as it takes.
+The columns are ``label``, ``decision``, ``risk``, ``score_LABEL`` for every label, ``truncated``,
+``reasons``: why a post could not be read (`Prediction.reason_codes`, joined by blanks, mostly
+empty), and ``risk_labels``: which of the labels are risks, joined by ``|`` and the same in every
+row, so that figures can be made from the table alone. Where the input has a column of one of these
+names, all of ours get the prefix ``riskclf_``, as often as it takes.
 """
 
 from __future__ import annotations
@@ -32,15 +33,16 @@ def prediction_columns(labels: Iterable[str]) -> dict[str, type]:
     """Names and types of a prediction's columns, without a prefix."""
     scores = {f"score_{label}": float for label in labels}
     first: dict[str, type] = {"label": str, "decision": str, "risk": float}
-    return first | scores | {"truncated": bool, _RISK_LABELS: str}
+    return first | scores | {"truncated": bool, "reasons": str, _RISK_LABELS: str}
 
 
 def prediction_values(prediction: Prediction, risk_labels: Sequence[str]) -> list[Any]:
     """The values of these columns, in their order; six digits are more than a model knows."""
     numbers = (prediction.risk, *prediction.scores.values())
     rounded = [float(f"{number:.6g}") for number in numbers]
+    reasons = " ".join(prediction.reason_codes)
     risks = "|".join(risk_labels)
-    return [prediction.label, prediction.decision, *rounded, prediction.truncated, risks]
+    return [prediction.label, prediction.decision, *rounded, prediction.truncated, reasons, risks]
 
 
 def free_columns(columns: dict[str, type], existing: Iterable[str]) -> dict[str, type]:

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import os
-import stat
-import sys
+import warnings
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from riskclf.errors import ColumnNotFound, FormatError, InputError
-from riskclf.tables.formats import NAMES, Format, format_of
+from riskclf.errors import ColumnNotFound, FormatError, ReadingWarning
+from riskclf.tables.encodings import AUTO, ERRORS, Encoding, encoding_name, find_encoding
+from riskclf.tables.formats import NAMES, WHOLE, Dialect, Format, delimiter_of, format_of
 from riskclf.tables.rejects import Reject
+from riskclf.tables.streams import Bytes, check_head, open_bytes
 from riskclf.tables.texts import text_problem
-from riskclf.tables.wording import cause, lacks_column, listed
+from riskclf.tables.wording import lacks_column, listed
 
 __all__ = [
     "LOOK_AHEAD",
     "Row",
+    "TableFile",
     "TableReader",
     "open_table",
+    "refuse_repeated",
+    "warn",
 ]
 
 LOOK_AHEAD = 1000
 """Lines of a JSON Lines stream that tell its columns where nobody waits for the first row."""
-
-_HEAD = 1 << 16  # bytes that are looked at to tell a table from a binary file
-
-_PARQUET_MAGIC = b"PAR1"
-BOM = b"\xef\xbb\xbf"
-_MAGIC = {
-    b"PK\x03\x04": "is a zip archive or an Excel workbook; export the sheet as 'CSV UTF-8'",
-    b"\xd0\xcf\x11\xe0": "is an old Excel or Office document; export the sheet as 'CSV UTF-8'",
-    b"\x1f\x8b": "is compressed with gzip; unpack it first",
-    b"\x28\xb5\x2f\xfd": "is compressed with zstd; unpack it first",
-    b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +42,34 @@ class Row:
 
     values: dict[str, Any]
     """All columns of the row. A JSON object may lack some; a CSV row never does."""
+
+
+@dataclass(frozen=True)
+class TableFile(os.PathLike[str]):
+    """A file with what its name does not say about it; it can stand where a path can.
+
+    ::
+
+        evaluate(TableFile("posts.csv", encoding="cp932", delimiter=";"))
+    """
+
+    path: str | os.PathLike[str]
+    """A path, or ``"-"`` for standard input."""
+    format: str | None = None
+    """See `format_of`; None: the suffix says it. Standard input is JSON Lines unless this says
+    else."""
+    encoding: str = AUTO
+    """Of a text file: utf-8, cp932, euc-jp, utf-16, or auto (see `riskclf.tables.encodings`); of no
+    effect on Parquet and workbooks."""
+    delimiter: str | None = None
+    """Between the columns of CSV or TSV: one character, or ``tab``. None: a comma or a tab."""
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.path)
+
+    def like(self, path: str | os.PathLike[str]) -> TableFile:
+        """Another file, read with the same encoding and delimiter."""
+        return replace(self, path=path, format=None)
 
 
 def open_table(
@@ -66,10 +84,11 @@ def open_table(
 
     A JSON Lines file is read through once here, so that its columns are known. Of a stream they are
     those of its first records; later ones may have others (see `TableWriter.checked`). Standard
-    input is not closed with the table.
+    input is not closed with the table. What is not certain about the reading, such as a guessed
+    encoding, is told by a `ReadingWarning`.
 
     Args:
-        source: a path, or ``"-"``.
+        source: a path, ``"-"``, or a `TableFile`, which may also name encoding and delimiter.
         format: see `format_of`.
         text_columns: columns that must exist and must hold a str in every row; a row where one does
             not becomes a `Reject`. Plain lines have one column, the first of these.
@@ -79,124 +98,59 @@ def open_table(
             coming: handle the rows that were read so far.
 
     Raises:
-        InputError: no such file, a directory, or a file that may not be read.
+        InputError: no such file, a directory, a file that may not be read, or an encoding or a
+            delimiter that is not known.
         FormatError: not the format that its suffix or `format` says, or no table at all.
         ColumnNotFound: a text column is missing.
     """
-    if os.fspath(source) == "-":
-        chosen = format_of("-", format or "jsonl")
-        if chosen == "parquet":
-            raise FormatError("Parquet cannot be read from standard input; name a file")
-        raw: io.RawIOBase = _Stream(sys.stdin.buffer, before_wait, is_ours=False)
-        stream: io.BufferedReader = io.BufferedReader(raw, _HEAD)
-        return _open_stream("standard input", stream, None, chosen, text_columns, look_ahead)
-    name = os.fspath(source)
-    try:
-        if Path(source).is_dir():
-            raise InputError(f"{name} is a directory; name one file in it")
-        file: io.BufferedReader = io.BufferedReader(io.FileIO(source), _HEAD)
-    except FileNotFoundError:
-        raise InputError(f"{name} does not exist; check the path") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{name} cannot be opened: {cause(error)}") from None
-    try:
-        status = os.fstat(file.fileno())
-        size = status.st_size if stat.S_ISREG(status.st_mode) else None  # None: a pipe
-        chosen = format_of(source, format)
-        if size is None:
-            raw = _Stream(file, before_wait, is_ours=True)
-            file = io.BufferedReader(raw, _HEAD)
-        return _open_stream(name, file, size, chosen, text_columns, look_ahead)
-    except BaseException:
-        file.close()
-        raise
-
-
-def _open_stream(
-    name: str,
-    stream: io.BufferedReader,
-    size: int | None,
-    format: Format,
-    text_columns: Sequence[str],
-    look_ahead: int,
-) -> TableReader:
-    # Here, because they build on this module, and Parquet alone needs Arrow.
+    file = source if isinstance(source, TableFile) else TableFile(source)
+    wanted = encoding_name(file.encoding)
+    delimiter = None if file.delimiter is None else delimiter_of(file.delimiter)
+    # Here, because they build on this module, and only some need Arrow or calamine.
+    from riskclf.tables.excel import ExcelReader
     from riskclf.tables.jsonl import JsonLinesReader, LinesReader
     from riskclf.tables.parquet import ParquetReader
     from riskclf.tables.separated import SeparatedReader
 
-    _check_head(name, format, stream.peek(_HEAD)[:_HEAD])
     kinds: dict[Format, type[TableReader]] = {
         "csv": SeparatedReader,
         "tsv": SeparatedReader,
         "jsonl": JsonLinesReader,
         "parquet": ParquetReader,
+        "xlsx": ExcelReader,
         "lines": LinesReader,
     }
-    return kinds[format](name, stream, size, format, text_columns, look_ahead)
-
-
-def _check_head(name: str, format: Format, head: bytes) -> None:
-    """Tell a table from something else by its first bytes, before any row is read."""
-    if not head.removeprefix(BOM):
-        raise FormatError(f"{name} is empty; there is nothing to read")
-    is_parquet = head.startswith(_PARQUET_MAGIC)
-    if is_parquet != (format == "parquet"):
-        what = "is a Parquet file" if is_parquet else "is not a Parquet file"
-        hint = "name it .parquet" if is_parquet else "check its format"
-        raise FormatError(f"{name} {what}, read as {NAMES[format]}; {hint}")
-    if is_parquet:
-        return
-    for magic, what in _MAGIC.items():
-        if head.startswith(magic):
-            raise FormatError(f"{name} {what}")
-    if format == "jsonl" and head.removeprefix(BOM).lstrip().startswith(b"["):
-        raise FormatError(f"{name} is a JSON array, not JSON Lines; write one JSON object a line")
-    lines = head.split(b"\n")
-    if len(lines) > 1:
-        lines.pop()  # empty, or only the beginning of a line
-    # Single bad lines are rejects; a file that is mostly unreadable is not the text it claims.
-    if 2 * sum(not _is_text(line) for line in lines) > len(lines):
-        raise FormatError(
-            f"{name} is not UTF-8 text (read as {NAMES[format]}): it is a binary file, or text in "
-            "another encoding such as Shift_JIS; save it as UTF-8"
-        )
-
-
-def _is_text(line: bytes) -> bool:
+    content = open_bytes(file, before_wait)
     try:
-        # Incremental, because a long line may end in the middle of a character.
-        return "\0" not in codecs.getincrementaldecoder("utf-8")().decode(line)
-    except UnicodeDecodeError:
-        return False
+        is_stdin = os.fspath(file) == "-"
+        chosen = format_of(file, format or file.format or ("jsonl" if is_stdin else None))
+        if is_stdin and chosen in WHOLE:
+            raise FormatError(f"{NAMES[chosen]} cannot be read from standard input; name a file")
+        content = content.unpacked()
+        head = content.head()
+        check_head(content.name, chosen, head)
+        encoding = None
+        if chosen not in WHOLE:
+            encoding = find_encoding(content.name, wanted, head, content.lines_beyond_ascii)
+            if wanted == AUTO and encoding.name != "utf-8" and not encoding.marked:
+                warn(
+                    f"{content.name} is not UTF-8; it is read as {encoding.name}. If its posts "
+                    "look wrong, name the encoding with --encoding"
+                )
+        elif content.size is None or content.is_packed:
+            raise FormatError(
+                f"{content.name} is not a regular file, which {NAMES[chosen]} needs; copy or "
+                "unpack it first"
+            )
+        return kinds[chosen](content, chosen, encoding, delimiter, text_columns, look_ahead)
+    except BaseException:
+        content.stream.close()
+        raise
 
 
-class _Stream(io.RawIOBase):
-    """Bytes that arrive one after the other, such as those of a pipe.
-
-    `before_wait` is called before each read. Closing this closes `source` only if it is ours.
-    """
-
-    def __init__(
-        self, source: Any, before_wait: Callable[[], None] | None, *, is_ours: bool
-    ) -> None:
-        self._source, self._before_wait, self._is_ours = source, before_wait, is_ours
-        self._read = getattr(source, "read1", source.read)  # what is there, without waiting for all
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if self._before_wait is not None:
-            self._before_wait()
-        content = self._read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
-    def close(self) -> None:
-        if self._is_ours:
-            self._source.close()
-        super().close()
+def warn(message: str) -> None:
+    """Tell how a file is read where that is not certain."""
+    warnings.warn(ReadingWarning(message), stacklevel=2)
 
 
 class TableReader(ABC):
@@ -208,7 +162,14 @@ class TableReader(ABC):
     format: Format
 
     columns: tuple[str, ...]
-    """All columns that the rows can have, in the order of the table."""
+    """All columns that the rows can have, in the order of the table. A name that is there before
+    gets a number: a second column ``note`` is called ``note (2)``."""
+
+    repeated: frozenset[str]
+    """Names that more than one column has; none of them may be used."""
+
+    dialect: Dialect
+    """How a CSV file that is made from this table is to be written."""
 
     schema: Any = None
     """The Arrow schema of a Parquet file; None for other formats."""
@@ -218,20 +179,28 @@ class TableReader(ABC):
 
     def __init__(
         self,
-        name: str,
-        stream: io.BufferedReader,
-        size: int | None,
+        content: Bytes,
         format: Format,
+        encoding: Encoding | None,
+        delimiter: str | None,
         text_columns: Sequence[str],
         look_ahead: int,
     ) -> None:
-        self.name = name
-        self.size = size
-        self.format = format
-        self._stream = stream
+        self.name, self.size, self.format = content.name, content.size, format
+        # What is not UTF-8, or is marked, comes from a spreadsheet and goes back to one.
+        marked = encoding is not None and (encoding.marked or encoding.name != "utf-8")
+        self.dialect = Dialect(delimiter, marked)
+        self._content = content
+        self._stream = content.stream
+        self._encoding = encoding or Encoding("utf-8", "utf-8-sig", False)
         self._text_columns = tuple(text_columns)
         self._look_ahead = look_ahead
         self._open()
+
+    @property
+    def encoding(self) -> str:
+        """The name of the encoding that the file is read in."""
+        return self._encoding.name
 
     @abstractmethod
     def _open(self) -> None:
@@ -239,8 +208,8 @@ class TableReader(ABC):
 
     @property
     def position(self) -> int:
-        """How far the reader is: bytes of a text file, records of a Parquet file."""
-        return self._stream.tell() if self.size is not None else 0
+        """How far the reader is: bytes of a text file, records of Parquet or a workbook."""
+        return self._content.position
 
     @abstractmethod
     def __iter__(self) -> Iterator[Row | Reject]:
@@ -260,20 +229,48 @@ class TableReader(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _decoded(self, newline: str) -> io.TextIOWrapper:
+        """The text of the file; what cannot be decoded is marked (see `Encoding.is_bad`)."""
+        encoding = self._encoding
+        return io.TextIOWrapper(self._stream, encoding.codec, errors=ERRORS, newline=newline)
+
     def _set_columns(self, columns: Sequence[str]) -> None:
-        self.columns = tuple(columns)
-        twice = sorted({column for column in columns if columns.count(column) > 1})
-        if twice:
-            raise FormatError(
-                f"{self.name} has more than one column named {listed(twice)}; rename all but one"
-            )
+        counts = Counter(columns)
+        self.repeated = frozenset(name for name, count in counts.items() if count > 1)
+        self.columns = _told_apart(columns)
         for column in self._text_columns:
             if column not in self.columns:
                 hint = "say which one holds the text with --text-column"
                 raise ColumnNotFound(lacks_column(self.name, column, columns, hint))
+            refuse_repeated(self.name, column, self.repeated)
 
     def _checked(self, number: int, values: dict[str, Any]) -> Row | Reject:
         for column in self._text_columns:
             if problem := text_problem(values.get(column)):
                 return Reject(number, column, problem)
         return Row(number, values)
+
+
+def refuse_repeated(name: str, column: str, repeated: frozenset[str]) -> None:
+    """Refuse a column that is used and whose name another one has too.
+
+    Raises:
+        FormatError: nothing says which of them is meant.
+    """
+    if column in repeated:
+        raise FormatError(
+            f"{name} has more than one column named {listed([column])}; rename all but one"
+        )
+
+
+def _told_apart(columns: Sequence[str]) -> tuple[str, ...]:
+    """The names, with a number where one was there before: ``a``, ``a (2)``."""
+    taken = set(columns)
+    names: dict[str, None] = {}
+    for column in columns:
+        name, number = column, 1
+        while name in names or (number > 1 and name in taken):
+            number += 1
+            name = f"{column} ({number})"
+        names[name] = None
+    return tuple(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from riskclf.errors import FormatError
 from riskclf.files import Replacement
 from riskclf.tables.cells import cell
-from riskclf.tables.formats import NAMES, SEPARATORS, Format
+from riskclf.tables.encodings import ENCODINGS
+from riskclf.tables.formats import NAMES, SEPARATORS, Dialect, Format
 from riskclf.tables.reading import Row, TableReader
 from riskclf.tables.rejects import Reject
 from riskclf.tables.writing import TableWriter
@@ -21,6 +22,9 @@ __all__ = [
     "SeparatedWriter",
 ]
 
+# After OWASP's advice on CSV injection. "\s" holds the tab and the carriage return.
+_FORMULA = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _RECORD_LIMIT = 1 << 25  # characters over several lines after which a quote counts as never closed
 
 
@@ -30,18 +34,17 @@ class SeparatedReader(TableReader):
     def _open(self) -> None:
         # The csv module's limit is process-wide and 128 KiB unless raised; a post may be longer.
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
-        # surrogateescape lets bytes that are not UTF-8 through, to be rejected with their row.
-        text = io.TextIOWrapper(self._stream, "utf-8-sig", errors="surrogateescape", newline="")
-        self._text = text
-        self._records = _records(text, SEPARATORS[self.format])
+        self._text = self._decoded(newline="")
+        separator = self.dialect.delimiter or SEPARATORS[self.format]
+        self._records = _records(self._text, separator)
         header = next(self._records, None)
         if header is None:
             raise FormatError(f"{self.name} is empty; its first line must name the columns")
         number, fields = header
-        if isinstance(fields, str) or _bad_field(fields) is not None:
+        if isinstance(fields, str) or self._bad_field(fields) is not None:
             raise FormatError(
                 f"{self.name} line {number} should name the columns, but it is not a valid "
-                f"{NAMES[self.format]} line in UTF-8"
+                f"{NAMES[self.format]} line in {ENCODINGS[self._encoding.name]}"
             )
         self._set_columns(fields)
 
@@ -53,11 +56,23 @@ class SeparatedReader(TableReader):
             elif len(fields) != width:
                 reason = f"it has {len(fields)} fields and the header has {width}"
                 yield Reject(number, None, reason)
-            elif (bad := _bad_field(fields)) is not None:
+            elif (bad := self._bad_field(fields)) is not None:
                 index, reason = bad
                 yield Reject(number, self.columns[index], reason)
             else:
                 yield self._checked(number, dict(zip(self.columns, fields, strict=True)))
+
+    def _bad_field(self, fields: list[str]) -> tuple[int, str] | None:
+        """The first field with a NUL or with what cannot be decoded, and what is wrong with it."""
+        row = "".join(fields)
+        if row.isascii() and "\0" not in row:
+            return None
+        for index, field in enumerate(fields):
+            if "\0" in field:
+                return index, "it holds a NUL character"
+            if self._encoding.is_bad(field):
+                return index, self._encoding.problem
+        return None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -110,21 +125,6 @@ def _records(text: Iterable[str], separator: str) -> Iterator[tuple[int, list[st
         number += len(taken)
 
 
-def _bad_field(fields: list[str]) -> tuple[int, str] | None:
-    """The first field that holds a NUL or bytes that are not UTF-8, and what is wrong with it."""
-    row = "".join(fields)
-    if row.isascii() and "\0" not in row:
-        return None
-    for index, field in enumerate(fields):
-        if "\0" in field:
-            return index, "it holds a NUL character"
-        try:
-            field.encode()
-        except UnicodeEncodeError:
-            return index, "it is not UTF-8"
-    return None
-
-
 class SeparatedWriter(TableWriter):
     """CSV and TSV."""
 
@@ -135,19 +135,37 @@ class SeparatedWriter(TableWriter):
         columns: Sequence[str],
         added: Mapping[str, type],
         format: Format,
+        dialect: Dialect,
     ) -> None:
         super().__init__(name, output, columns, added)
         self._names = (*columns, *added)
+        self._cell = _harmless if dialect.for_excel else cell
+        given = dialect.delimiter if format == "csv" else None
         # The csv module quotes a carriage return only if the line ends with one: so we let it, and
         # cut it off. It hands over one whole line at a time.
         self._csv = csv.writer(
-            _LineFeeds(self._put), delimiter=SEPARATORS[format], lineterminator="\r\n"
+            _LineFeeds(self._put), delimiter=given or SEPARATORS[format], lineterminator="\r\n"
         )
-        self._csv.writerow(self._names)
+        if dialect.marked:
+            self._put("\ufeff")
+        self._csv.writerow([self._cell(name) for name in self._names])
 
     def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        self._csv.writerows([cell(row.get(name)) for name in self._names] for row in rows)
+        self._csv.writerows([self._cell(row.get(name)) for name in self._names] for row in rows)
         self._sink.flush()
+
+
+def _harmless(value: Any) -> str:
+    """The text of a field, with an apostrophe before it where a spreadsheet may see a formula.
+
+    That is what begins with an equals, plus, minus or at sign (half or full width), a tab or a
+    carriage return, also after blanks; a plain number such as -0.5 is none. A spreadsheet shows the
+    apostrophe, and runs nothing.
+    """
+    text = cell(value)
+    if not _FORMULA.match(text) or _NUMBER.fullmatch(text):
+        return text
+    return f"'{text}"
 
 
 class _LineFeeds:

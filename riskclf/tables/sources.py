@@ -11,7 +11,10 @@ from itertools import chain
 from typing import Any
 
 from riskclf.errors import ColumnNotFound, InputError
-from riskclf.tables.reading import LOOK_AHEAD, Row, open_table
+from riskclf.tables.formats import Dialect
+from riskclf.tables.frames import Frame, frame_rows
+from riskclf.tables.keys import Key
+from riskclf.tables.reading import LOOK_AHEAD, Row, open_table, refuse_repeated
 from riskclf.tables.rejects import Reject, nothing_usable
 from riskclf.tables.texts import text_problem
 from riskclf.tables.wording import lacks_column, listed
@@ -21,8 +24,9 @@ __all__ = ["Columns", "Data", "Source", "UnlabelledPosts"]
 _OPTIONAL = ("id", "slice", "language", "family", "weight")
 
 
-Data = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
-"""A file that `open_table` reads, or rows: a list of dicts, a `datasets.Dataset` ..."""
+Data = str | os.PathLike[str] | Iterable[Mapping[str, Any]] | Frame
+"""A file that `open_table` reads, a data frame (pandas, polars, Arrow), or rows: a list of dicts, a
+`datasets.Dataset` ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +45,56 @@ class Columns:
         """The name of an optional column."""
         return getattr(self, kind) or kind
 
+    def used(self) -> list[str]:
+        """The names of all optional columns."""
+        return [self.optional(kind) for kind in _OPTIONAL]
+
     def named(self) -> list[str]:
         """The optional columns that must be there, since they were asked for by name."""
         return [name for kind in _OPTIONAL if (name := getattr(self, kind)) is not None]
 
 
-class Source:
-    """Rows of a file or of an iterable, as `tables` gives them."""
+class _Columns:
+    """What posts are called in messages, and the columns that they have."""
 
-    def __init__(self, data: Data, stack: ExitStack) -> None:
+    name: str
+    columns: tuple[str, ...]
+    repeated: frozenset[str] = frozenset()
+    """Names that more than one column has."""
+
+    def require(self, needed: Iterable[str], if_there: Iterable[str] = ()) -> None:
+        """Refuse data that lack a column, or have one twice; of rows in memory, the first tells.
+
+        Args:
+            needed: columns that must be there.
+            if_there: columns that are used where they are there.
+        """
+        for name in if_there:
+            refuse_repeated(self.name, name, self.repeated)
+        for name in needed if self.columns else ():
+            if name not in self.columns:
+                hint = "say which one holds it (--text-column, --label-column ...)"
+                raise ColumnNotFound(lacks_column(self.name, name, self.columns, hint))
+            refuse_repeated(self.name, name, self.repeated)
+
+
+class Source(_Columns):
+    """Rows of a file or of an iterable, as `tables` gives them; joined with a key if given."""
+
+    def __init__(self, data: Data, stack: ExitStack, key: Key | None = None) -> None:
+        self._rows: Iterator[Row | Reject]
+        self._read(data, stack)
+        if key is not None:
+            self.columns = tuple(dict.fromkeys((*self.columns, *key.columns)))
+            self.require([key.id_column])
+            found = self._rows
+            self._rows = (key.joined(x) if isinstance(x, Row) else x for x in found)
+
+    def _read(self, data: Data, stack: ExitStack) -> None:
         if isinstance(data, str | os.PathLike):
             table = stack.enter_context(open_table(data, text_columns=(), look_ahead=LOOK_AHEAD))
-            self.name, self.columns = table.name, table.columns
-            self._rows: Iterator[Row | Reject] = iter(table)
+            self.name, self.columns, self.repeated = table.name, table.columns, table.repeated
+            self._rows = iter(table)
             self._place: Callable[[], tuple[int, int | None]] = lambda: (table.position, table.size)
             return
         if isinstance(data, Mapping):
@@ -61,15 +102,22 @@ class Source:
                 f"data is a {type(data).__name__}, not rows: choose one of {listed(list(data))}"
             )
         self.name = "data"
-        self._class_names = _class_names(data)
-        rows = iter(data)
+        frame = frame_rows(data)
+        given: Any = data if frame is None else frame
+        self._class_names = _class_names(given)
+        try:
+            rows = iter(given)
+        except TypeError:
+            raise InputError(
+                f"data is a {type(data).__name__}, not rows: name a file, or give a data frame"
+            ) from None
         first = next(rows, None)
         if first is not None and not isinstance(first, Mapping):
             raise InputError(
                 f"data holds {type(first).__name__}; give mappings of columns to values"
             )
-        self.columns = tuple(getattr(data, "column_names", None) or first or ())
-        total = len(data) if isinstance(data, Sized) else None
+        self.columns = tuple(getattr(given, "column_names", None) or first or ())
+        total = len(given) if isinstance(given, Sized) else None
         self._done = 0
         self._place = lambda: (self._done, total)
         self._rows = self._numbered(rows if first is None else chain([first], rows))
@@ -86,13 +134,6 @@ class Source:
                     values[column] = names[code]
             yield Row(self._done, values)
 
-    def require(self, needed: Iterable[str]) -> None:
-        """Refuse data that lack a column; of rows in memory, the first one tells."""
-        for name in needed if self.columns else ():
-            if name not in self.columns:
-                hint = "say which one holds it (--text-column, --label-column ...)"
-                raise ColumnNotFound(lacks_column(self.name, name, self.columns, hint))
-
     def __iter__(self) -> Iterator[Row | Reject]:
         return self._rows
 
@@ -107,12 +148,13 @@ def _class_names(data: Any) -> dict[str, list[str]]:
     return {column: kind.names for column, kind in features.items() if hasattr(kind, "names")}
 
 
-class UnlabelledPosts:
+class UnlabelledPosts(_Columns):
     """The rows of the input that have a text."""
 
     def __init__(self, data: Data, text_column: str, stack: ExitStack) -> None:
         self.rejects: list[Reject] = []
         self.schema: Any = None
+        self.dialect = Dialect()
         self._good = 0
         self._text_column = text_column
         self._rows: Iterable[Row | Reject]
@@ -120,8 +162,9 @@ class UnlabelledPosts:
             table = stack.enter_context(
                 open_table(data, text_columns=(text_column,), look_ahead=LOOK_AHEAD)
             )
-            self._rows, self.schema = table, table.schema
+            self._rows, self.schema, self.dialect = table, table.schema, table.dialect
             self.name, self.columns = table.name, table.columns
+            self.repeated = table.repeated
             self.position: Callable[[], tuple[int, int | None]] = lambda: (
                 table.position,
                 table.size,
@@ -130,7 +173,7 @@ class UnlabelledPosts:
             source = Source(data, stack)
             source.require([text_column])
             self._rows, self.position = source, source.position
-            self.name, self.columns = source.name, source.columns
+            self.name, self.columns, self.repeated = source.name, source.columns, source.repeated
 
     def __iter__(self) -> Iterator[Row]:
         for row in self._rows:

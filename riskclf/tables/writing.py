@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 from riskclf.errors import FormatError, InputError
 from riskclf.files import Replacement
-from riskclf.tables.formats import format_of
+from riskclf.tables.formats import NAMES, WHOLE, Dialect, format_of, is_packed
 from riskclf.tables.reading import Row
 from riskclf.tables.rejects import Reject
 from riskclf.tables.wording import cause
@@ -26,18 +27,21 @@ def create_table(
     added: Mapping[str, type] | None = None,
     schema: Any = None,
     format: str | None = None,
+    dialect: Dialect | None = None,
 ) -> TableWriter:
     """Open a table for writing: `columns` of the input, then those `added` with their types.
 
     The file is written beside its place, as ``<target>.partial``, and takes its place on `commit`.
-    Until then its lock is held. ``"-"`` is standard output. `schema` is the `TableReader.schema`
-    of the input, for Parquet.
+    Until then its lock is held. ``"-"`` is standard output. `schema` and `dialect` are those of the
+    input's `TableReader`: the first is for Parquet, the second for CSV and TSV. A name that ends
+    with ``.gz`` is compressed with gzip.
 
     Raises:
         InputError: the file cannot be made there, or another run is writing it.
         FormatError: unknown suffix or format, or one that cannot be written.
     """
-    # Here, because they build on this module, and Parquet alone needs Arrow.
+    # Here, because they build on this module, and only some need Arrow or XlsxWriter.
+    from riskclf.tables.excel import ExcelWriter
     from riskclf.tables.jsonl import JsonLinesWriter
     from riskclf.tables.parquet import ParquetWriter
     from riskclf.tables.separated import SeparatedWriter
@@ -48,8 +52,8 @@ def create_table(
     name = os.fspath(target)
     output = None
     if name == "-":
-        if chosen == "parquet":
-            raise FormatError("Parquet cannot be written to standard output; name a file")
+        if chosen in WHOLE:
+            raise FormatError(f"{NAMES[chosen]} cannot be written to standard output; name a file")
     elif Path(name).is_dir():
         raise InputError(f"{name} is a directory; name a file in it")
     else:
@@ -59,7 +63,9 @@ def create_table(
             return ParquetWriter(name, output, columns, added or {}, schema)
         if chosen == "jsonl":
             return JsonLinesWriter(name, output, columns, added or {})
-        return SeparatedWriter(name, output, columns, added or {}, chosen)
+        if chosen == "xlsx":
+            return ExcelWriter(name, output, columns, added or {})
+        return SeparatedWriter(name, output, columns, added or {}, chosen, dialect or Dialect())
     except BaseException:
         if output is not None:
             output.discard()
@@ -84,6 +90,11 @@ class TableWriter(ABC):
         if output is None:
             sys.stdout.flush()
         self._sink: BinaryIO = sys.stdout.buffer if output is None else output.file
+        self._packed: gzip.GzipFile | None = None
+        if output is not None and is_packed(name):
+            # Without name and time, so that a continued run gives the same bytes.
+            self._packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=self._sink, mtime=0)
+            self._sink = cast(BinaryIO, self._packed)
 
     def checked(self, row: Row) -> Row | Reject:
         """The row, or why this table has no place for it.
@@ -117,6 +128,8 @@ class TableWriter(ABC):
         try:
             self._finish()
             self._sink.flush()
+            if self._packed is not None:
+                self._packed.close()
         except OSError as error:
             raise self._named(error) from None
         if self._output is not None:

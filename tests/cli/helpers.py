@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -16,9 +17,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import python_calamine
 
 from riskclf import cli
-from riskclf.labels import Decision, Prediction
+from riskclf.labels import Decision, Prediction, ReasonCode
 
 LABELS = ("minor_solicitation", "adult_solicitation", "benign")
 ADDED = [
@@ -27,6 +29,7 @@ ADDED = [
     "risk",
     *(f"score_{label}" for label in LABELS),
     "truncated",
+    "reasons",
     "risk_labels",
 ]
 ROOT = Path(__file__).parents[2]
@@ -56,7 +59,10 @@ class Fake:
         decision: Decision = "flag" if risk > 0.8 else "review" if risk > 0.5 else "clear"
         scores = dict(zip(LABELS, (risk * 0.75, risk * 0.25, 1 - risk), strict=True))
         label = max(scores, key=scores.__getitem__)
-        return Prediction(label, scores, risk, decision, len(post) > 200)
+        codes: tuple[ReasonCode, ...] = () if post.strip() else ("blank",)
+        if codes and decision == "clear":
+            decision = "review"
+        return Prediction(label, scores, risk, decision, len(post) > 200, reason_codes=codes)
 
     def info(self) -> dict[str, Any]:
         return {
@@ -75,9 +81,19 @@ def records(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".parquet":
         rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
         return rows
+    if path.suffix == ".xlsx":
+        sheet = python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+        names, *cells = sheet.iter_rows()
+        return [dict(zip(map(str, names), row, strict=True)) for row in cells]
+    if path.suffix == ".gz":
+        unpacked = path.with_suffix("")
+        unpacked.write_bytes(gzip.decompress(path.read_bytes()))
+        found = records(unpacked)
+        unpacked.unlink()
+        return found
     if path.suffix == ".jsonl":
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
 
 

@@ -40,7 +40,7 @@ def test_importing_the_command_line_loads_nothing_heavy() -> None:
     [
         (["predict"], "give either posts as TEXT or a file with --input"),
         (["predict", "hello", "--input", "a.csv"], "give either posts as TEXT or a file"),
-        (["predict", "hello", "--output", "a.csv"], "--output, --rejects and --format need"),
+        (["predict", "hello", "--output", "a.csv"], "--output, --rejects, --format"),
         (["predict", "--nonsense"], "--nonsense"),
         (["predict", "hello", "--batch-size", "0"], "batch-size"),
         (["nonsense"], "nonsense"),

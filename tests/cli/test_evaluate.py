@@ -49,6 +49,19 @@ def test_what_predict_has_written_is_evaluated_without_scoring_again(
     assert [row["row"] for row in records(report / "rejects.csv")] == ["6"]
 
 
+def test_summary_and_report_are_in_the_language_that_is_asked_for(
+    labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report"
+    assert run("evaluate", labelled, "--output", report, "--lang", "ja") == 1
+    out, _ = capsys.readouterr()
+    assert out.startswith("正しいラベルの付いた投稿 89 件で測定しました")
+    assert '<html lang="ja">' in (report / "report.html").read_text(encoding="utf-8")
+    figures = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    assert next(iter(figures["data"]["reasons"])).startswith("モデルのラベル")
+    assert "it is not a label" in (report / "rejects.csv").read_text(encoding="utf-8")
+
+
 def test_labels_of_the_user_are_mapped(labelled: Path, tmp_path: Path) -> None:
     mapped = ["--label-map", "grooming=adult_solicitation"]
     assert run("evaluate", labelled, "--output", tmp_path / "report", *mapped) == 0

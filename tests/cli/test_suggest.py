@@ -40,12 +40,16 @@ def test_the_command_chooses_from_the_example_file_with_the_packaged_model(
     assert run(None, example, "--n", 5, "--output", tmp_path / "out.csv") == 0
     found = read_csv(tmp_path / "out.csv")
     assert len(found) == 5
-    assert set(found[0]) >= {"id", "text", "label", "riskclf_label", "suggested_because"}
+    assert list(found[0]) == ["id", "text", "label"]
+    key = read_csv(tmp_path / "out.key.csv")
+    assert [row["id"] for row in key] == [row["id"] for row in found]
+    assert set(key[0]) >= {"riskclf_label", "riskclf_risk", "suggested_because"}
+    assert "text" not in key[0]
     out, err = capsys.readouterr()
     assert out == ""
     assert f"5 posts written to {tmp_path / 'out.csv'}" in err
     assert not any(row["text"] in err for row in found)
-    assert listing(tmp_path) == ["out.csv"]
+    assert sorted(listing(tmp_path)) == ["out.csv", "out.key.csv"]
 
 
 def test_the_command_shows_terms_and_obeys_its_options(
@@ -104,6 +108,7 @@ def test_rejected_rows_are_listed_and_the_exit_status_is_1(
             ["--output", "a.csv", "--terms-output", "a.csv", "--terms", "--reference", "b.csv"],
             "would overwrite the output",
         ),
+        (["--output", "a.csv", "--labelled", "a.key.csv"], "would overwrite the input a.key.csv"),
         (["--output", "no/a.csv"], "does not exist; make it first"),
         (["--output", "a.xyz"], "tells no format"),
         (["--output", "a.csv", "--terms"], "give both --terms and --reference"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import platform
 import shutil
 import subprocess
@@ -304,8 +305,31 @@ def test_the_number_of_threads_is_the_users(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    engine = opened(directory).engine
-    assert engine._compiled.get_property("INFERENCE_NUM_THREADS") == 1  # type: ignore[attr-defined]
+    for asked, expected in ((None, 1), (2, 2)):
+        found = artifact.load(
+            directory, device="cpu", batch_size=8, engine="openvino", threads=asked
+        )
+        compiled = found.engine._compiled  # type: ignore[attr-defined]
+        assert compiled.get_property("INFERENCE_NUM_THREADS") == expected
+    with pytest.raises(InputError, match="threads is 0"):
+        RiskClassifier.load(directory, device="cpu", engine="openvino", threads=0)
+
+
+def test_a_pickle_asks_for_the_same_engine(directory: Path, sentences: tuple[str, ...]) -> None:
+    made = RiskClassifier.load(directory, device="cpu", engine="openvino", threads=1)
+    again = pickle.loads(pickle.dumps(made))
+    assert again.info()["engine"] == "openvino"
+    assert again.predict_many(sentences) == made.predict_many(sentences)
+
+
+def test_a_model_whose_directory_is_gone_is_pickled_whole(
+    directory: Path, tmp_path: Path, sentences: tuple[str, ...]
+) -> None:
+    gone = copied(directory, tmp_path)
+    made = RiskClassifier.load(gone, device="cpu", engine="openvino", threads=1)
+    shutil.rmtree(gone)
+    again = pickle.loads(pickle.dumps(made))
+    assert again.predict_many(sentences) == made.predict_many(sentences)
 
 
 def test_several_threads_may_predict_at_once(directory: Path, sentences: tuple[str, ...]) -> None:

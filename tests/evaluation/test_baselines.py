@@ -90,7 +90,8 @@ def test_columns_and_labels_of_the_training_posts_are_those_of_the_data(tmp_path
         label_map={"yes": MINOR, "no": BENIGN},
         against=[training_file(tmp_path, learn)],
     )
-    assert "trained on 2 posts, 1 that could not be read" in only(found)["how"]
+    how = only(found)["how"]
+    assert "trained on 2 posts" in how and "1 that could not be read" in how
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_columns_and_labels_of_the_training_posts_are_those_of_the_data(tmp_path
     [
         (None, "does not exist"),
         (b"\n \n", "holds no keywords"),
-        ("晴れ".encode("shift_jis"), "is not UTF-8"),
+        (bytes(range(256)), "is not UTF-8"),
     ],
 )
 def test_a_keyword_file_that_cannot_be_used_is_named(

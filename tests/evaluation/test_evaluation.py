@@ -83,9 +83,10 @@ def test_options_without_sense_are_refused(options: dict[str, Any], message: str
 
 
 def test_rows_in_another_encoding_cast_doubt_on_the_rest(tmp_path: Path) -> None:
-    rows = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows_of(12))
+    lines = (f"{row['text']},{row['label']},晴れ\n" for row in rows_of(12))
+    rows = "text,label,note\n" + "".join(lines)
     path = tmp_path / "a.csv"
-    path.write_bytes(rows.encode("ascii") + "今日は雨,benign\n".encode("shift_jis"))
+    path.write_bytes(rows.encode("utf-8") + "今日は雨,benign,\n".encode("shift_jis"))
     found = measure(path).figures.to_dict()
     assert found["data"]["rejected"] == 1
     assert any("Shift_JIS" in note for note in found["notes"])

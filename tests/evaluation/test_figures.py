@@ -43,7 +43,7 @@ def test_the_json_of_an_evaluation_keeps_its_keys() -> None:
     found = result.figures.to_dict()
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert set(found) == {
-        *("riskclf", "model", "data", "stream", "counts", "labels", "macro", "accuracy"),
+        *("lang", "riskclf", "model", "data", "stream", "counts", "labels", "macro", "accuracy"),
         *("confusion", "areas", "operating_points", "other_risk_label", "unclear", "calibration"),
         *("curve", "slices", "first", "thresholds", "comparisons", "notes"),
     }

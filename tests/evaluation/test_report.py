@@ -7,6 +7,8 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,25 @@ def test_the_page_is_accessible_and_made_for_light_dark_and_paper(report: Path) 
     assert "@media print" in html
 
 
+def test_brackets_are_explained_and_a_plot_is_shown_before_the_first_table(
+    report: Path,
+) -> None:
+    html = (report / "report.html").read_text(encoding="utf-8")
+    brackets = html.index("Brackets hold the 95 % confidence interval")
+    assert brackets < html.index("<h2>") < html.index("<img") < html.index("<table")
+    markdown = (report / "report.md").read_text(encoding="utf-8")
+    assert markdown.index("Brackets hold") < markdown.index("## ")
+    assert markdown.index("](thousand.png)") < markdown.index("\n|")
+
+
+def test_without_a_prevalence_the_first_plot_is_another(tmp_path: Path) -> None:
+    measure(rows_of(60)).save(tmp_path)
+    assert not (tmp_path / "thousand.png").exists()
+    markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert markdown.count("precision_recall.png") == 1
+    assert markdown.index("precision_recall.png") < markdown.index("\n|")
+
+
 def test_page_and_markdown_say_the_same_and_names_are_only_names(
     result: Evaluation, report: Path
 ) -> None:
@@ -155,8 +176,10 @@ def test_the_summary_says_what_was_found_and_how_sure_it_is(result: Evaluation) 
     found = result.figures.to_dict()["operating_points"]["flag_or_review"]["recall"]
     lines = summary(result.figures)
     assert f"{result.figures.to_dict()['counts']['rows']:,} labelled posts" in lines[0]
-    assert f"{found['hits']:,} of {found['of']:,} are found" in lines[1]
-    assert "one risky post in 1,000" in lines[-1]
+    (recall,) = (line for line in lines if line.startswith("Recall"))
+    assert f"{found['hits']:,} of {found['of']:,}, at flag or review" in recall
+    assert any("one risky post in 1,000" in line for line in lines)
+    assert "95 % confidence interval" in lines[-1]
 
 
 def test_where_it_fails_is_named_and_small_parts_are_not_judged() -> None:
@@ -168,8 +191,36 @@ def test_where_it_fails_is_named_and_small_parts_are_not_judged() -> None:
         elif number < 63:
             row["slice"] = "tiny"
     (section,) = (x for x in sections_of(measure(rows).figures) if x.title == "Where it fails")
-    assert section.lines[0].startswith("slice missed: only 0 %")
-    assert section.lines[-1] == "Too few posts to judge: tiny."
+    assert section.lines[0].startswith("slice missed: recall 0 %")
+    assert section.lines[1] == "Too few posts to judge: slice tiny."
+    assert "at most 30 points wide" in section.lines[2]
+
+
+def test_a_slice_of_a_few_posts_is_not_named_as_weak_even_if_all_are_missed() -> None:
+    rows = rows_of(300)
+    for row in rows[:3]:
+        row |= {"slice": "few", "label": "minor_solicitation", "text": "0.1 0.1 0.8"}
+    figures = measure(rows).figures
+    few = figures.slices["few"].recall
+    assert few is not None and few.high < (figures.operating_points["flag_or_review"].recall.low)
+    (section,) = (x for x in sections_of(figures) if x.title == "Where it fails")
+    assert not any("few: recall" in line for line in section.lines)
+    assert "Too few posts to judge: slice few." in section.lines
+
+
+def test_only_where_unclear_posts_are_said_to_be_included_do_they_count(
+    result: Evaluation,
+) -> None:
+    counts, figures = result.figures.counts, result.figures
+    assert counts.unclear
+    assert figures.accuracy.of == counts.rows - counts.unclear
+    workload = figures.operating_points["flag"].workload
+    assert workload.of == counts.rows
+    rows = [row for x in sections_of(figures) for table in x.tables for row in table.rows]
+    (with_all,) = (row[0] for row in rows if f"of {counts.rows:,}" in row[1])
+    assert "unclear posts included" in with_all
+    lines = [line for x in sections_of(figures) for line in x.lines]
+    assert sum("A figure leaves them out, unless" in line for line in lines) == 1
 
 
 def test_no_text_of_a_post_gets_into_a_report_unless_it_is_asked_for(
@@ -210,6 +261,104 @@ def test_a_place_that_cannot_be_written_is_one_line(result: Evaluation, tmp_path
     (tmp_path / "taken" / "report.html").mkdir(parents=True)
     with pytest.raises(InputError, match=r"report\.html cannot be written"):
         result.save(tmp_path / "taken")
+
+
+# In Japanese ------------------------------------------------------------------------------------
+
+NAMES = {
+    *("minor_solicitation", "adult_solicitation", "benign", "unclear", "flag", "review", "clear"),
+    *("riskclf", "csv", "rejects", "differences", "words", "txt", "ROC", "F", "ECE", "Brier"),
+    *("Wilson", "Korn", "and", "Graubard", "Mossman", "Berger", "Jeffreys", "McNemar", "TF", "IDF"),
+    *("precision", "recall", "false", "positive", "rate", "macro", "accuracy", "p", "UTF", "id"),
+    *("prevalence", "training", "jsonl", "ja", "few", "x", "a", "b"),
+}
+"""Words of Latin letters that a Japanese report may hold: names, and terms beside Japanese ones."""
+
+
+@pytest.fixture(scope="module")
+def japanese(tmp_path_factory: pytest.TempPathFactory) -> tuple[Evaluation, Path]:
+    place = tmp_path_factory.mktemp("japanese")
+    keywords, training = place / "words.txt", place / "training.jsonl"
+    keywords.write_text("0.1\n0.2", encoding="utf-8")
+    training.write_text("".join(json.dumps(row) + "\n" for row in rows_of(60, seed=1)))
+    rows = rows_of(240)
+    for number, row in enumerate(rows):
+        row |= {"slice": ("学校の話", "x", "a|b")[number % 3], "language": "ja"}
+        row |= {"family": f"f{number % 60}"}
+    for row in rows[:60]:
+        row |= {"slice": "b", "label": "minor_solicitation", "text": "0.1 0.1 0.8"}
+    rows[61]["slice"] = "few"
+    rows[62]["slice"] = None
+    rows[63]["label"] = "unclear"
+    rows[64]["label"] = {"minor_solicitation": 0.5, "benign": 0.5}
+    rows[65]["label"], rows[66]["text"], rows[67]["id"] = None, 3, rows[68]["id"]
+    result = measure(
+        rows,
+        prevalence=0.001,
+        volume="5000/hour",
+        capacity="20/hour",
+        min_precision=0.9999,
+        min_recall=0.9,
+        against=[f"keywords={keywords}", f"tfidf={training}"],
+        lang="ja",
+    )
+    result.save(place / "report")
+    return result, place / "report"
+
+
+def test_the_japanese_report_has_no_english_sentence_left(
+    japanese: tuple[Evaluation, Path],
+) -> None:
+    result, place = japanese
+    html = (place / "report.html").read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.all("html") == [{"lang": "ja"}]
+    words = [x["alt"] or "" for x in page.all("img")]
+    words += [re.sub("<[^>]*>", " ", html.partition("</style>")[2]), *summary(result.figures)]
+    words += [(place / "report.md").read_text(encoding="utf-8").replace(".png)", ")")]
+    figures = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    assert figures["lang"] == "ja"
+    words += figures["notes"] + list(figures["data"]["reasons"])
+    words += [x[key] for x in figures["comparisons"] for key in ("name", "how")]
+    words += [x["asked"] for x in figures["thresholds"]]
+    plots = {*PLOTS, *(part for name in PLOTS for part in name.split("_"))}
+    found = set(re.findall(r"(?<![0-9A-Za-z_])[A-Za-z][A-Za-z_]*", " ".join(words)))
+    assert found - NAMES - plots == set()
+
+
+def test_both_languages_have_the_same_sections_tables_and_figures(
+    japanese: tuple[Evaluation, Path],
+) -> None:
+    figures = japanese[0].figures
+    one, other = sections_of(figures), sections_of(replace(figures, lang="en"))
+    assert len(one) == len(other) > 12
+    for ja, en in zip(one[:-1], other[:-1], strict=True):  # the last one explains the terms
+        assert ja.title != en.title
+        assert (len(ja.lines), ja.plots.keys()) == (len(en.lines), en.plots.keys())
+        for table, same in zip(ja.tables, en.tables, strict=True):
+            assert [len(row) for row in table.rows] == [len(row) for row in same.rows]
+            for cells, others in zip(table.rows, same.rows, strict=True):
+                for cell, english in zip(cells[1:], others[1:], strict=True):
+                    numbers, expected = (
+                        Counter(re.findall(r"\d[\d,.]*", x.replace("1 時間あたり", "")))
+                        for x in (cell, english)
+                    )
+                    assert numbers == expected
+
+
+def test_japanese_plots_differ_and_have_their_glyphs(
+    japanese: tuple[Evaluation, Path], recwarn: pytest.WarningsRecorder
+) -> None:
+    figures = japanese[0].figures
+    ja, en = draw(figures), draw(replace(figures, lang="en"))
+    assert set(ja) == set(PLOTS)
+    assert all(ja[name] != en[name] for name in PLOTS)
+    assert [x for x in recwarn if "missing from" in str(x.message)] == []
+
+
+def test_a_language_that_is_not_there_is_refused_before_anything_is_read() -> None:
+    with pytest.raises(InputError, match="'fr' is not available"):
+        measure("nowhere.csv", lang="fr")
 
 
 # Plots ------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ def test_progress_is_that_of_the_predictions_and_reaches_the_end(
         def stream(self, posts: Iterable[str]) -> Iterator[Prediction]:
             yield from super().stream(list(posts))
 
-    rows = rows_of(600)
+    rows = rows_of(1200)
     path = written(scored(rows) if is_scored else rows, tmp_path / "posts.jsonl")
     told: list[tuple[int, int | None]] = []
     model = None if is_scored else ReadingAhead()
@@ -199,7 +199,7 @@ def test_progress_is_that_of_the_predictions_and_reaches_the_end(
     assert told[-1] == (size, size)
     told.clear()
     evaluate(rows, model=Fake(), progress=lambda _, done, total: told.append((done, total)))
-    assert told[0] == (1, 600) and told[-1] == (600, 600)
+    assert told[0] == (1, 1200) and told[-1] == (1200, 1200)
 
 
 @pytest.mark.parametrize(
@@ -220,15 +220,17 @@ def test_a_column_that_is_not_there_is_named(
             measure(data, columns=columns)
 
 
-def test_a_file_in_another_encoding_is_refused_and_single_bad_lines_are_listed(
+def test_a_file_that_is_no_text_is_refused_and_single_bad_lines_are_listed(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "sjis.csv"
-    path.write_bytes(("text,label\n" + "今日は晴れ,benign\n" * 3).encode("shift_jis"))
+    path.write_bytes(bytes(range(256)) * 9)
     with pytest.raises(FormatError, match="is not UTF-8"):
         measure(path)
-    lines = [f"{row['text']},{row['label']}".encode() for row in rows_of(20)]
-    path.write_bytes(b"\n".join([b"text,label", *lines, "晴れ,benign".encode("shift_jis"), b"a"]))
+    lines = [f"{row['text']},{row['label']},晴れ".encode() for row in rows_of(20)]
+    path.write_bytes(
+        b"\n".join([b"text,label,note", *lines, "晴れ,benign,".encode("shift_jis"), b"a"])
+    )
     assert [(x.number, x.column) for x in measure(path).rejects] == [(22, "text"), (23, None)]
 
 

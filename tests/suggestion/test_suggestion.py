@@ -32,7 +32,7 @@ def test_rows_keep_their_columns_and_get_those_of_predict_and_an_empty_label(
 ) -> None:
     posts = write_csv(tmp_path / "posts.csv", made_up(10))
     result = suggest(posts, model=classifier, n=10)
-    result.save(tmp_path / "out.csv")
+    result.save(tmp_path / "out.csv", with_scores=True)
     found = {row["id"]: row for row in read_csv(tmp_path / "out.csv")}
     assert cli.main(["predict", "--help"]) == 0
     arguments = ["--model", str(classifier.info()["model"]), "--device", "cpu"]
@@ -43,7 +43,7 @@ def test_rows_keep_their_columns_and_get_those_of_predict_and_an_empty_label(
         assert other["text"] == row["text"]
         assert other["label"] == ""
         for name in set(row) - {"id", "text"}:
-            if name in ("label", "decision", "truncated", "risk_labels"):
+            if name in ("label", "decision", "truncated", "reasons", "risk_labels"):
                 assert other[f"riskclf_{name}"] == row[name]
             else:
                 assert float(other[f"riskclf_{name}"]) == pytest.approx(float(row[name]), abs=1e-4)
@@ -58,16 +58,16 @@ def test_a_filled_in_file_goes_through_evaluate(classifier: RiskClassifier, tmp_
         assert isinstance(row, dict)
         row["label"] = LABELS[len(row["text"]) % 3]
     result.save(tmp_path / "labelled.jsonl")
-    measured = evaluate(tmp_path / "labelled.jsonl")
+    measured = evaluate(tmp_path / "labelled.jsonl", key=tmp_path / "labelled.key.jsonl")
     assert measured.figures.counts.rows == 20
     assert not measured.rejects
 
 
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet", "xlsx"])
 def test_every_format_comes_out(classifier: RiskClassifier, tmp_path: Path, suffix: str) -> None:
     result = suggest(rows(made_up(10)), model=classifier, n=5)
     path = tmp_path / f"out.{suffix}"
-    result.save(path)
+    result.save(path, with_scores=True)
     again = suggest(path, model=classifier, n=5)
     assert set(chosen(again)) == set(chosen(result))
     # The prediction of the first time is kept, and the new one stands beside it.
@@ -80,7 +80,9 @@ def test_a_parquet_file_keeps_its_types_and_a_label_column_of_its_own(
     texts = made_up(6)
     table = pa.table({"number": range(6), "text": texts, "label": ["benign", *[None] * 5]})
     pq.write_table(table, tmp_path / "posts.parquet")
-    suggest(tmp_path / "posts.parquet", model=classifier, n=6).save(tmp_path / "out.parquet")
+    suggest(tmp_path / "posts.parquet", model=classifier, n=6).save(
+        tmp_path / "out.parquet", with_scores=True
+    )
     found = pq.read_table(tmp_path / "out.parquet")
     assert found.schema.field("number").type == pa.int64()
     assert found.schema.field("riskclf_risk").type == pa.float64()

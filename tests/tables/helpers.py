@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from riskclf.tables import Reject, Row, open_table
 
 __all__ = ["FORMATS", "NASTY", "read", "stdin", "texts", "write"]
 
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "xlsx")
 
 NASTY = [
     "今日はパンを焼いた",
@@ -35,7 +36,7 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def read(path: Path | str, **options: Any) -> tuple[list[Row], list[Reject]]:
+def read(path: str | os.PathLike[str], **options: Any) -> tuple[list[Row], list[Reject]]:
     rows: list[Row] = []
     rejects: list[Reject] = []
     with open_table(path, **options) as table:
@@ -47,7 +48,7 @@ def read(path: Path | str, **options: Any) -> tuple[list[Row], list[Reject]]:
     return rows, rejects
 
 
-def texts(path: Path | str, **options: Any) -> list[str]:
+def texts(path: str | os.PathLike[str], **options: Any) -> list[str]:
     rows, rejects = read(path, **options)
     assert rejects == []
     return [row.values["text"] for row in rows]

@@ -19,7 +19,14 @@ from riskclf.tables.predictions import (
 from tests.tables.helpers import FORMATS, read
 
 LABELS = ("a", "b b", "c_d")
-PREDICTION = Prediction("a", {"a": 0.51234567, "b b": 0.25, "c_d": 0.23765433}, 0.75, "flag", False)
+PREDICTION = Prediction(
+    "a",
+    {"a": 0.51234567, "b b": 0.25, "c_d": 0.23765433},
+    0.75,
+    "flag",
+    False,
+    reason_codes=("blank",),
+)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -39,6 +46,7 @@ def test_the_risk_labels_of_a_table_survive_every_format(
     assert scored_labels(columns, "riskclf_") == LABELS
     assert read_risk_labels(row.values["riskclf_risk_labels"], LABELS) == risks
     assert float(row.values["riskclf_score_a"]) == 0.512346
+    assert row.values["riskclf_reasons"] == "blank"
 
 
 def test_of_two_predictions_the_last_one_is_found() -> None:

@@ -20,7 +20,7 @@ import pytest
 
 import riskclf
 from riskclf.errors import FormatError, InputError
-from riskclf.tables import Row, create_table, open_table
+from riskclf.tables import Dialect, Row, create_table, open_table
 from tests.tables.helpers import FORMATS, NASTY, read, texts, write
 
 
@@ -44,7 +44,7 @@ def test_every_text_survives_every_conversion(tmp_path: Path, source: str, targe
             writer.commit()
     got, rejects = read(second)
     assert rejects == []
-    score, long = (0.5, False) if target in ("jsonl", "parquet") else ("0.5", "false")
+    score, long = (0.5, False) if target in ("jsonl", "parquet", "xlsx") else ("0.5", "false")
     assert [row.values for row in got] == [{**row, "score": score, "long": long} for row in rows]
     assert list(got[0].values) == ["text", "n", "score", "long"]
 
@@ -55,6 +55,31 @@ def test_csv_can_be_read_by_others(tmp_path: Path) -> None:
         writer.commit()
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
         assert [row["text"] for row in csv.DictReader(file)] == NASTY
+
+
+RISKY_CELLS = ["=1+1", "+1+1", "-1+1", "@a", "\ttab", "\rreturn", " =1+1", "＝1+1", "\u3000@a"]
+HARMLESS_CELLS = ["今日はパンを焼いた", "", "-0.5", "+81", "1-1", "a=b", "'quoted"]
+
+
+def test_for_excel_no_cell_can_run_as_a_formula(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    dialect = Dialect(marked=True, for_excel=True)
+    with create_table(path, columns=("text", "=name"), dialect=dialect) as writer:
+        writer.write({"text": text, "=name": -1} for text in (*RISKY_CELLS, *HARMLESS_CELLS))
+        writer.commit()
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf" + b"text,'=name\n")
+    expected = [f"'{text}" for text in RISKY_CELLS] + HARMLESS_CELLS
+    assert texts(path) == expected
+    assert {row.values["'=name"] for row in read(path)[0]} == {"-1"}
+
+
+def test_a_compressed_table_is_always_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.csv.gz", "b.csv.gz"):
+        with create_table(tmp_path / name, columns=("text",)) as writer:
+            writer.write({"text": text} for text in NASTY)
+            writer.commit()
+    assert texts(tmp_path / "a.csv.gz") == NASTY
+    assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
 
 
 def test_jsonl_is_readable_and_keeps_types_and_missing_keys(tmp_path: Path) -> None:
@@ -173,7 +198,9 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a directory"):
         create_table(tmp_path, columns=("text",), format="csv")
     with pytest.raises(FormatError, match="suffix"):
-        create_table(tmp_path / "t.xlsx", columns=("text",))
+        create_table(tmp_path / "t.docx", columns=("text",))
+    with pytest.raises(FormatError, match="compressed already"):
+        create_table(tmp_path / "t.parquet.gz", columns=("text",))
     with pytest.raises(FormatError, match="Parquet cannot be written to standard output"):
         create_table("-", columns=("text",), format="parquet")
 

@@ -47,6 +47,8 @@ def test_every_command_has_a_help_page() -> None:
         *("training.recipe.transplant", "training.recipe.adapt", "training.recipe.replay"),
         *(
             "training.experiments.baselines",
+            "training.experiments.multitask",
+            "training.experiments.nearest",
             "training.experiments.outside",
             "training.experiments.rungs",
         ),

@@ -1,4 +1,4 @@
-"""The figures of MODEL_CARD.md."""
+"""The figures of MODEL_CARD.md, docs/results.md and README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of MODEL_CARD.md on one set of labelled posts, as JSON values."""
+"""The figures of docs/results.md on one set of labelled posts, as JSON values."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def weighted(rows: ScoredRows, posts: Sequence[Post]) -> ScoredRows:
 
 
 def described(rows: ScoredRows) -> dict[str, Any]:
-    """All figures that the card shows of one set of posts."""
+    """All figures that docs/results.md shows of one set of posts."""
     found = figures_of(rows).to_dict()
     kept = ("counts", "labels", "macro", "operating_points", "other_risk_label", "unclear")
     figures = {name: found[name] for name in kept}

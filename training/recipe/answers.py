@@ -47,10 +47,18 @@ def support_threshold(texts: Texts, answers: Answers, folds: tuple[str, ...] = F
     return float(np.quantile(lines, 1 - _MOST_LINES, method="higher")) + 1e-6
 
 
-def answer_figures(texts: Texts, answers: Answers) -> dict[str, Any]:
-    """Macro-F1 of each question, F1 of each matter, and how support is found, with intervals.
+def answer_figures(texts: Texts, answers: Answers, shown: NDArray[np.bool_]) -> dict[str, Any]:
+    """How good the answers are, with intervals.
 
-    The threshold of support is fitted on the other four folds each time.
+    Args:
+        texts: posts and lines.
+        answers: of `out_of_fold_answers`.
+        shown: whether a text's decision, out of fold, is not `clear`; shape (texts,).
+
+    Returns:
+        Macro-F1 of each question, F1 of each matter; under "shown" the share of right answers among
+        the posts whose answers a person would see; under "support" how it is found, by a threshold
+        that is fitted on the other four folds each time.
     """
     posts = texts.material.posts
     judged = [
@@ -63,6 +71,7 @@ def answer_figures(texts: Texts, answers: Answers) -> dict[str, Any]:
     family = np.unique(np.array([name for _, name, _ in judged]), return_inverse=True)[1]
     intervals = Intervals(len(rows), None, family)
     figures: dict[str, Any] = {}
+    figures["shown"] = seen = {}
     for question, possible in ASPECTS.items():
         told = answers[question][rows]
         if question == "matter":
@@ -79,19 +88,21 @@ def answer_figures(texts: Texts, answers: Answers) -> dict[str, Any]:
             gold = np.array([possible.index(getattr(post, question)) for post in aspects])
             found = label_figures(possible, gold, told.argmax(axis=1), intervals=intervals)
             figures[question] = found.macro.f1.to_dict()
+            right = told.argmax(axis=1) == gold
+            seen[question] = intervals.proportion(right, shown[rows]).to_dict()
     seeks = np.array([post.support for post in aspects])
-    shown = np.zeros(len(texts.fold), dtype=bool)
+    found_by_head = np.zeros(len(texts.fold), dtype=bool)
     for fold in FOLDS:
         others = tuple(x for x in FOLDS if x != fold)
         part = texts.fold == fold
         threshold = support_threshold(texts, answers, others)
-        shown[part] = answers["support"][part, 0] >= threshold
+        found_by_head[part] = answers["support"][part, 0] >= threshold
     is_line = np.arange(len(texts.fold)) >= len(posts)
-    lines = shown[is_line & np.isin(texts.fold, FOLDS)]
+    lines = found_by_head[is_line & np.isin(texts.fold, FOLDS)]
     everything = np.ones(len(lines), dtype=bool)
     figures["support"] = {
-        "posts that seek help": intervals.proportion(shown[rows], seeks).to_dict(),
-        "other posts": intervals.proportion(shown[rows], ~seeks).to_dict(),
+        "posts that seek help": intervals.proportion(found_by_head[rows], seeks).to_dict(),
+        "other posts": intervals.proportion(found_by_head[rows], ~seeks).to_dict(),
         "natural lines": Intervals(len(lines)).proportion(lines, everything).to_dict(),
     }
     return figures

@@ -62,7 +62,10 @@ def read_judged(work: Path, posts: Iterable[Post]) -> JudgedPosts:
     by_id = {post.id: post for post in posts}
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        predictions = {x: Prediction(**found) for x, found in content["predictions"].items()}
+        predictions = {
+            x: Prediction(**{**found, "reason_codes": tuple(found.get("reason_codes", ()))})
+            for x, found in content["predictions"].items()
+        }
         return JudgedPosts(
             [by_id[x] for x in predictions], list(predictions.values()), content["aspects"]
         )

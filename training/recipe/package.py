@@ -119,10 +119,12 @@ def judged_posts(made: Made) -> JudgedPosts:
     pairs = zip(judged.number.tolist(), judged.predictions, strict=True)
     ours = [(x, found) for x, found in pairs if x < len(posts)]
     answers = out_of_fold_answers(made.texts, made.by_fold)
+    shown = np.zeros(len(made.texts.fold), dtype=bool)
+    shown[judged.number] = [found.decision != "clear" for found in judged.predictions]
     return JudgedPosts(
         [posts[x] for x, _ in ours],
         [found for _, found in ours],
-        answer_figures(made.texts, answers),
+        answer_figures(made.texts, answers, shown),
     )
 
 

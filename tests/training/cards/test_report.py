@@ -1,9 +1,12 @@
-"""The card holds every figure, says which targets were missed, and keeps what is measured once."""
+"""The documents hold every figure, the card says which targets were missed, and what is measured
+once is kept."""
 
 from __future__ import annotations
 
 import json
+import re
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,11 @@ from riskclf import evaluate
 from riskclf.errors import InputError
 from tests.training.cards.fakes import ADULT, BENIGN, MINOR, FakeModel, post
 from training.cards import report
+from training.cards.documents import DOCUMENTS, documents
 from training.cards.figures import base_rates, described
-from training.cards.measure import measure_pairs, measure_posts
-from training.cards.tables import _sections, card_with
+from training.cards.measure import measure_examples, measure_pairs, measure_posts
+from training.cards.summaries import summary_sections
+from training.cards.tables import bulk_sections
 from training.cards.targets import targets_table
 from training.posts.post import load_posts
 
@@ -30,6 +35,18 @@ RUNGS = [
     }
     for name, ap, natural in (("transformer", 0.9, 0.05), ("all three", 0.95, 0.004))
 ]
+EXPERIMENTS = {
+    "rungs": RUNGS,
+    "nearest": [
+        {"way": "10 nearest", **{x: RUNGS[0][x] for x in ("average_precision", "difference")}}
+    ],
+    "multitask": {
+        "fold": "1",
+        "rows": [
+            {"learned": "label", "expert": "transformer", **RUNGS[0]} | {"expert": "neighbours"}
+        ],
+    },
+}
 
 
 def _share(hits: int, of: int) -> dict[str, Any]:
@@ -61,6 +78,7 @@ def results() -> dict[str, Any]:
         "folds": folds,
         "aspects": {
             **{name: _estimate(0.9) for name in ("age", "side", "act", "matter: work")},
+            "shown": {"age": _share(19, 20)},
             "support": {"posts that seek help": _share(9, 10)},
         },
         "few": {"ko": _estimate(0.81), "zh": _estimate(0.85)},
@@ -75,6 +93,7 @@ def results() -> dict[str, Any]:
         },
         "buried": {"0": {"found": _share(3, 4), "alone": {"of": 0}}},
         "pairs": measure_pairs(model),
+        "examples": measure_examples(model),
         "natural": {"heldout_ja_a.txt": shares, "heldout_ja_b.txt": deepcopy(shares)},
         "natural_languages": {"ja": deepcopy(shares)},
         "base_rates": base_rates(folds, {"x": rows}),
@@ -84,45 +103,100 @@ def results() -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def empty(results: dict[str, Any]) -> str:
-    """A card with every section, and nothing in them."""
-    names = _sections(results, RUNGS, POSTS)
-    return "# Card\n" + "".join(f"\n<!-- {x} -->\n<!-- /{x} -->\n" for x in names)
+def _sections(results: dict[str, Any], experiments: Any) -> dict[str, str]:
+    return summary_sections(results) | bulk_sections(results, experiments, POSTS)
 
 
-def _section(card: str, name: str) -> list[list[str]]:
-    text = card.split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0]
-    return [line.strip("| ").split(" | ") for line in text.splitlines()]
+def _empty(path: Path) -> str:
+    """A document as it is, with nothing in its sections."""
+    return _emptied(path.read_text(encoding="utf-8"))
 
 
-def test_every_section_is_filled_with_a_table(results: dict[str, Any], empty: str) -> None:
-    card = card_with(empty, results, RUNGS, POSTS)
-    assert "Not measured yet" not in card and "nan" not in card and "None" not in card
-    for name in _sections(results, RUNGS, POSTS):
-        rows = _section(card, name)
+def _emptied(text: str) -> str:
+    section = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->\n)", re.DOTALL)
+    return section.sub(r"\1\3", text)
+
+
+def _rows(section: str) -> list[list[str]]:
+    return [line.strip("| ").split(" | ") for line in section.splitlines()]
+
+
+def test_every_section_is_filled_with_a_table(results: dict[str, Any]) -> None:
+    sections = _sections(results, EXPERIMENTS)
+    for name, text in sections.items():
+        assert "Not measured yet" not in text and "nan" not in text and "None" not in text, name
+        if name == "missed":
+            continue
+        rows = _rows(text)
         assert len(rows) > 2, name
         assert len({len(row) for row in rows[:1] + rows[2:]}) == 1, name
-    assert card_with(card, results, RUNGS, POSTS) == card
-    folds = {row[0]: row[-1] for row in _section(card, "folds_figures")}
+    folds = {row[0]: row[-1] for row in _rows(sections["folds_figures"])}
     assert folds["risky posts whose likelier side is the right one"].endswith("8 of 8")
     assert folds["calibration slope of the risk"].startswith("1.000")
     assert folds["macro-F1, ko"].startswith("1.000")
-    assert _section(card, "rungs")[-1][:2] == ["all three", "0.950 (0.920–0.970)"]
-    assert _section(card, "rungs")[-1][3] == "0.4 % (0.0–10.0)"
-    counts = {row[0]: row for row in _section(card, "counts")}
+    assert _rows(sections["rungs"])[-1][:2] == ["all three", "0.950 (0.920–0.970)"]
+    assert _rows(sections["rungs"])[-1][3] == "0.4 % (0.0–10.0)"
+    nearest = ["10 nearest", "0.900 (0.870–0.920)", "-0.050 (-0.060–-0.040)"]
+    assert nearest in _rows(sections["nearest"])
+    assert _rows(sections["multitask"])[-1][:3] == ["label", "neighbours", "0.900 (0.870–0.920)"]
+    shown = ["`age`: right where the decision is not `clear`", "95.00 % (0.00–100.00), 19 of 20"]
+    assert shown in _rows(sections["aspects_figures"])
+    counts = {row[0]: row for row in _rows(sections["counts"])}
     assert {"in none", "support", "aspects", "transfer"} <= set(counts)
 
 
-def test_what_is_not_measured_yet_says_so(results: dict[str, Any], empty: str) -> None:
-    left_out = ("other_hand", "aspects")
+def test_what_is_not_measured_yet_says_so(results: dict[str, Any]) -> None:
+    left_out = ("other_hand", "aspects", "hour")
     without = {name: x for name, x in results.items() if name not in left_out}
-    card = card_with(empty, without, [], POSTS)
-    for name in ("rungs", "other_hand", "aspects_figures"):
-        assert _section(card, name) == [["Not measured yet."]]
-    rows = {row[0]: row for row in _section(card, "targets")}
+    del without["folds"]
+    sections = _sections(without, [])
+    for name in (
+        *EXPERIMENTS,
+        "other_hand",
+        "aspects_figures",
+        "folds_slices",
+        "targets",
+        "missed",
+    ):
+        assert _rows(sections[name]) == [["Not measured yet."]]
+    assert {row[1] for row in _rows(sections["summary"])[2:]} == {"Not measured yet."}
+    figures = [row[-1] for row in _rows(sections["figures"])[2:]]
+    assert figures == ["Not measured yet.", "0.00 % (0.00–100.00), 0 of 50", "Not measured yet."]
+    only = {name: x for name, x in results.items() if name != "other_hand"}
+    rows = {row[0]: row for row in _rows(_sections(only, [])["targets"])}
     assert rows["other hands: macro-F1"][2:] == ["Not measured yet.", "–"]
     assert rows["out of fold: macro-F1"][-1] == "yes"
+
+
+def test_the_summary_shows_our_posts_and_those_by_other_hands(results: dict[str, Any]) -> None:
+    changed = deepcopy(results)
+    changed["other_hand"]["side"] = _share(6, 8)
+    rows = {row[0]: row[1:] for row in _rows(_sections(changed, [])["summary"])}
+    ours, theirs = rows["risky posts whose side is right"]
+    assert ours.endswith("8 of 8") and theirs.endswith("6 of 8")
+
+
+def test_the_readme_shows_the_riskiest_examples_first(results: dict[str, Any]) -> None:
+    model: Any = FakeModel()
+    found = measure_examples(model)
+    assert {x["text"] for x in found} >= {"部活おわった〜 おなかすいた", "明天早上一起去图书馆吧"}
+    risky = {"text": "a post", "label": MINOR, "decision": "flag", "risk": 0.9}
+    shown = _sections({**results, "examples": [risky, *found]}, [])
+    for name in ("examples", "examples_ja"):
+        rows = _rows(shown[name])
+        assert rows[2] == ["a post", f"`{MINOR}`", "`flag`", "0.900"]
+
+
+def test_both_languages_have_the_same_figures(results: dict[str, Any]) -> None:
+    sections = _sections(results, [])
+    for line, ja in zip(
+        _rows(sections["figures"])[2:], _rows(sections["figures_ja"])[2:], strict=True
+    ):
+        assert _numbers(line[-1]) == _numbers(ja[-1])
+
+
+def _numbers(text: str) -> list[str]:
+    return sorted(re.findall(r"\d[\d,.]*", text))
 
 
 def _reached(results: dict[str, Any]) -> dict[str, bool]:
@@ -151,6 +225,9 @@ def test_the_card_says_which_targets_were_missed_and_by_which_file(results: dict
         "natural lines, flag or review: the worst file, heldout_ja_b.txt",
         "among the 20 riskiest, our posts in Japanese lines",
     }
+    first, _, *bullets = summary_sections(changed)["missed"].splitlines()
+    assert first.startswith(f"{len(missed)} of the ")
+    assert {line.removeprefix("- ").rsplit(": ", 1)[0] for line in bullets} == missed
 
 
 @pytest.mark.parametrize(
@@ -192,29 +269,33 @@ def test_figures_by_other_hands_stay_with_the_model_that_they_are_of() -> None:
     assert "other_hand" not in report.kept(old, {"model": {"sha": "2"}})
 
 
-def test_a_card_without_a_section_is_refused(results: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="section model"):
-        card_with("nothing here", results, RUNGS, POSTS)
+def test_a_document_without_a_section_is_refused(results: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"MODEL_CARD\.md must have one section missed"):
+        documents(results, EXPERIMENTS, POSTS, read=lambda path: "nothing here")
 
 
-def test_the_command_writes_the_card_from_the_stored_figures(
-    results: dict[str, Any], empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_command_writes_every_document_from_the_stored_figures(
+    results: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card, stored = tmp_path / "card.md", tmp_path / "results.json"
-    card.write_text(empty, encoding="utf-8")
+    stored = tmp_path / "results.json"
+    written: dict[Path, str] = {}
     stored.write_text(json.dumps(results), encoding="utf-8")
-    monkeypatch.setattr(report, "CARD", card)
     monkeypatch.setattr(report, "RESULTS", stored)
-    before = stored.read_text(encoding="utf-8")
+    monkeypatch.setattr(report, "documents", partial(documents, read=_empty))
+    monkeypatch.setattr(report, "write_text", written.__setitem__)
     report.main()
-    assert stored.read_text(encoding="utf-8") == before
-    assert "out of fold: macro-F1" in card.read_text(encoding="utf-8")
+    assert set(written) == set(DOCUMENTS)
+    for path, text in written.items():
+        # All but the sections stays as it is.
+        assert _emptied(text) == _empty(path)
+        assert text != _empty(path)
+    assert "out of fold: macro-F1" in written[DOCUMENTS[-1]]
     (tmp_path / "manifest.json").write_text("[]", encoding="utf-8")
     with pytest.raises(InputError, match=r"judged\.json is missing"):
         report.main(tmp_path, tmp_path)
 
 
-def test_rungs_that_are_not_there_are_none(tmp_path: Path) -> None:
-    assert report.load_rungs(tmp_path / "rungs.json") == []
+def test_an_experiment_that_has_not_been_run_is_missing(tmp_path: Path) -> None:
+    assert report.load_experiments(tmp_path) == {}
     (tmp_path / "rungs.json").write_text(json.dumps(RUNGS), encoding="utf-8")
-    assert report.load_rungs(tmp_path / "rungs.json") == RUNGS
+    assert report.load_experiments(tmp_path) == {"rungs": RUNGS}

@@ -31,12 +31,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from riskclf import artifact
 from riskclf.files import write_bytes, write_text
+from riskclf.finetuning.base import locate_base
 from training.command import run_command
 from training.experiments.slang.choice import choose
 from training.experiments.slang.experiment import experiment
-from training.experiments.slang.report import FIGURE, README, documents, plot
+from training.experiments.slang.report import FIGURE, PAGE, documents, plot
 from training.experiments.slang.results import RESULTS
 from training.posts.post import load_posts
 
@@ -48,14 +48,14 @@ def main(
         bool, typer.Option("--choose", help="Compare mixes on slang_learn and old posts instead.")
     ] = False,
 ) -> None:
-    """Fine-tune on invented slang and measure; writes slang.json, docs/slang.* and the README."""
+    """Fine-tune on invented slang and measure; writes slang.json and the pages in docs/."""
     console = Console(stderr=True)
-    base = artifact.locate_base(None)
+    base = locate_base(None)
     run = choose if choosing else experiment
     results = run(load_posts(), base, RESULTS, progress=True, log=console.log)
     if not {"choose", "means"} <= set(results):
         return  # the other half is still to be run
-    written = documents(README.read_text(encoding="utf-8"), results)
+    written = documents(PAGE.read_text(encoding="utf-8"), results)
     write_bytes(FIGURE, plot(results))
     for path, text in written.items():
         write_text(path, text)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from riskclf import RiskClassifier
-from riskclf.artifact import Base
 from riskclf.evaluation.metrics import ALARMS, intervals_of, label_figures
 from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.finetuning import gate
+from riskclf.finetuning.base import Base
 from riskclf.tables import Columns
 from training.experiments.predicted import scored_rows
 from training.experiments.slang.draws import is_cue_free
@@ -96,7 +96,9 @@ def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> d
         Shares of the risky posts: labelled (with a risk label), and with thresholds found (flag or
         review) and flagged; of the slang ones each also as _cue_free and _with_cues. Shares of the
         benign: wrong (flagged, or with a risk label), and with thresholds flag, reviewed and raised
-        (flag or review). right_side: share of those with a risk label that have the right one.
+        (flag or review). right_side: share of the found ones (without thresholds: of those with a
+        risk label) whose likelier side is the right one, of the slang ones also as _cue_free and
+        _with_cues.
         Then average_precision of the risk, macro_f1, cross_entropy (soft targets too).
     """
     assert len(rows) == len(posts)
@@ -113,18 +115,21 @@ def _measured(rows: ScoredRows, posts: Sequence[Post], *, thresholds: bool) -> d
     if any(post.term for post in posts):
         free = np.array([is_cue_free(post) for post in posts])
         groups |= {"_cue_free": risky & free, "_with_cues": risky & ~free}
+    is_risk = np.isin(rows.labels, rows.risk_labels)
+    side = np.where(is_risk, rows.scores, -1.0).argmax(axis=1)
     result: dict[str, Any] = {}
     for suffix, group in groups.items():
         result[f"labelled{suffix}"] = share(rows.predicted_risky, group)
         if thresholds:
             result[f"found{suffix}"] = share(raised, group)
             result[f"flagged{suffix}"] = share(flag, group)
+        shown = raised if thresholds else rows.predicted_risky
+        result[f"right_side{suffix}"] = share(side == rows.gold, group & shown)
     result["wrong"] = share(flag | rows.predicted_risky, benign)
     if thresholds:
         result["flag"] = share(flag, benign)
         result["reviewed"] = share(raised & ~flag, benign)
         result["raised"] = share(raised, benign)
-    result["right_side"] = share(rows.predicted == rows.gold, risky & rows.predicted_risky)
     hard = rows.clearly
     result["average_precision"] = float(average_precision_score(risky[hard], rows.risk[hard]))
     labels = label_figures(rows.labels, rows.gold, rows.predicted, rows.weight, intervals)

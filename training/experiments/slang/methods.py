@@ -23,11 +23,11 @@ from torch.optim.optimizer import (
 from transformers import ProgressCallback
 
 from riskclf import RiskClassifier, artifact
-from riskclf.artifact import Base
 from riskclf.engines.pytorch import open_classifier, padded
 from riskclf.errors import MissingExtra
 from riskclf.evaluation.baselines import tfidf
 from riskclf.finetuning import Example
+from riskclf.finetuning.base import Base
 from riskclf.finetuning.data import LabelledPosts
 from riskclf.finetuning.job import Job
 from riskclf.finetuning.known import Known
@@ -57,6 +57,8 @@ def fine_tuned(
     seed: int,
     progress: Progress,
     start: Path | None = None,
+    *,
+    quick: bool = False,
 ) -> tuple[Learned, float]:
     """The model as `riskclf.finetune` trains it, and the minutes it took.
 
@@ -67,6 +69,7 @@ def fine_tuned(
         seed: of the training.
         progress: see `riskclf.progress`.
         start: directory of the transformer to start from; None is the base's own.
+        quick: as in `riskclf.finetune`.
     """
     assert base.manifest is not None
     known = Known.of(base)
@@ -90,6 +93,7 @@ def fine_tuned(
             batch_size=64,
             known=known,
             directions=known.directions(texts),
+            quick=quick,
         )
         trainings = Trainings(job, [len(new)], show)
         learned = trainings.learn(start or base.directory, job.examples(), "training")

@@ -1,4 +1,4 @@
-"""What the slang experiment measured: docs/slang.md, its plot, and a section of the README."""
+"""What the slang experiment measured: docs/slang.md, its plot, and a part of docs/fine-tune.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = [
     "CHOOSE_SIZE",
     "FIGURE",
     "METHODS",
-    "README",
+    "PAGE",
     "choice",
     "documents",
     "plot",
@@ -24,13 +24,14 @@ __all__ = [
 
 FIGURE = Path(__file__).parents[3] / "docs" / "slang.png"
 DOCUMENT = FIGURE.with_suffix(".md")
-README = Path(__file__).parents[3] / "README.md"
+PAGE = FIGURE.with_name("fine-tune.md")
 
 CHOOSE_SIZE = 16
 """Posts a term that the mix is chosen with: half of `slang_learn`."""
 
 METHODS: Mapping[str, str] = {
     "ours": "`riskclf.finetune`",
+    "quick": "`riskclf.finetune(quick=True)`",
     "tfidf": "TF-IDF, all train posts",
     "tfidf_sample": "TF-IDF, packaged sample",
     "setfit": "SetFit, packaged sample",
@@ -39,7 +40,7 @@ METHODS: Mapping[str, str] = {
 
 
 def summary(results: Mapping[str, Any]) -> str:
-    """The few figures of record that the README shows, as Markdown."""
+    """The few figures of record that docs/fine-tune.md shows, as Markdown."""
     counts = results["counts"]
     benign = counts["new"]["posts"] - counts["new"]["risky"]
     lines = [
@@ -85,13 +86,13 @@ def choice(results: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def documents(readme: str, results: Mapping[str, Any]) -> dict[Path, str]:
-    """README.md with its section on slang replaced, and docs/slang.md."""
-    before, _, after = readme.partition("<!-- slang -->\n")
+def documents(page: str, results: Mapping[str, Any]) -> dict[Path, str]:
+    """docs/fine-tune.md (now `page`) with its section on slang replaced, and docs/slang.md."""
+    before, _, after = page.partition("<!-- slang -->\n")
     rest = after.partition("<!-- /slang -->\n")[2]
     section = f"<!-- slang -->\n{summary(results)}<!-- /slang -->\n"
     return {
-        README: before + section + rest,
+        PAGE: before + section + rest,
         DOCUMENT: f"{_INTRODUCTION}\n{table(results)}\n{_CHOICE}\n{choice(results)}",
     }
 
@@ -100,8 +101,9 @@ _INTRODUCTION = """# Fine-tuning on new slang, measured
 
 `python -m training.experiments.slang` writes this. Six invented terms stand for new slang, in posts
 of ours: real slang, and real posts, may be harder. All terms are taught in one run. The old posts
-are those of the former dev split, on which the packaged model stopped early: its figures before are
-optimistic. What the intervals mean is written in `training/experiments/slang/__main__.py`.
+are those of the gate, which no model has learned from. The thresholds are the base's own. The side
+is the likelier one of each risky post that is found. What the intervals mean is written in
+`training/experiments/slang/__main__.py`.
 """
 
 _CHOICE = """## How the mix was chosen
@@ -126,17 +128,19 @@ def table(results: Mapping[str, Any]) -> str:
         "old posts. Means over seeds, 95 % intervals.",
         "",
         "| posts a term | risky found (flag or review) | with no other cue | with another cue "
-        "| right side | innocent flagged or labelled risky | innocent reviewed | old: risky found "
-        "(change) | old: benign flagged | old: benign flagged or reviewed | old: macro-F1 "
-        "| minutes |",
-        "|" + " --- |" * 12,
+        "| right side | with no other cue | innocent flagged or labelled risky "
+        "| innocent reviewed | old: risky found (change) | old: benign flagged "
+        "| old: benign flagged or reviewed | old: macro-F1 | minutes |",
+        "|" + " --- |" * 13,
     ]
-    for size, part in found["ours"].items():
+    sizes = [(size, part, "") for size, part in found["ours"].items()]
+    sizes += [(size, part, ", quick") for size, part in found.get("quick", {}).items()]
+    for size, part, how in sizes:
         new, old = part["new"], part["old"]
-        shown = ("found", "found_cue_free", "found_with_cues", "right_side", "wrong", "reviewed")
+        shown = ("found", "found_cue_free", "found_with_cues", "right_side", "right_side_cue_free")
         cells = [
-            size if int(size) else "0 (before)",
-            *(_percent(new[name]) for name in shown),
+            f"{size}{how}" if int(size) else "0 (before)",
+            *(_percent(new[name]) for name in (*shown, "wrong", "reviewed")),
             *(
                 _points(old["change"][name]) if int(size) else _percent(old[name])
                 for name in ("found", "flag", "raised", "macro_f1")
@@ -200,6 +204,7 @@ def _points(figure: Mapping[str, Any]) -> str:
 # and line for each.
 _LINES: Mapping[str, tuple[str, str, str]] = {
     "ours": ("#0072B2", "o", "-"),
+    "quick": ("#CC79A7", "P", "-"),
     "tfidf": ("#D55E00", "s", "-."),
     "tfidf_sample": ("#E69F00", "D", ":"),
     "setfit": ("#009E73", "^", "--"),
@@ -238,7 +243,7 @@ def plot(results: Mapping[str, Any]) -> bytes:
             _curve(axes, found["ours"], sizes, by_alarm, "`riskclf.finetune`, flag or review", None)
             for method, title_of in METHODS.items():
                 if method in found:
-                    name = f"{title_of}, by label" if method == "ours" else title_of
+                    name = f"{title_of}, by label" if method in ("ours", "quick") else title_of
                     _curve(axes, found[method], sizes, by_label, name, method)
             axes.set_xticks(range(len(sizes)), sizes)
             axes.set(ylim=(-0.03, 1.03), xlabel="posts a term")
