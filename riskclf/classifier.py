@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from riskclf.decide import (
     prior_shift,
     windows_read,
 )
+from riskclf.encoder import AUTO
 from riskclf.errors import OperatingPointError, RegressionWarning
 from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Prediction
@@ -74,8 +76,7 @@ class RiskClassifier:
         self._origin: Origin | None = None
         self._point = None
         if loaded.manifest.risk_labels:
-            points = loaded.manifest.operating_points
-            self._point = point or _named_point(points, None).shifted(shift)
+            self._point = point or loaded.manifest.point().shifted(shift)
 
     @classmethod
     def load(
@@ -89,6 +90,7 @@ class RiskClassifier:
         prevalence: float | None = None,
         operating_point: str | None = None,
         thresholds: Mapping[str, float] | None = None,
+        engine: str = AUTO,
     ) -> RiskClassifier:
         """Load a model.
 
@@ -97,8 +99,9 @@ class RiskClassifier:
                 that comes with the package, for which no network is used.
             device: a torch device such as "cpu" or "cuda:0"; "auto" takes a GPU where there is one.
             batch_size: posts that the model computes at once.
-            threads: how many torch uses on the CPU while this model computes; None leaves it to
-                torch, which takes all cores. Give 1 where several processes work side by side.
+            threads: how many the engine uses on the CPU while this model computes; None leaves it
+                to the engine, which takes all cores. Give 1 where several processes work side by
+                side.
             revision: branch, tag or commit of a hub id, such as "main".
             prevalence: share of risky posts in your stream, such as 0.001. Probabilities and risks
                 then belong to it instead of to the share that the model was calibrated at. The
@@ -108,12 +111,19 @@ class RiskClassifier:
                 is its first.
             thresholds: your own instead, such as `{"flag": 0.9, "review": 0.5}`, on the risk as it
                 is returned.
+            engine: what computes the model: "pytorch"; "openvino", which is several times faster
+                on Intel and AMD processors, and needs `pip install "riskclf[fast]"` and the files
+                that `riskclf optimize` builds; or "auto": OpenVINO where all of that is there (on
+                Linux, without an NVIDIA driver unless `device` is "cpu"), else PyTorch. `info()`
+                says which it is.
 
         Raises:
             ArtifactError: the model is missing, damaged, or computes something else here.
             TokenizerError: its tokenizer or its dictionary cannot be used.
             InputError: `prevalence` does not lie between 0 and 1, `batch_size` or `threads` is less
-                than 1, or there is a `revision` and no hub id.
+                than 1, there is a `revision` and no hub id, or the engine cannot be used with this
+                model or this device.
+            MissingExtra: the package of the engine is not installed.
             OperatingPointError: there is no such operating point, the thresholds are not usable, or
                 the model has no risk labels, so that there is nothing for these three to decide.
 
@@ -121,10 +131,17 @@ class RiskClassifier:
             RegressionWarning: the model was fine-tuned and not accepted.
         """
         loaded = artifact.load(
-            path_or_id, device=device, batch_size=batch_size, revision=revision, threads=threads
+            path_or_id,
+            device=device,
+            batch_size=batch_size,
+            engine=engine,
+            revision=revision,
+            threads=threads,
         )
         warn_if_not_accepted(loaded)
-        origin = Origin.of(loaded, path_or_id, revision=revision, device=device, threads=threads)
+        origin = Origin.of(
+            loaded, path_or_id, revision=revision, device=device, threads=threads, engine=engine
+        )
         if not loaded.manifest.risk_labels:
             if (prevalence, operating_point, thresholds) != (None, None, None):
                 raise OperatingPointError(
@@ -136,11 +153,11 @@ class RiskClassifier:
         if prevalence is not None:
             shift = prior_shift(loaded.manifest.prevalence, prevalence)
         if thresholds is None:
-            point = _named_point(loaded.manifest.operating_points, operating_point).shifted(shift)
+            point = loaded.manifest.point(operating_point).shifted(shift)
         elif operating_point is not None:
             raise OperatingPointError("give an operating point or thresholds, not both")
         else:
-            point = _own_point(thresholds)
+            point = OperatingPoint.of(thresholds)
         return cls(loaded, point, shift)._from(origin)
 
     @overload
@@ -232,7 +249,7 @@ class RiskClassifier:
                     f"{self._artifact.directory} has no risk labels: it takes no thresholds"
                 )
             # Stored at the base rate that the model was calibrated at.
-            point = _own_point(thresholds).shifted(-self._shift)
+            point = OperatingPoint.of(thresholds).shifted(-self._shift)
         artifact.copy(self._artifact, directory, point)
 
     def push_to_hub(
@@ -283,6 +300,7 @@ class RiskClassifier:
         return {
             "model": str(loaded.directory),
             "fingerprint": self.fingerprint,
+            "engine": loaded.engine_name,
             "device": loaded.engine.where,
             "thresholds": None if self._point is None else asdict(self._point),
             "max_tokens": loaded.tokenizer.max_tokens,
@@ -293,6 +311,7 @@ class RiskClassifier:
                 "dictionary": f"{loaded.tokenizer.dictionary} "
                 f"{dictionary_version(loaded.tokenizer.dictionary)}",
                 **{name: metadata.version(name) for name in ("torch", "transformers", "fugashi")},
+                **_version("openvino"),
             },
             "saved_as": saved_as,
         }
@@ -350,6 +369,12 @@ class RiskClassifier:
         return zip(predictions, vectors, strict=True)
 
 
+def _version(package: str) -> dict[str, str]:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return {package: metadata.version(package)}
+    return {}
+
+
 def warn_if_not_accepted(loaded: Artifact) -> None:
     """Warn whoever called the caller that a model was fine-tuned and not accepted.
 
@@ -379,19 +404,3 @@ def _not_accepted(loaded: Artifact) -> str:
         f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
         f"model before it found: {where}"
     )
-
-
-def _own_point(thresholds: Mapping[str, float]) -> OperatingPoint:
-    if set(thresholds) != {"flag", "review"}:
-        raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
-    return OperatingPoint(**thresholds)
-
-
-def _named_point(points: Mapping[str, OperatingPoint], name: str | None) -> OperatingPoint:
-    if name is None:
-        return next(iter(points.values()))
-    if name not in points:
-        raise OperatingPointError(
-            f"the model has no operating point {name!r}: it has {', '.join(points)}"
-        )
-    return points[name]

@@ -7,7 +7,7 @@ also says which window decided.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -59,6 +59,13 @@ class OperatingPoint:
                 f"review {self.review:g} and flag {self.flag:g} are not usable thresholds: "
                 "they must satisfy 0 < review < flag < 1"
             )
+
+    @classmethod
+    def of(cls, thresholds: Mapping[str, float]) -> OperatingPoint:
+        """The two thresholds by their names."""
+        if set(thresholds) != {"flag", "review"}:
+            raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
+        return cls(**thresholds)
 
     def shifted(self, shift: float) -> OperatingPoint:
         """The thresholds that decide alike after `shift` was added to the log-odds of the risk."""

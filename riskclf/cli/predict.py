@@ -107,6 +107,7 @@ def predict(
         ),
     ] = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
     """Label posts.
@@ -141,7 +142,7 @@ def predict(
                 "(see --help)"
             )
         with stoppable():
-            classifier = options.load_classifier(model, device, batch_size, decisions)
+            classifier = options.load_classifier(model, device, batch_size, decisions, engine)
             predictions = classifier.predict_many(texts or [])
             risk_labels = classifier.risk_labels
             shown = [
@@ -152,7 +153,7 @@ def predict(
         return
     if excel and output is None:
         raise InputError("--excel needs --output (see --help)")
-    settings = {"device": device, "batch size": batch_size, **decisions}
+    settings = {"device": device, "engine": engine, "batch size": batch_size, **decisions}
     job = TableJob(
         input,
         text_column,
@@ -172,7 +173,7 @@ def predict(
         with Meter() as meter:
             found = label_table(
                 job,
-                lambda: options.load_classifier(model, device, batch_size, decisions),
+                lambda: options.load_classifier(model, device, batch_size, decisions, engine),
                 tell=note,
                 show=lambda done, total, tally: meter.show(*_progress(done, total, tally)),
             )
