@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from riskclf import __version__, artifact, publishing
 from riskclf.artifact import Artifact
-from riskclf.decide import (
-    OperatingPoint,
-    predictions_with_rows,
-    prior_shift,
-    windows_read,
-)
+from riskclf.decide import OperatingPoint, predictions_with_rows, prior_shift, windows_read
 from riskclf.encoder import AUTO
 from riskclf.errors import OperatingPointError, RegressionWarning
 from riskclf.inputs import checked_post, checked_posts

@@ -41,6 +41,9 @@ AUTO = "auto"
 ENGINE_FILES = {"openvino": ("openvino.xml", "openvino.bin")}
 """Files that an engine needs beside those of every model; `riskclf optimize` builds them."""
 
+_MOST_PADDED = 1.1
+"""Tokens of a batch with its padding, relative to those without."""
+
 PRECISIONS = ("int8", "f32", "bf16")
 """Numbers that an engine's files may make it compute with."""
 
@@ -199,10 +202,20 @@ def pad(
 def length_sorted_batches(
     sequences: Sequence[Sequence[int]], batch_size: int
 ) -> Iterator[list[int]]:
-    """Indices of batches of like length, so that little is computed on padding.
+    """Indices of batches of like length: no more than a tenth of what is computed is padding.
 
     The longest come first: if memory does not suffice, it shows at once.
     """
-    order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index]))
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+    batch: list[int] = []
+    longest = tokens = 0
+    for index in sorted(range(len(sequences)), key=lambda index: -len(sequences[index])):
+        length = len(sequences[index])
+        padded = longest * (len(batch) + 1)
+        if batch and (len(batch) == batch_size or padded > _MOST_PADDED * (tokens + length)):
+            yield batch
+            batch, tokens = [], 0
+        longest = length if not batch else longest
+        batch.append(index)
+        tokens += length
+    if batch:
+        yield batch
