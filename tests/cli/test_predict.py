@@ -102,7 +102,7 @@ def test_a_table_without_output_shows_the_highest_risks(
     out, err = capsys.readouterr()
     shown = [line for line in out.splitlines() if "散歩" in line and "0.9" in line]
     assert len(shown) == 50
-    assert shown[0].split()[1] == "21"  # the first row of 99 characters, header included
+    assert shown[0].split()[1] == "20"  # the first row of 94 characters, header included
     assert out.rstrip().endswith("… and 2,448 more with a lower risk: use --output")
     assert "2 rows were rejected\n" in err
     assert "row 702: it has 1 fields and the header has 2" in err
