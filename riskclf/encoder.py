@@ -41,7 +41,7 @@ AUTO = "auto"
 ENGINE_FILES = {"openvino": ("openvino.xml", "openvino.bin")}
 """Files that an engine needs beside those of every model; `riskclf optimize` builds them."""
 
-PRECISIONS = ("int8", "f32", "bf16")
+PRECISIONS = ("f32", "bf16", "int8")
 """Numbers that an engine's files may make it compute with."""
 
 
