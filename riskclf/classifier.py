@@ -106,9 +106,9 @@ class RiskClassifier:
                 is its first.
             thresholds: your own instead, such as `{"flag": 0.9, "review": 0.5}`, on the risk as it
                 is returned.
-            engine: what computes the model: "pytorch"; "openvino", which is several times faster
-                on Intel and AMD processors, and needs `pip install "riskclf[fast]"` and the files
-                that `riskclf optimize` builds; or "auto": OpenVINO where all of that is there (on
+            engine: what computes the model: "pytorch"; "openvino", which is faster on Intel and
+                AMD processors and imports no torch, and needs `pip install "riskclf[fast]"` and the
+                files that `riskclf optimize` builds; or "auto": OpenVINO where all of that is there (on
                 Linux, without an NVIDIA driver unless `device` is "cpu"), else PyTorch. `info()`
                 says which it is.
 

@@ -44,7 +44,7 @@ ENGINE_FILES = {"openvino": ("openvino.xml", "openvino.bin")}
 _MOST_PADDED = 1.1
 """Tokens of a batch with its padding, relative to those without."""
 
-PRECISIONS = ("int8", "f32", "bf16")
+PRECISIONS = ("f32", "bf16", "int8")
 """Numbers that an engine's files may make it compute with."""
 
 

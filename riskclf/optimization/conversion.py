@@ -22,7 +22,7 @@ from riskclf.engines.openvino import import_openvino, unreported
 from riskclf.engines.pytorch import mean_token_vector, open_classifier, quietly
 from riskclf.errors import MissingExtra
 
-__all__ = ["converted", "holds_16_bits", "import_nncf", "quantised", "save"]
+__all__ = ["converted", "import_nncf", "quantised", "save"]
 
 _OUTPUTS = ("logits", "pooled", "sentence")
 
@@ -120,16 +120,6 @@ def quantised(model: Any, windows: Sequence[Sequence[int]]) -> Any:
             return nncf.compress_weights(rounded, mode=nncf.CompressWeightsMode.INT8_SYM)
     finally:
         nncf.set_log_level(level)
-
-
-def holds_16_bits(directory: Path) -> bool:
-    """Whether all weights of a model directory are numbers of 16 bits: then nothing is lost.
-
-    Raises:
-        ArtifactCorrupt: the weights cannot be used.
-    """
-    weights = open_classifier(directory)[0].state_dict().values()
-    return all(torch.equal(x.half().to(x.dtype), x) for x in weights)
 
 
 def save(model: Any, file: Path, *, as_16_bits: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -18,7 +19,8 @@ from riskclf.encoder import ENGINE_FILES, PRECISIONS, load_engine
 from riskclf.engines.openvino import import_openvino
 from riskclf.errors import InputError
 from riskclf.optimization.agreement import Agreement, compare
-from riskclf.optimization.conversion import converted, holds_16_bits, import_nncf, quantised, save
+from riskclf.optimization.conversion import converted, import_nncf, quantised, save
+from riskclf.optimization.sharing import is_16_bits, share_weights
 from riskclf.progress import Progress, following
 from riskclf.tables.sources import Columns, Data, UnlabelledPosts
 
@@ -58,7 +60,7 @@ def optimize(
     compared: Mapping[str, Sequence[str]] | None = None,
     progress: Progress = None,
 ) -> Optimized:
-    """Build the files with which OpenVINO computes a model several times faster than PyTorch.
+    """Build the files with which OpenVINO computes a model, faster than PyTorch does.
 
     The model is written with them to `output`; `RiskClassifier.load` uses them where it can. What
     was compared with PyTorch is recorded in `riskclf.json`.
@@ -66,9 +68,10 @@ def optimize(
     Args:
         model: a riskclf model or its id on a hub; None is the packaged one.
         output: where to; a riskclf model that is there is replaced, also `model` itself.
-        precision: "int8", the fastest, which needs `pip install "riskclf[optimize]"`; "f32", which
-            gives the scores of PyTorch; or "bf16", between the two on processors that have it
-            (elsewhere as f32).
+        precision: "f32", which gives the scores of PyTorch and takes no second copy of the weights;
+            "bf16", likewise, but computed in 16 bits on processors that have it; or "int8", for
+            processors with VNNI or AMX (on others it is slower than f32), which changes some
+            decisions and needs `pip install "riskclf[optimize]"`.
         calibration: posts like those that the model will read, without labels: what int8 is fitted
             to. A few hundred are enough. None takes posts that come with riskclf.
         columns: which column of `calibration` holds the text.
@@ -100,12 +103,14 @@ def optimize(
             tell(f"rounding to 8 bits, measured on {len(encodings):,} posts", 0, 1)
             made = quantised(made, [encoding.head.ids for encoding in encodings])
         files = {name: Path(scratch) / name for name in ENGINE_FILES[_ENGINE]}
-        save(
-            made,
-            next(iter(files.values())),
-            as_16_bits=precision == "bf16"
-            or (precision == "f32" and holds_16_bits(loaded.directory)),
-        )
+        xml = next(iter(files.values()))
+        if precision == "int8":
+            save(made, xml, as_16_bits=False)
+        else:
+            weights = loaded.directory / "model.safetensors"
+            save(made, xml, as_16_bits=is_16_bits(weights))
+            share_weights(xml, weights)
+            shutil.copyfile(weights, Path(scratch) / weights.name)
         faster = _with_engine(loaded, Path(scratch))
         agreement = {}
         for name, posts in (compared or {"calibration": texts[:_COMPARED]}).items():

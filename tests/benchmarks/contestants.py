@@ -55,9 +55,7 @@ def sentence_vectors(
 ) -> Contestant:
     """A logistic regression on vectors of sentence-transformers, as SetFit serves it."""
     library = importlib.import_module("sentence_transformers")
-    body = library.models.Transformer(str(directory))
-    mean = library.models.Pooling(read_config(directory)["hidden_size"], pooling_mode="mean")
-    encoder = library.SentenceTransformer(modules=[body, mean], device="cpu")
+    encoder = library.SentenceTransformer(str(directory), device="cpu")  # the mean of the tokens
 
     def vectors(posts: Sequence[str]) -> Any:
         return encoder.encode([*posts], batch_size=batch_size, show_progress_bar=False)

@@ -100,7 +100,7 @@ def main(
     output: Annotated[
         Path | None, typer.Option(help="Where to write the model. Default: in its place.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="int8, f32 or bf16.")] = PRECISIONS[0],
+    precision: Annotated[str, typer.Option(help="f32, bf16 or int8.")] = PRECISIONS[0],
 ) -> None:
     """Build OpenVINO's files for a model, and compare it with PyTorch."""
     place = output or locate(model, ())
