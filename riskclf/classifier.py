@@ -108,9 +108,9 @@ class RiskClassifier:
                 is returned.
             engine: what computes the model: "pytorch"; "openvino", which is faster on Intel and
                 AMD processors and imports no torch, and needs `pip install "riskclf[fast]"` and the
-                files that `riskclf optimize` builds; or "auto": OpenVINO where all of that is there (on
-                Linux, without an NVIDIA driver unless `device` is "cpu"), else PyTorch. `info()`
-                says which it is.
+                files that `riskclf optimize` builds; or "auto": OpenVINO where all of that is there
+                (on Linux, without an NVIDIA driver unless `device` is "cpu"), else PyTorch.
+                `info()` says which it is.
 
         Raises:
             ArtifactError: the model is missing, damaged, or computes something else here.

@@ -92,7 +92,7 @@ class OpenvinoEngine:
         self.batch_size = batch_size
         self._pad_id = pad_id
         self._content = xml, weights  # the model reads the weights where they are
-        self._settings = {"name": name, "pad_id": pad_id, "threads": threads}
+        self._settings: dict[str, Any] = {"name": name, "pad_id": pad_id, "threads": threads}
         self._lock = threading.Lock()  # a request computes one batch at a time
         openvino = import_openvino()
         try:

@@ -1,7 +1,7 @@
 """A model of transformers to OpenVINO's format: converted, and rounded to 8 bits by nncf.
 
 What is converted gives all that an engine gives (`riskclf.encoder.Outputs`), and knows of itself
-what `riskclf.engines.openvino` must know: see `_DETAILS`.
+what `riskclf.engines.openvino` must know: precision, number of weights, and of positions.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import json
 import re
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 __all__ = ["is_16_bits", "share_weights"]
 
@@ -65,7 +66,7 @@ def share_weights(xml: Path, weights: Path) -> None:
     binary.write_bytes(kept)
 
 
-def _header(weights: Path) -> tuple[dict[str, dict[str, object]], int]:
+def _header(weights: Path) -> tuple[dict[str, dict[str, Any]], int]:
     """What safetensors' header says of each tensor, and where the tensors start."""
     with weights.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")

@@ -147,7 +147,7 @@ import os, sys
 import torch
 torch.set_num_threads(2)
 from riskclf import RiskClassifier
-classifier = RiskClassifier.load(device="cpu")
+classifier = RiskClassifier.load(device="cpu", engine="pytorch")
 posts = ["今日は図書館で本を借りました。" * 8] * 64
 before = [x.risk for x in classifier.predict_many(posts)]
 child = os.fork()

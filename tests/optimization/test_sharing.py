@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,9 @@ from riskclf.optimization.sharing import is_16_bits, share_weights
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_what_both_files_hold_is_stored_once(tmp_path: Path, dtype: type) -> None:
+def test_what_both_files_hold_is_stored_once(tmp_path: Path, dtype: type[np.floating[Any]]) -> None:
     random = np.random.default_rng(0)
-    first, second = (random.normal(size=(40, 30)).astype(dtype) for _ in range(2))
+    first, second = random.normal(size=(2, 40, 30)).astype(dtype)
     weights = tmp_path / "model.safetensors"
     save_file({"first": first, "second": second, "more": second[:3]}, weights)
     assert is_16_bits(weights) == (dtype == np.float16)

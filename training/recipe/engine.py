@@ -1,8 +1,9 @@
 """Build the files of a faster engine for the packaged model, and compare it with PyTorch.
 
-``python -m training.recipe.engine --corpora DIR`` does it in place: 8 bits are fitted to posts of
-the replay set and to natural lines that may shape a model; held-out natural lines and our posts are
-compared. What was compared is recorded in `riskclf.json`.
+``python -m training.recipe.engine --corpora DIR`` does it in place, for a model that has just been
+packaged. Held-out natural lines and our posts are compared; what was found is recorded in
+`riskclf.json`. With ``--precision int8``, 8 bits are fitted to posts of the replay set and to
+natural lines that may shape a model.
 """
 
 from __future__ import annotations
