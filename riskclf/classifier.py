@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from riskclf import __version__, artifact, publishing
+from riskclf.acceptance import warn_if_not_accepted
 from riskclf.artifact import Artifact
 from riskclf.decide import OperatingPoint, predictions_with_rows, prior_shift, windows_read
 from riskclf.encoder import AUTO
-from riskclf.errors import OperatingPointError, RegressionWarning
+from riskclf.errors import OperatingPointError
 from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Prediction
 from riskclf.mecab import dictionary_version
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from riskclf.encoder import Outputs
+    from riskclf.tokens import Encoding
+
     _Scored = tuple[Prediction, NDArray[np.float32]]
 
-__all__ = ["RiskClassifier", "warn_if_not_accepted"]
+__all__ = ["RiskClassifier"]
 
 # Posts are sorted by length within a chunk: larger chunks pad less, smaller ones hold less memory.
 _BATCHES_PER_CHUNK = 16
@@ -350,34 +353,21 @@ class RiskClassifier:
         return recent.complete(keys, dict(zip(new, scored, strict=True)))
 
     def _score(self, readings: list[Reading]) -> Iterator[_Scored]:
-        """The main path: text -> windows of ids -> outputs -> predictions."""
-        manifest = self._artifact.manifest
-        encodings = self._artifact.tokenizer.encode_readings(readings)
-        windows = [x for found in windows_read(encodings, manifest) for x in found]
-        computed = self._artifact.engine.compute([window.ids for window in windows])
-        outputs = self._artifact.experts.complete(windows, computed)
+        encodings, outputs = self._compute(readings)
         predictions, rows = predictions_with_rows(
-            encodings, outputs, manifest, self._point, shift=self._shift
+            encodings, outputs, self._artifact.manifest, self._point, shift=self._shift
         )
         # A copy of each row, for a view would keep the vectors of all.
         vectors = (outputs.pooled[row].copy() for row in rows)
         return zip(predictions, vectors, strict=True)
 
-
-def _version(package: str) -> dict[str, str]:
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        return {package: metadata.version(package)}
-    return {}
-
-
-def warn_if_not_accepted(loaded: Artifact) -> None:
-    """Warn whoever called the caller that a model was fine-tuned and not accepted.
-
-    Warns:
-        RegressionWarning: it was not; the message names its report.
-    """
-    if not loaded.manifest.accepted:
-        warnings.warn(_not_accepted(loaded), RegressionWarning, stacklevel=3)
+    def _compute(self, readings: list[Reading]) -> tuple[list[Encoding], Outputs]:
+        """The main path: text -> windows of ids -> outputs; `_score` has the rest."""
+        loaded = self._artifact
+        encodings = loaded.tokenizer.encode_readings(readings)
+        windows = [x for found in windows_read(encodings, loaded.manifest) for x in found]
+        computed = loaded.engine.compute([window.ids for window in windows])
+        return encodings, loaded.experts.complete(windows, computed)
 
 
 def _received(
@@ -391,11 +381,7 @@ def _received(
     return classifier._from(sent) if isinstance(sent, Origin) else classifier
 
 
-def _not_accepted(loaded: Artifact) -> str:
-    reports = [name for name in loaded.raw["files"] if name.endswith(".md")]
-    here = [str(loaded.directory / name) for name in reports if (loaded.directory / name).is_file()]
-    where = f"read {here[0]}" if here else "its report is missing; ask the person who trained it"
-    return (
-        f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
-        f"model before it found: {where}"
-    )
+def _version(package: str) -> dict[str, str]:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return {package: metadata.version(package)}
+    return {}

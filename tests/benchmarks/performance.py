@@ -81,7 +81,7 @@ def _compared(directories: Sequence[Path], texts: list[str], labels: list[str]) 
             ("the same, sorted by length", ways.pipeline(directory, best, True), texts),
             (
                 "sentence-transformers and a logistic regression, as SetFit serves",
-                ways.sentence_vectors(directory, few, labels[: len(few)]),
+                ways.sentence_vectors(directory, texts, labels),
                 texts,
             ),
             (
