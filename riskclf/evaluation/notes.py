@@ -30,7 +30,7 @@ def notes_on(
     Args:
         rows: the rows that were measured.
         figures: of these rows.
-        rejected: numbers of rows that could not be used, by the (English) reason.
+        rejected: numbers of rows that could not be used, by the reason in English.
         stream: what is known of the user's stream.
     """
     return [

@@ -16,6 +16,7 @@ from typing import Any
 
 from riskclf.errors import FormatError
 from riskclf.files import Replacement
+from riskclf.language import Sentence
 from riskclf.tables.cells import cell
 from riskclf.tables.reading import Row, TableReader, warn
 from riskclf.tables.rejects import Reject
@@ -148,7 +149,9 @@ class ExcelWriter(TableWriter):
             return found
         for column, value in row.values.items():
             if isinstance(value, str) and _units(value) > _LONGEST:
-                reason = f"a cell holds {_LONGEST:,} characters at most: write CSV instead"
+                reason = Sentence(
+                    "a cell holds {most:,} characters at most: write CSV instead", most=_LONGEST
+                )
                 return Reject(row.number, column, reason)
         return row
 

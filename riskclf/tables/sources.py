@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from riskclf.errors import ColumnNotFound, InputError
+from riskclf.language import Sentence
 from riskclf.tables.formats import Dialect
 from riskclf.tables.frames import Frame, frame_rows
 from riskclf.tables.keys import Key
@@ -125,7 +126,8 @@ class Source(_Columns):
     def _numbered(self, rows: Iterator[Mapping[str, Any]]) -> Iterator[Row | Reject]:
         for self._done, row in enumerate(rows, start=1):
             if not isinstance(row, Mapping):
-                yield Reject(self._done, None, "it is not a mapping from column to value")
+                reason = Sentence("it is not a mapping from column to value")
+                yield Reject(self._done, None, reason)
                 continue
             values = dict(row)
             for column, names in self._class_names.items():
