@@ -21,6 +21,7 @@ from riskclf.decide import (
 from riskclf.errors import OperatingPointError, RegressionWarning
 from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Prediction
+from riskclf.language import Sentence
 from riskclf.mecab import dictionary_version
 from riskclf.pickling import Origin, opened
 from riskclf.text import NORMALISER_VERSION
@@ -360,13 +361,17 @@ def _received(
     return classifier._from(sent) if isinstance(sent, Origin) else classifier
 
 
-def _not_accepted(loaded: Artifact) -> str:
+def _not_accepted(loaded: Artifact) -> Sentence:
     reports = [name for name in loaded.raw["files"] if name.endswith(".md")]
     here = [str(loaded.directory / name) for name in reports if (loaded.directory / name).is_file()]
-    where = f"read {here[0]}" if here else "its report is missing; ask the person who trained it"
-    return (
-        f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
-        f"model before it found: {where}"
+    where = Sentence("its report is missing; ask the person who trained it")
+    if here:
+        where = Sentence("read {report}", report=here[0])
+    return Sentence(
+        "{model} was not accepted when it was fine-tuned, since it has lost what the model before "
+        "it found: {what_to_do}",
+        model=loaded.directory,
+        what_to_do=where,
     )
 
 

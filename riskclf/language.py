@@ -15,7 +15,7 @@ A sentence that is made in one place and shown in another is a `Sentence`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
@@ -32,6 +32,7 @@ __all__ = [
     "current",
     "gettext",
     "language",
+    "listed",
     "ngettext",
     "pgettext",
     "speaking",
@@ -124,6 +125,11 @@ class Sentence(str):
         }
         message = gettext(self.message)
         return message.format(**values) if values else message
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names, one after the other, in the current language."""
+    return pgettext("between names", ", ").join(names)
 
 
 @cache

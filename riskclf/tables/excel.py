@@ -82,7 +82,13 @@ class ExcelReader(TableReader):
         if not sheets:
             raise FormatError(f"{self.name} is empty; there is nothing to read")
         if len(sheets) > 1:
-            warn(f"{self.name} has {len(sheets)} sheets; only the first one is read")
+            warn(
+                Sentence(
+                    "{name} has {count} sheets; only the first one is read",
+                    name=self.name,
+                    count=len(sheets),
+                )
+            )
         return next(iter(sheets.values())).iter_rows()
 
     @property

@@ -10,7 +10,8 @@ import numpy as np
 
 from riskclf.finetuning.figures import NewWords, Part, Report, Split, TrainedOn
 from riskclf.finetuning.gate import Verdict, alone, judge, paired
-from riskclf.finetuning.report import lines, markdown, reason
+from riskclf.finetuning.report import lines, markdown
+from riskclf.finetuning.wording import reason
 from tests.finetuning.scores import CLEAR, FLAG, SECRET, change, scored
 
 
