@@ -9,7 +9,7 @@ import numpy as np
 
 from riskclf.evaluation.wording import percent
 from riskclf.language import gettext as _
-from riskclf.language import ngettext
+from riskclf.language import Sentence, ngettext
 
 if TYPE_CHECKING:
     from riskclf.evaluation.figures import RowFigures
@@ -23,7 +23,7 @@ _FEW_FAMILIES = 10
 
 
 def notes_on(
-    rows: ScoredRows, figures: RowFigures, rejected: Mapping[str, int], stream: Stream
+    rows: ScoredRows, figures: RowFigures, rejected: Mapping[Sentence, int], stream: Stream
 ) -> list[str]:
     """The sentences, in the current language.
 
@@ -43,7 +43,7 @@ def notes_on(
     ]
 
 
-def _on_rejects(rejected: Mapping[str, int]) -> Iterator[str]:
+def _on_rejects(rejected: Mapping[Sentence, int]) -> Iterator[str]:
     if count := sum(rejected.values()):
         yield ngettext(
             "{count:,} row could not be used and is in none of the figures; rejects.csv lists it "

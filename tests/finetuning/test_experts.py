@@ -289,7 +289,11 @@ def test_a_quick_run_is_refused_where_it_could_not_learn(
     assert main([*command, str(make_model(seed=5))]) == 2
     assert "leave out --quick" in capsys.readouterr().err
     assert not output.exists()
-    assert main([*command, str(expert_base), "--accept-regression"]) == 0
+    assert main([*command, str(expert_base), "--accept-regression", "--lang", "ja"]) == 0
+    shown = capsys.readouterr()
+    assert "側を取り違えた危険な投稿：" in shown.out and "保存しました" in shown.err
+    assert "## 採否" in (output / "finetuning.md").read_text(encoding="utf-8")
+    assert json.loads((output / "finetuning.json").read_text(encoding="utf-8"))["lang"] == "ja"
 
 
 def _many_posts(snow: int = 0) -> list[dict[str, str]]:
