@@ -160,10 +160,10 @@ def _raised(alarm: str) -> str:
 def _change_line(words: str, change: Change) -> str:
     after = end_in_full(change.after)
     if change.before is not None:
-        after = f"{end_in_full(change.before)} -> {after}"
+        after = _("{before} -> {after}").format(before=end_in_full(change.before), after=after)
     if change.difference is not None:
         moved = _("no post changed") if still(change) else in_points(change.difference)
-        after = f"{after}; {moved}"
+        after = _("{change}; {difference}").format(change=after, difference=moved)
     return labelled(words, after)
 
 

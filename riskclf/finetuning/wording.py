@@ -51,7 +51,7 @@ def reason(check: Check) -> str:
         after=_end(change.after),
         points=points,
         flips=_flips_in_words(check.figure, change.flips),
-        because=pgettext("between two names", " and ").join(map(_because, check.refused_by)),
+        because=pgettext("between reasons", " and ").join(map(_because, check.refused_by)),
         p=change.flips.p_value,
     )
 

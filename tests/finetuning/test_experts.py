@@ -145,7 +145,7 @@ def test_a_quick_run_trains_no_transformer_and_is_measured_as_any_other(
         quick=True,
         progress=lambda *step: told.append(step),
     )
-    assert {stage for stage, *_ in told} >= {"cross-validation, 2 of 2", "final training"}
+    assert {stage for stage, *_ in told} >= {"cross-validation 2/2", "final training"}
     assert result.report.split.to_dict() == {"folds": 2, "held_out": 16}
     checked = {(check.part, check.figure) for check in result.report.checks if check.change}
     assert ("old", "recall") in checked and ("new", "recall") in checked
@@ -205,7 +205,7 @@ def test_a_run_that_was_stopped_continues_to_the_same_model(
     with pytest.raises(KeyboardInterrupt):
         run()
     resumed = run()
-    assert stages == [f"cross-validation, {n} of 2" for n in (1, 2, 2)] + ["final training"]
+    assert stages == [f"cross-validation {n}/2" for n in (1, 2, 2)] + ["final training"]
     assert resumed.report == unbroken.report
     for name in ("model", *FILES):
         one, again = (_weights(x, name) for x in (unbroken.directory, resumed.directory))
