@@ -33,6 +33,7 @@ __all__ = [
     "gettext",
     "language",
     "listed",
+    "marked",
     "ngettext",
     "pgettext",
     "speaking",
@@ -95,6 +96,11 @@ def ngettext(one: str, more: str, count: int) -> str:
 def pgettext(context: str, message: str) -> str:
     """The message in the current language; `context` tells apart what English does not."""
     return _catalogue(_current.get()).pgettext(context, message)
+
+
+def marked(message: str) -> str:
+    """The message as it is: marks one for the catalogue that is translated later."""
+    return message
 
 
 class Sentence(str):

@@ -63,7 +63,7 @@ def test_a_sentence_is_english_until_it_is_shown_and_keeps_its_values() -> None:
     assert reason == "it is a list, not text"
     with speaking("ja"):
         assert reason == "it is a list, not text"
-        assert reason.translated() == "文字列ではなくリストです"
+        assert reason.translated() == "文字列ではありません（リスト）"
         name = Sentence("it has a column '{name}', which the first row does not have", name="{a} b")
         assert name.translated() == "最初の行にない列「{a} b」があります"
     assert reason.translated() == reason

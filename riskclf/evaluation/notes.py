@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riskclf.evaluation.wording import percent
-from riskclf.language import gettext as _
 from riskclf.language import Sentence, ngettext
+from riskclf.language import gettext as _
 
 if TYPE_CHECKING:
     from riskclf.evaluation.figures import RowFigures
