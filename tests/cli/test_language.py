@@ -65,7 +65,8 @@ def test_predict_on_the_screen(
 def test_stopping_and_continuing(
     table: Path, tmp_path: Path, fake: Fake, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["predict", "--input", table, "--output", tmp_path / "out.csv", "--lang", "ja"]
+    out = tmp_path / "out.csv"
+    command = ["predict", "--input", str(table), "--output", str(out), "--lang", "ja"]
     fake.stop_after = 1024
     assert run(*command) == 130
     assert "続きから始まります" in capsys.readouterr().err
