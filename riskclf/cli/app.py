@@ -1,4 +1,4 @@
-"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest`, `thresholds`, `info`.
+"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest` and so on.
 
 Exit status: 0 success; 1 finished, but some rows were rejected; 2 usage error or other error; 3 a
 fine-tuned model is not accepted; 130 stopped with Ctrl-C; 141 the reader of standard output left.
@@ -25,6 +25,7 @@ from riskclf.cli.console import os_error_line, visible
 from riskclf.cli.evaluate import evaluate
 from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
+from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
@@ -64,7 +65,7 @@ def _riskclf(
     """
 
 
-for _command in (predict, evaluate, finetune, suggest, thresholds, info):
+for _command in (predict, evaluate, finetune, suggest, thresholds, optimize, info):
     app.command()(_command)
 
 

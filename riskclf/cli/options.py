@@ -23,6 +23,7 @@ __all__ = [
     "Delimiter",
     "Device",
     "Encoding",
+    "Engine",
     "FamilyColumn",
     "LabelColumn",
     "LabelMap",
@@ -81,6 +82,13 @@ Device = Annotated[
         "is one."
     ),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="Library that computes the model: auto, pytorch or openvino. auto uses OpenVINO where "
+        "it is installed and the model has files for it (see `riskclf optimize`)."
+    ),
+]
 
 
 def _language(name: str) -> Language:
@@ -103,7 +111,11 @@ BatchSize = Annotated[int, typer.Option(min=1, help="Number of posts to compute 
 
 
 def load_classifier(
-    model: str | None, device: str, batch_size: int, decisions: Mapping[str, Any]
+    model: str | None,
+    device: str,
+    batch_size: int,
+    decisions: Mapping[str, Any],
+    engine: str = "auto",
 ) -> RiskClassifier:
     """Load the model for a command.
 
@@ -112,6 +124,7 @@ def load_classifier(
         device: see `RiskClassifier.load`.
         batch_size: posts to compute at once.
         decisions: further arguments of `RiskClassifier.load`, such as `prevalence`.
+        engine: see `RiskClassifier.load`.
 
     Raises:
         RiskclfError: the model cannot be used.
@@ -119,7 +132,9 @@ def load_classifier(
     # Imported here, because torch and transformers take seconds to import.
     from riskclf.classifier import RiskClassifier
 
-    return RiskClassifier.load(model, device=device, batch_size=batch_size, **decisions)
+    return RiskClassifier.load(
+        model, device=device, batch_size=batch_size, engine=engine, **decisions
+    )
 
 
 def label_pairs(items: Iterable[str] | None) -> dict[str, str]:

@@ -110,6 +110,7 @@ def predict(
     ] = None,
     lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
     """Label posts.
@@ -144,7 +145,7 @@ def predict(
                 "(see --help)"
             )
         with speaking(lang), stoppable():
-            classifier = options.load_classifier(model, device, batch_size, decisions)
+            classifier = options.load_classifier(model, device, batch_size, decisions, engine)
             predictions = classifier.predict_many(texts or [])
             risk_labels = classifier.risk_labels
             shown = [
@@ -155,7 +156,7 @@ def predict(
         return
     if excel and output is None:
         raise InputError("--excel needs --output (see --help)")
-    settings = {"device": device, "batch size": batch_size, **decisions}
+    settings = {"device": device, "engine": engine, "batch size": batch_size, **decisions}
     job = TableJob(
         input,
         text_column,
@@ -175,7 +176,7 @@ def predict(
         with Meter() as meter:
             found = label_table(
                 job,
-                lambda: options.load_classifier(model, device, batch_size, decisions),
+                lambda: options.load_classifier(model, device, batch_size, decisions, engine),
                 tell=note,
                 show=lambda done, total, tally: meter.show(*_progress(done, total, tally)),
             )
@@ -205,6 +206,13 @@ def _report(found: Labelled, job: TableJob) -> None:
         parts.append(
             _("{count:,} of them from the run that was stopped").format(count=tally.recorded)
         )
+    if tally.repeated:
+        repeated = ngettext(
+            "{count:,} of them repeats an earlier one and was scored with it",
+            "{count:,} of them repeat an earlier one and were scored with it",
+            tally.repeated,
+        )
+        parts.append(repeated.format(count=tally.repeated))
     if tally.rate:
         parts += [_("{seconds:.1f} s").format(seconds=tally.seconds), tally.rate]
     note(listed(parts))

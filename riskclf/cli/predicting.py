@@ -24,6 +24,7 @@ from riskclf.errors import InputError
 from riskclf.files import beside, locked
 from riskclf.language import gettext as _
 from riskclf.language import listed
+from riskclf.repeats import Recent, key_of
 from riskclf.tables import (
     Journal,
     RejectsFile,
@@ -37,6 +38,7 @@ from riskclf.tables import (
 from riskclf.tables.formats import NAMES, SEPARATORS
 from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
 from riskclf.tables.reading import LOOK_AHEAD
+from riskclf.tokens import read
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -99,6 +101,8 @@ class Tally:
     posts: int = 0
     recorded: int = 0
     """Posts whose results an earlier run had recorded."""
+    repeated: int = 0
+    """Posts that repeat an earlier one, and were not scored again."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Posts by label and decision."""
     reasons: Counter[str] = field(default_factory=Counter)
@@ -232,6 +236,8 @@ class _Run:
         self._waiting: list[Row] = []
         self._characters = 0
         self._tally = Tally()
+        # Recorded results are put in here too, so that a continued run goes on as the first would.
+        self._recent: Recent[list[Any]] = Recent()
         self._riskiest: list[ShownPost] = []
 
     def finish(self) -> Labelled:
@@ -259,13 +265,19 @@ class _Run:
         if not rows:
             return
         posts = [row.values[self._job.text_column] for row in rows]
+        keys = [key_of(read(post)) for post in posts]
+        new = {key: x for key, x in zip(keys, posts, strict=True) if key not in self._recent}
+        self._tally.repeated += len(posts) - len(new)
         results = self._journal.next_batch(len(rows)) if self._journal else None
         recorded = results is not None
         if results is None:
-            predictions = self._classifier.predict_many(posts)
-            results = [prediction_values(x, self._risk_labels) for x in predictions]
+            predictions = self._classifier.predict_many(new.values())
+            scored = [prediction_values(x, self._risk_labels) for x in predictions]
+            results = self._recent.complete(keys, dict(zip(new, scored, strict=True)))
             if self._journal:
                 self._journal.append(results)
+        else:
+            self._recent.complete(keys, dict(zip(keys, results, strict=True)))
         if self._writer:
             self._writer.write(
                 {**row.values, **dict(zip(self._added, result, strict=True))}

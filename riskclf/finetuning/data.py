@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from riskclf.artifact import Base
 from riskclf.errors import EvaluationError, InputError
+from riskclf.finetuning.base import Base
 from riskclf.labels import LABELS, RISK_LABELS
 from riskclf.language import Sentence
 from riskclf.tables import (

@@ -38,7 +38,7 @@ class RejectsFile:
 
     Without a place it only counts them and keeps the first 20 to be shown. The reasons are in the
     current language (`riskclf.language`); a Japanese list has a byte order mark, for Excel. A link
-    of that name is removed, not followed: the name is ours more often than the user's.
+    of that name to a file is removed, not followed: the name is ours more often than the user's.
 
     Raises:
         InputError: the file cannot be made there, or another run is writing it.
@@ -58,7 +58,7 @@ class RejectsFile:
         if place is not None:  # at once, so that a place that cannot be written is found early
             from riskclf.tables.writing import create_table
 
-            if place.is_symlink():
+            if place.is_symlink() and place.is_file():  # not where it leads to a device
                 place.unlink()
             columns = ("row", "column", "reason")
             dialect = Dialect(marked=current() is Language.JAPANESE)
@@ -84,7 +84,8 @@ class RejectsFile:
         if self.count:
             self._writer.commit()
         else:
-            self.place.unlink(missing_ok=True)
+            if self.place.is_file():
+                self.place.unlink()
             self._writer.discard()
 
     def close(self) -> None:

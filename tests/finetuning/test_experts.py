@@ -13,12 +13,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from riskclf import FineTuning, RiskClassifier, artifact, finetune
-from riskclf.artifact import Artifact, load, locate_base
+from riskclf.artifact import Artifact, load
 from riskclf.aspects import Heads
 from riskclf.cli.app import main
 from riskclf.encoder import Outputs
 from riskclf.engines.pytorch import PytorchEngine
 from riskclf.errors import InputError
+from riskclf.finetuning.base import locate_base
 from riskclf.finetuning.known import Known
 from riskclf.finetuning.learning import Trainings
 from riskclf.finetuning.replay import OurPost
