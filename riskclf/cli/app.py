@@ -30,6 +30,8 @@ from riskclf.cli.predict import predict
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
+from riskclf.language import Sentence
+from riskclf.language import gettext as _
 
 __all__ = ["app", "main"]
 
@@ -135,9 +137,10 @@ def _warning_in_one_line() -> Iterator[None]:
 
     def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
         if issubclass(category, RegressionWarning | ReadingWarning):
-            line = visible(str(message))
+            said = message.args[0] if isinstance(message, Warning) else message
+            line = visible(said.translated() if isinstance(said, Sentence) else str(said))
             if line not in told:
-                print(f"warning: {line}", file=sys.stderr)
+                print(_("warning: {line}").format(line=line), file=sys.stderr)
             told.add(line)
         else:
             shown(message, category, *place, **options)

@@ -13,7 +13,7 @@ import typer
 
 from riskclf.errors import InputError
 from riskclf.files import beside, target_of
-from riskclf.language import Language
+from riskclf.language import Language, language
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -89,9 +89,23 @@ Engine = Annotated[
         "it is installed and the model has files for it (see `riskclf optimize`)."
     ),
 ]
+
+
+def _language(name: str) -> Language:
+    try:
+        return language(name)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 Lang = Annotated[
     Language,
-    typer.Option(help="Language of what is written for people: en (English) or ja (Japanese)."),
+    typer.Option(
+        parser=_language,
+        metavar="en|ja",
+        help="Language of what is written for people: en (English) or ja (Japanese). Names of "
+        "columns and error messages stay English.",
+    ),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Number of posts to compute at once.")]
 

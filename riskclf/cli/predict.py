@@ -21,6 +21,8 @@ from riskclf.cli.console import (
 )
 from riskclf.cli.predicting import Labelled, TableJob, Tally, label_table
 from riskclf.errors import InputError
+from riskclf.language import Language, listed, ngettext, speaking
+from riskclf.language import gettext as _
 from riskclf.tables.predictions import prediction_values
 
 __all__ = ["predict"]
@@ -106,6 +108,7 @@ def predict(
             "--flag."
         ),
     ] = None,
+    lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
     engine: options.Engine = "auto",
     batch_size: options.BatchSize = 64,
@@ -141,7 +144,7 @@ def predict(
                 "--output, --rejects, --format, --excel, --encoding and --delimiter need --input "
                 "(see --help)"
             )
-        with stoppable():
+        with speaking(lang), stoppable():
             classifier = options.load_classifier(model, device, batch_size, decisions, engine)
             predictions = classifier.predict_many(texts or [])
             risk_labels = classifier.risk_labels
@@ -165,11 +168,11 @@ def predict(
         excel,
         settings,
     )
-    with stoppable() as hint:
+    with speaking(lang), stoppable() as hint:
         if job.can_continue:
-            hint.text = "stopped; run the same command again to continue"
+            hint.text = _("stopped; run the same command again to continue")
         elif input == "-":
-            hint.text = "stopped; what was read from standard input cannot be continued"
+            hint.text = _("stopped; what was read from standard input cannot be continued")
         with Meter() as meter:
             found = label_table(
                 job,
@@ -191,26 +194,38 @@ def _check_no_file(texts: list[str]) -> None:
 
 
 def _progress(done: int, total: int | None, tally: Tally) -> tuple[int, int | None, str]:
-    return tally.posts if total is None else done, total, f"{tally.posts:,} posts, {tally.rate}"
+    parts = listed(x for x in (_posts(tally.posts), tally.rate) if x)
+    return tally.posts if total is None else done, total, parts
 
 
 def _report(found: Labelled, job: TableJob) -> None:
     tally = found.tally
     print_summary(tally.counts, found.labels)
-    parts = ["1 post" if tally.posts == 1 else f"{tally.posts:,} posts"]
+    parts = [_posts(tally.posts)]
     if tally.recorded:
-        parts.append(f"{tally.recorded:,} of them from the run that was stopped")
+        parts.append(
+            _("{count:,} of them from the run that was stopped").format(count=tally.recorded)
+        )
     if tally.repeated:
-        parts.append(f"{tally.repeated:,} of them repeat an earlier one and were scored with it")
+        repeated = ngettext(
+            "{count:,} of them repeats an earlier one and was scored with it",
+            "{count:,} of them repeat an earlier one and were scored with it",
+            tally.repeated,
+        )
+        parts.append(repeated.format(count=tally.repeated))
     if tally.rate:
-        parts.append(f"{tally.seconds:.1f} s, {tally.rate}")
-    note(", ".join(parts))
+        parts += [_("{seconds:.1f} s").format(seconds=tally.seconds), tally.rate]
+    note(listed(parts))
     note_reasons(tally.reasons)
     note_rejects(found.rejects.count, found.rejects.place, found.rejects.first)
     if job.output_file:
-        note(f"written to {job.output_file}")
+        note(_("written to {place}").format(place=job.output_file))
     if job.output is None:
         print_posts(found.riskiest, found.labels)
         if tally.posts > len(found.riskiest):
             more = tally.posts - len(found.riskiest)
-            print(f"… and {more:,} more with a lower risk: use --output")
+            print(_("… and {count:,} more with a lower risk: use --output").format(count=more))
+
+
+def _posts(count: int) -> str:
+    return ngettext("{count:,} post", "{count:,} posts", count).format(count=count)

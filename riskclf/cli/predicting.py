@@ -22,6 +22,8 @@ from riskclf.cli.console import ShownPost
 from riskclf.cli.options import check_outputs
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
+from riskclf.language import gettext as _
+from riskclf.language import listed
 from riskclf.repeats import Recent, key_of
 from riskclf.tables import (
     Journal,
@@ -125,7 +127,9 @@ class Tally:
     def rate(self) -> str:
         """Posts per second, in words; empty before the first one."""
         computed = self.posts - self.recorded
-        return f"{computed / self.seconds:,.0f} posts/s" if self.seconds and computed else ""
+        if not (self.seconds and computed):
+            return ""
+        return _("{rate:,.0f} posts/s").format(rate=computed / self.seconds)
 
 
 @dataclass(frozen=True)
@@ -316,10 +320,12 @@ def _open_journal(
     output = job.output_file
     journal = Journal(beside(output, ".resume"), key, output=output)
     if journal.is_continued:
-        tell("continuing the run that was stopped")
+        tell(_("continuing the run that was stopped"))
     elif journal.changed:
         tell(
-            "starting again from the first row; changed since the run that was stopped: "
-            f"{', '.join(journal.changed)}"
+            _(
+                "starting again from the first row; changed since the run that was stopped: "
+                "{changed}"
+            ).format(changed=listed(journal.changed))
         )
     return journal
