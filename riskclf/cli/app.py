@@ -1,4 +1,5 @@
-"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest`, `thresholds`, `info`.
+"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest`, `thresholds`, `info`,
+`serve`.
 
 Exit status: 0 success; 1 finished, but some rows were rejected; 2 usage error or other error; 3 a
 fine-tuned model is not accepted; 130 stopped with Ctrl-C; 141 the reader of standard output left.
@@ -26,6 +27,7 @@ from riskclf.cli.evaluate import evaluate
 from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
 from riskclf.cli.predict import predict
+from riskclf.cli.serve import serve
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
@@ -62,7 +64,7 @@ def _riskclf(
     """
 
 
-for _command in (predict, evaluate, finetune, suggest, thresholds, info):
+for _command in (predict, evaluate, finetune, suggest, thresholds, info, serve):
     app.command()(_command)
 
 
