@@ -34,8 +34,9 @@ def serve(
         ),
     ] = None,
     max_posts: Annotated[int, typer.Option(min=1, help="Most posts in one request.")] = 1_000,
-    max_bytes: Annotated[int, typer.Option(min=1, help="Largest body of a request, in bytes.")] = 1
-    << 20,
+    max_bytes: Annotated[
+        int, typer.Option(min=1, help="Largest body of a request, in bytes.")
+    ] = 1_048_576,
     queue: Annotated[
         int,
         typer.Option(

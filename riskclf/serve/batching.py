@@ -126,8 +126,8 @@ class Batcher:
 
     def _delay(self) -> int:
         """Seconds that the request at the head of the queue has waited, 1 or more."""
-        since = self._jobs[0].since if self._jobs else math.inf
-        return max(1, math.ceil(time.monotonic() - since))
+        waited = time.monotonic() - self._jobs[0].since if self._jobs else 0.0
+        return max(1, math.ceil(waited))
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()

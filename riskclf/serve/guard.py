@@ -87,16 +87,13 @@ class Guard:
         headers = Headers(scope=scope)
         if scope["path"] not in HEALTH:
             self._check_token(headers)
-        body: Message | None = {
-            "type": "http.request",
-            "body": await self._read(headers, receive),
-            "more_body": False,
-        }
+        body = await self._read(headers, receive)
+        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
-            nonlocal body
-            message, body = body, None
-            return message or await asyncio.Future()  # the application hears of no disconnection
+            if not messages:
+                await asyncio.Event().wait()  # the application hears of no disconnection
+            return messages.pop()
 
         answering = asyncio.ensure_future(self._app(scope, replay, send))
         leaving = asyncio.ensure_future(receive())  # after the body: the client has gone

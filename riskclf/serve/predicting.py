@@ -15,7 +15,7 @@ from riskclf.serve.metrics import Metrics
 from riskclf.serve.settings import Settings
 from riskclf.tables.predictions import prediction_columns, prediction_values
 
-__all__ = ["Refusal", "predicting"]
+__all__ = ["REFUSALS", "Refusal", "predicting"]
 
 
 class Refusal(BaseModel):
@@ -36,6 +36,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     500: {"model": Refusal, "description": "The service failed; its log says where."},
     503: {"model": Refusal, "description": "No answer in time; ask again, with fewer posts."},
 }
+"""What an endpoint below `/v1/` may answer beside 200 and 422, for its schema."""
 
 
 def predicting(
@@ -43,6 +44,7 @@ def predicting(
 ) -> APIRouter:
     """The endpoint; its schema has the labels of the model."""
     columns = prediction_columns(classifier.labels)
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in columns.items()}
     risk_labels = classifier.risk_labels
 
     texts = Annotated[list[str], Field(max_length=settings.max_posts)]
@@ -58,12 +60,15 @@ def predicting(
     prediction_type = create_model(
         "Prediction",
         __doc__="What `riskclf predict` writes for a post.",
-        **{name: (kind, ...) for name, kind in columns.items()},
+        **fields,
     )
     answer_type = create_model(
         "Predictions",
         model=(str, Field(description="Fingerprint of the model, as `riskclf info` prints it.")),
-        predictions=(list[prediction_type], Field(description="In the order of the posts.")),
+        predictions=(
+            list[prediction_type],  # type: ignore[valid-type]
+            Field(description="In the order of the posts."),
+        ),
     )
     router = APIRouter()
 
@@ -75,7 +80,7 @@ def predicting(
         """
         try:
             async with asyncio.timeout(settings.timeout):
-                found = await batcher.predict(posts.text)
+                found = await batcher.predict(posts.text)  # type: ignore[attr-defined]
         except QueueFull as full:
             raise HTTPException(429, str(full), {"Retry-After": str(full.retry_after)}) from None
         except TimeoutError:

@@ -28,7 +28,7 @@ class Settings:
     max_posts: int = 1_000
     """Posts in one request."""
 
-    max_bytes: int = 1 << 20
+    max_bytes: int = 1_048_576
     """Size of the body of one request."""
 
     queue: int = 4_096

@@ -52,8 +52,8 @@ def test_a_request_that_has_begun_when_it_is_stopped_is_answered(
 ) -> None:
     code = "import sys; from riskclf.cli.app import main; sys.exit(main())"
     (tmp_path / "token").write_text("abcdefgh-12345678")
-    options = ("--port", "0", "--model", str(model_directory), "--device", "cpu")
-    options += ("--token-file", str(tmp_path / "token"))
+    options = ["--port", "0", "--model", str(model_directory), "--device", "cpu"]
+    options += ["--token-file", str(tmp_path / "token")]
     log = tmp_path / "log"
     with log.open("w") as file:
         started = subprocess.Popen(

@@ -96,6 +96,8 @@ def test_long_posts_make_smaller_batches() -> None:
 def test_a_full_queue_refuses_and_takes_posts_again_when_it_is_empty() -> None:
     async def test(work: Work, batcher: Batcher) -> None:
         first = await hold(work, batcher)
+        with pytest.raises(QueueFull):  # nothing waits, but something is computed
+            await batcher.predict(["much"] * 10)
         second = asyncio.create_task(ask(batcher, ["second"] * 8))
         await asyncio.sleep(0)
         assert batcher.is_ready

@@ -242,8 +242,8 @@ def test_no_answer_and_no_log_holds_text_of_a_post(
         if not record.name.startswith("httpx2") and not record.name.startswith("httpcore2")
     )
     assert "RuntimeError" in written and "POST /v1/predict 500" in written
-    shapes = (secret, json.dumps(secret)[1:-1], repr(secret.encode())[2:-1], secret.encode().hex())
-    shapes += (str(httpx2.QueryParams({"text": secret})),)
+    shapes = [secret, json.dumps(secret)[1:-1], repr(secret.encode())[2:-1], secret.encode().hex()]
+    shapes.append(str(httpx2.QueryParams({"text": secret})))
     for text in (written, *(answer.text for answer in answers)):
         assert not [shape for shape in shapes if shape in text]
 
