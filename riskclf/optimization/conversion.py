@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +31,9 @@ _OUTPUTS = ("logits", "pooled", "sentence")
 _FAR = -30_000.0
 
 # SmoothQuant moves the range of activations into weights, the more the higher (0 to 1).
-_SMOOTHING = 0.5
+_SMOOTHING = 0.95
+
+_LAYER = re.compile(r"layer\.(\d+)\.")
 
 
 class _Outputs(torch.nn.Module):
@@ -85,7 +88,7 @@ def converted(directory: Path, precision: str) -> Any:
 
 
 def quantised(model: Any, windows: Sequence[Sequence[int]]) -> Any:
-    """The model with weights, embeddings and matrix products in 8 bits.
+    """The model with weights and embeddings, and most matrix products, in 8 bits.
 
     Weights keep to half of their range: the sums of processors without VNNI would overflow
     otherwise, and a model would compute something else on them.
@@ -114,12 +117,30 @@ def quantised(model: Any, windows: Sequence[Sequence[int]]) -> Any:
                 target_device=nncf.TargetDevice.CPU,
                 model_type=nncf.ModelType.TRANSFORMER,
                 subset_size=len(samples),
+                ignored_scope=nncf.IgnoredScope(names=_exact(model)),
                 advanced_parameters=advanced,
             )
-            # The embeddings, which are looked up and not multiplied.
+            # The embeddings, which are looked up, and weights of what stays in 32 bits.
             return nncf.compress_weights(rounded, mode=nncf.CompressWeightsMode.INT8_SYM)
     finally:
         nncf.set_log_level(level)
+
+
+def _exact(model: Any) -> list[str]:
+    """Names of what stays in 32 bits: attention, and all that follows it in the last layer.
+
+    With the pooler and the head in 8 bits, logits are shifted; docs/architecture.md has figures.
+    """
+    names = [
+        operation.get_friendly_name()
+        for operation in model.get_ops()
+        if operation.get_type_name() in ("MatMul", "ScaledDotProductAttention")
+    ]
+    last = max(int(found[1]) for name in names if (found := _LAYER.search(name)))
+    after = re.compile(
+        rf"layer\.{last}\.(attention\.output|intermediate|output)\.|pooler\.|classifier\.classifier/"
+    )
+    return [name for name in names if "attention.self/" in name or after.search(name)]
 
 
 def save(model: Any, file: Path, *, as_16_bits: bool) -> None:
