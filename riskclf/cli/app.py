@@ -27,6 +27,7 @@ from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
 from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
+from riskclf.cli.serve import serve
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
@@ -65,7 +66,7 @@ def _riskclf(
     """
 
 
-for _command in (predict, evaluate, finetune, suggest, thresholds, optimize, info):
+for _command in (predict, evaluate, finetune, suggest, thresholds, optimize, serve, info):
     app.command()(_command)
 
 

@@ -25,13 +25,18 @@ __all__ = [
     "Encoding",
     "Engine",
     "FamilyColumn",
+    "Flag",
     "LabelColumn",
     "LabelMap",
     "Lang",
     "Model",
+    "OperatingPoint",
+    "Prevalence",
+    "Review",
     "TextColumn",
     "check_directory",
     "check_outputs",
+    "decisions_of",
     "label_pairs",
     "load_classifier",
 ]
@@ -108,6 +113,46 @@ Lang = Annotated[
     ),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Number of posts to compute at once.")]
+Prevalence = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of risky posts in your stream, such as 0.001. Risk and scores become "
+        "probabilities at this share. Labels and decisions do not change."
+    ),
+]
+OperatingPoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Use these thresholds of the model; `riskclf info` lists them."
+    ),
+]
+Flag = Annotated[
+    float | None,
+    typer.Option(help="Flag posts with risk >= this value. Requires --review."),
+]
+Review = Annotated[
+    float | None,
+    typer.Option(
+        help="Mark posts with risk >= this value for review. Must be below --flag. Requires --flag."
+    ),
+]
+
+
+def decisions_of(
+    prevalence: float | None, operating_point: str | None, flag: float | None, review: float | None
+) -> dict[str, Any]:
+    """How to decide, as further arguments of `RiskClassifier.load`.
+
+    Raises:
+        InputError: of `flag` and `review` only one is given.
+    """
+    if (flag is None) != (review is None):
+        raise InputError("give both --flag and --review, or neither")
+    return {
+        "prevalence": prevalence,
+        "operating_point": operating_point,
+        "thresholds": None if flag is None else {"flag": flag, "review": review},
+    }
 
 
 def load_classifier(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -84,30 +84,10 @@ def predict(
         ),
     ] = None,
     model: options.Model = None,
-    prevalence: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of risky posts in your stream, such as 0.001. Risk and scores become "
-            "probabilities at this share. Labels and decisions do not change."
-        ),
-    ] = None,
-    operating_point: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Use these thresholds of the model; `riskclf info` lists them."
-        ),
-    ] = None,
-    flag: Annotated[
-        float | None,
-        typer.Option(help="Flag posts with risk >= this value. Requires --review."),
-    ] = None,
-    review: Annotated[
-        float | None,
-        typer.Option(
-            help="Mark posts with risk >= this value for review. Must be below --flag. Requires "
-            "--flag."
-        ),
-    ] = None,
+    prevalence: options.Prevalence = None,
+    operating_point: options.OperatingPoint = None,
+    flag: options.Flag = None,
+    review: options.Review = None,
     lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
     engine: options.Engine = "auto",
@@ -130,13 +110,7 @@ def predict(
     """
     if bool(texts) == (input is not None):
         raise InputError("give either posts as TEXT or a file with --input (see --help)")
-    if (flag is None) != (review is None):
-        raise InputError("give both --flag and --review, or neither")
-    decisions: dict[str, Any] = {
-        "prevalence": prevalence,
-        "operating_point": operating_point,
-        "thresholds": None if flag is None else {"flag": flag, "review": review},
-    }
+    decisions = options.decisions_of(prevalence, operating_point, flag, review)
     if input is None:
         _check_no_file(texts or [])
         if output or rejects or format or excel or delimiter or encoding != "auto":
