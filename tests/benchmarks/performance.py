@@ -13,7 +13,7 @@ import platform
 import random
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -146,7 +146,10 @@ def _share(row: Row, operations: float) -> str:
 def _beside(classifier: RiskClassifier, texts: Sequence[str], windows: Sequence[list[int]]) -> str:
     """What part of the work is not the transformer's."""
     engine = classifier._artifact.engine
-    works = [partial(engine.compute, windows), partial(classifier.predict_many, texts)]
+    works: list[Callable[[], object]] = [
+        lambda: engine.compute(windows),
+        lambda: classifier.predict_many(texts),
+    ]
     (_, alone), (_, everything) = machine.in_turn(works, _ROUNDS)
     return f"{1 - alone / everything:.0%}"
 
