@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from riskclf.tokens import Reading
+if TYPE_CHECKING:
+    from riskclf.tokens import Reading
 
 __all__ = ["Recent", "key_of"]
 
