@@ -28,6 +28,9 @@ _BLOCKS = 2
 FEATURES = _BLOCKS * _BLOCK
 """Hashed features: those of characters, then those of words."""
 
+_REST = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF], dtype=np.uint32)
+"""What counts of the last bytes, by their number."""
+
 _MOST_CHARACTERS = 4
 _MOST_WORDS = 3
 
@@ -135,9 +138,9 @@ def _ngrams(
 
 def _murmur3(text: NDArray[np.uint8], begins: _Numbers, ends: _Numbers) -> NDArray[np.int32]:
     """MurmurHash3 (x86, 32 bits, seed 0) of stretches of a text, shape (stretches,)."""
-    padded = np.append(text, np.zeros(4, dtype=np.uint8)).astype(np.uint32)
     # The four bytes from each one on, as a little-endian number.
-    four = padded[:-3] | padded[1:-2] << 8 | padded[2:-1] << 16 | padded[3:] << 24
+    padded = np.append(text, np.zeros(4, dtype=np.uint8))
+    four = np.stack([padded[i : len(text) + 1 + i] for i in range(4)], axis=1).view("<u4")[:, 0]
     lengths = ends - begins
     hashes = np.zeros(len(begins), dtype=np.uint32)
     left = np.arange(len(begins))
@@ -147,11 +150,11 @@ def _murmur3(text: NDArray[np.uint8], begins: _Numbers, ends: _Numbers) -> NDArr
         hashes[left] = _rotated(mixed, 13) * np.uint32(5) + np.uint32(0xE6546B64)
         block += 1
     rest = lengths % 4
-    hashes ^= _scrambled(four[ends - rest] & ((np.uint32(1) << 8 * rest.astype(np.uint32)) - 1))
+    hashes ^= _scrambled(four[ends - rest] & _REST[rest])
     hashes ^= lengths.astype(np.uint32)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        hashes = (hashes ^ hashes >> shift) * np.uint32(factor)
-    return (hashes ^ hashes >> 16).view(np.int32)
+        hashes = (hashes ^ hashes >> np.uint32(shift)) * np.uint32(factor)
+    return (hashes ^ hashes >> np.uint32(16)).view(np.int32)
 
 
 def _scrambled(block: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -159,4 +162,4 @@ def _scrambled(block: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def _rotated(numbers: NDArray[np.uint32], by: int) -> NDArray[np.uint32]:
-    return numbers << by | numbers >> (32 - by)
+    return numbers << np.uint32(by) | numbers >> np.uint32(32 - by)

@@ -284,8 +284,8 @@ class _Run:
                 for row, result in zip(rows, results, strict=True)
             )
         else:
-            new = map(ShownPost, (row.number for row in rows), posts, results)
-            self._riskiest = heapq.nsmallest(_SHOWN_ROWS, [*self._riskiest, *new], key=_rank)
+            shown = map(ShownPost, (row.number for row in rows), posts, results)
+            self._riskiest = heapq.nsmallest(_SHOWN_ROWS, [*self._riskiest, *shown], key=_rank)
         self._tally.add(results, recorded)
         self._show(self._table.position, self._table.size, self._tally)
 

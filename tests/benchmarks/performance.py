@@ -147,7 +147,7 @@ def _lengths(classifier: RiskClassifier, texts: Sequence[str]) -> list[str]:
     """How the rate falls with the length of a post."""
     lines = ["| characters of a post | posts/s | characters/s |", "| --- | --- | --- |"]
     ends = "".join(texts)
-    for length in _LENGTHS:
+    for length in (x for x in _LENGTHS if x <= len(ends)):
         count = max(8, min(512, 50_000 // length))
         posts = [
             ends[n * length : (n + 1) * length] for n in range(min(count, len(ends) // length))
