@@ -59,7 +59,7 @@ def predict_udf(
     """
     try:
         from pyspark.sql import types as spark
-        from pyspark.sql.functions import arrow_udf
+        from pyspark.sql.functions import arrow_udf  # type: ignore[attr-defined]  # not in the stubs
     except ImportError:
         raise missing_pyspark() from None
     classifier = worker_classifier(model)
@@ -90,10 +90,9 @@ def predict_udf(
             ]
             yield pa.array(rows, result)
 
-    return arrow_udf(
-        predict,
-        spark.StructType([spark.StructField(name, kind) for name, (kind, _) in kinds.items()]),
-    )
+    struct = spark.StructType([spark.StructField(name, kind) for name, (kind, _) in kinds.items()])
+    # A filter on a prediction must not be moved to before it, where it would be computed as well.
+    return arrow_udf(predict, struct).asNondeterministic()
 
 
 def worker_classifier(

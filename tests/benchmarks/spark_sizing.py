@@ -88,7 +88,7 @@ def _session(cores: int) -> SparkSession:
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder.master(f"local-cluster[{cores},1,1024]")
-    settings = {
+    settings: dict[str, str | bool | int | float | None] = {
         "spark.ui.enabled": "false",
         "spark.executorEnv.PYTHONPATH": str(ROOT),
         "spark.sql.adaptive.enabled": "false",  # it would join small partitions
@@ -104,16 +104,18 @@ def _seconds(posts: DataFrame, predict: Any) -> float:
 
 def _megabytes(session: SparkSession) -> float:
     """The largest resident set of a worker so far."""
-    from pyspark.sql.functions import arrow_udf, max
+    from pyspark.sql import functions as F
 
-    @arrow_udf("long")
+    arrow_udf: Any = F.arrow_udf  # type: ignore[attr-defined]  # not in the stubs
+
+    @arrow_udf("long")  # type: ignore[untyped-decorator]
     def peak(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
         for numbers in batches:
             found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             yield pa.array([found] * len(numbers), pa.int64())
 
     rows = session.range(0, 64, 1, 8).select(peak("id").alias("peak"))
-    return float(rows.agg(max("peak")).collect()[0][0]) / 1024
+    return float(rows.agg(F.max("peak")).collect()[0][0]) / 1024
 
 
 def measure(texts: list[str]) -> dict[str, Any]:

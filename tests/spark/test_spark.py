@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +19,7 @@ from riskclf.cli import main
 from riskclf.errors import InputError
 from riskclf.spark import predict_udf
 from riskclf.spark.__main__ import app
+from riskclf.spark.udf import worker_classifier
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,7 +38,7 @@ def spark() -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
     quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # programs as short as these
-    settings = {
+    settings: dict[str, str | bool | int | float | None] = {
         "spark.driver.extraJavaOptions": quick,
         "spark.executor.extraJavaOptions": quick,
         "spark.sql.shuffle.partitions": "2",
@@ -117,37 +117,28 @@ def test_what_is_no_text_becomes_null_with_its_reason(
 def test_a_worker_loads_the_model_once_and_computes_on_one_thread(
     spark: SparkSession, model_directory: Path
 ) -> None:
-    from pyspark.sql.functions import pandas_udf
+    from pyspark.sql.functions import arrow_udf  # type: ignore[attr-defined]
 
-    predict: Any = predict_udf(model_directory)
-    seen = predict.func
+    classifier = worker_classifier(model_directory)
 
-    @pandas_udf("worker int, loads int, threads int")  # type: ignore[call-overload]
-    def probe(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
+    def probe(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
         import torch
 
         from riskclf import pickling
 
+        threads: list[int] = []
+        bert = classifier._artifact.engine.model.base_model  # type: ignore[attr-defined]
+        hook = bert.register_forward_pre_hook(lambda *_: threads.append(torch.get_num_threads()))
         for numbers in batches:
-            threads = []
-            (loaded,) = [
-                cell.cell_contents
-                for cell in seen.__closure__
-                if type(cell.cell_contents).__name__ == "RiskClassifier"
-            ]
-            bert = loaded._artifact.engine.model.base_model
-            hook = bert.register_forward_pre_hook(
-                lambda *_, threads=threads: threads.append(torch.get_num_threads())
-            )
-            list(seen(iter([pa.array(["雨が降る"] * len(numbers))])))
-            hook.remove()
+            classifier.predict_many(["雨が降る"] * len(numbers))
             loads = pickling._loaded.cache_info().misses
-            yield pd.DataFrame(
-                {"worker": os.getpid(), "loads": loads, "threads": threads[0]}, numbers.index
-            )
+            found = {"worker": os.getpid(), "loads": loads, "threads": threads[-1]}
+            yield pa.array([found] * len(numbers))
+        hook.remove()
 
+    asked = arrow_udf(probe, "worker long, loads long, threads long")("id")
     for _ in range(2):
-        rows = spark.range(0, 16, 1, 8).select(probe("id").alias("p")).select("p.*").collect()
+        rows = spark.range(0, 16, 1, 8).select(asked.alias("p")).select("p.*").collect()
         assert len(rows) == 16
         assert {(row.loads, row.threads) for row in rows} == {(1, 1)}
         assert len({row.worker for row in rows}) <= 2
@@ -158,8 +149,11 @@ def test_a_post_is_computed_once_whatever_is_asked_of_it(
 ) -> None:
     posts = spark.range(4).selectExpr("cast(id as string) as text")
     found = posts.withColumn("p", predict_udf(model_directory)("text"))
-    asked = found.where("p.decision = 'flag' and p.risk > 0.5").select("p.label", "p.scores.benign")
-    plan: Any = asked._jdf.queryExecution().executedPlan()  # type: ignore[operator]
+    asked: Any = found.where("p.decision = 'flag' and p.risk > 0.5").select(
+        "p.label", "p.scores.benign"
+    )
+    plan = asked._jdf.queryExecution().executedPlan()
+    print(plan.toString())
     assert plan.toString().count("predict(") == 1
 
 
