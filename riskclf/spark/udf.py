@@ -92,7 +92,8 @@ def predict_udf(
 
     struct = spark.StructType([spark.StructField(name, kind) for name, (kind, _) in kinds.items()])
     # A filter on a prediction must not be moved to before it, where it would be computed as well.
-    return arrow_udf(predict, struct).asNondeterministic()
+    made: UserDefinedFunctionLike = arrow_udf(predict, struct).asNondeterministic()
+    return made
 
 
 def worker_classifier(
@@ -101,7 +102,7 @@ def worker_classifier(
     """The classifier that workers are to load: see `predict_udf`, also for what it raises."""
     from riskclf.classifier import RiskClassifier
 
-    given = model
+    given: object = model
     if isinstance(model, RiskClassifier):
         given = model._origin and model._origin.source
     if is_hub_id(given) and not Path(str(given)).is_dir():

@@ -153,7 +153,6 @@ def test_a_post_is_computed_once_whatever_is_asked_of_it(
         "p.label", "p.scores.benign"
     )
     plan = asked._jdf.queryExecution().executedPlan()
-    print(plan.toString())
     assert plan.toString().count("predict(") == 1
 
 
