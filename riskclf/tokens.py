@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.models import WordPiece
@@ -23,7 +23,7 @@ from riskclf.legibility import text_codes
 from riskclf.mecab import tagger
 from riskclf.text import normalise
 
-__all__ = ["Encoding", "Token", "Tokenizer", "Window"]
+__all__ = ["Encoding", "Reading", "Token", "Tokenizer", "Window", "read"]
 
 # MeCab's time grows with the square of a run of Latin letters, and it dies on very long ones. Of a
 # longer post, the first and the last half of this are read.
@@ -55,6 +55,15 @@ _SUPPORTED: dict[str, tuple[tuple[Any, ...], Any]] = {
     "do_word_tokenize": ((True,), True),
     "do_subword_tokenize": ((True,), True),
 }
+
+
+class Reading(NamedTuple):
+    """All of a raw post that the rest of the path sees."""
+
+    text: str
+    """Normalised (`riskclf.text.normalise`)."""
+    codes: tuple[ReasonCode, ...]
+    """What stands in the way of reading the raw post (`riskclf.legibility`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +234,14 @@ class Tokenizer:
 
     def encode_batch(self, posts: Sequence[str]) -> list[Encoding]:
         """Turn raw posts into ids, in the same order."""
-        texts = [normalise(post).text for post in posts]
-        codes = [text_codes(post, text) for post, text in zip(posts, texts, strict=True)]
+        return self.encode_readings([read(post) for post in posts])
+
+    def encode_readings(self, readings: Sequence[Reading]) -> list[Encoding]:
+        """The same for what `read` gave."""
+        encodings = self.encode_normalised([reading.text for reading in readings])
         return [
-            replace(encoding, text_codes=found) if found else encoding
-            for encoding, found in zip(self.encode_normalised(texts), codes, strict=True)
+            replace(encoding, text_codes=codes) if codes else encoding
+            for encoding, (_, codes) in zip(encodings, readings, strict=True)
         ]
 
     def encode_normalised(self, texts: Sequence[str]) -> list[Encoding]:
@@ -321,6 +333,12 @@ class Tokenizer:
 
     def _window(self, ids: list[int], text: str, words: str) -> Window:
         return Window([self._cls_id, *ids, self._sep_id], text, words.strip())
+
+
+def read(post: str) -> Reading:
+    """Normalise one raw post, and say what stands in the way of reading it."""
+    text = normalise(post).text
+    return Reading(text, text_codes(post, text))
 
 
 def _sections(text: str) -> list[str]:

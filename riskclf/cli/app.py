@@ -1,4 +1,4 @@
-"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest`, `thresholds`, `info`.
+"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest` and so on.
 
 Exit status: 0 success; 1 finished, but some rows were rejected; 2 usage error or other error; 3 a
 fine-tuned model is not accepted; 130 stopped with Ctrl-C; 141 the reader of standard output left.
@@ -25,10 +25,14 @@ from riskclf.cli.console import os_error_line, visible
 from riskclf.cli.evaluate import evaluate
 from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
+from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
+from riskclf.cli.serve import serve
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
+from riskclf.language import Sentence
+from riskclf.language import gettext as _
 
 __all__ = ["app", "main"]
 
@@ -62,7 +66,7 @@ def _riskclf(
     """
 
 
-for _command in (predict, evaluate, finetune, suggest, thresholds, info):
+for _command in (predict, evaluate, finetune, suggest, thresholds, optimize, serve, info):
     app.command()(_command)
 
 
@@ -138,9 +142,10 @@ def _warning_in_one_line() -> Iterator[None]:
 
     def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
         if issubclass(category, RegressionWarning | ReadingWarning):
-            line = visible(str(message))
+            said = message.args[0] if isinstance(message, Warning) else message
+            line = visible(said.translated() if isinstance(said, Sentence) else str(said))
             if line not in told:
-                print(f"warning: {line}", file=sys.stderr)
+                print(_("warning: {line}").format(line=line), file=sys.stderr)
             told.add(line)
         else:
             shown(message, category, *place, **options)

@@ -22,6 +22,9 @@ from riskclf.cli.console import ShownPost
 from riskclf.cli.options import check_outputs
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
+from riskclf.language import gettext as _
+from riskclf.language import listed
+from riskclf.repeats import Recent, key_of
 from riskclf.tables import (
     Journal,
     RejectsFile,
@@ -35,6 +38,7 @@ from riskclf.tables import (
 from riskclf.tables.formats import NAMES, SEPARATORS
 from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
 from riskclf.tables.reading import LOOK_AHEAD
+from riskclf.tokens import read
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -97,6 +101,8 @@ class Tally:
     posts: int = 0
     recorded: int = 0
     """Posts whose results an earlier run had recorded."""
+    repeated: int = 0
+    """Posts that repeat an earlier one, and were not scored again."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Posts by label and decision."""
     reasons: Counter[str] = field(default_factory=Counter)
@@ -121,7 +127,9 @@ class Tally:
     def rate(self) -> str:
         """Posts per second, in words; empty before the first one."""
         computed = self.posts - self.recorded
-        return f"{computed / self.seconds:,.0f} posts/s" if self.seconds and computed else ""
+        if not (self.seconds and computed):
+            return ""
+        return _("{rate:,.0f} posts/s").format(rate=computed / self.seconds)
 
 
 @dataclass(frozen=True)
@@ -228,6 +236,8 @@ class _Run:
         self._waiting: list[Row] = []
         self._characters = 0
         self._tally = Tally()
+        # Recorded results are put in here too, so that a continued run goes on as the first would.
+        self._recent: Recent[list[Any]] = Recent()
         self._riskiest: list[ShownPost] = []
 
     def finish(self) -> Labelled:
@@ -255,21 +265,27 @@ class _Run:
         if not rows:
             return
         posts = [row.values[self._job.text_column] for row in rows]
+        keys = [key_of(read(post)) for post in posts]
+        new = {key: x for key, x in zip(keys, posts, strict=True) if key not in self._recent}
+        self._tally.repeated += len(posts) - len(new)
         results = self._journal.next_batch(len(rows)) if self._journal else None
         recorded = results is not None
         if results is None:
-            predictions = self._classifier.predict_many(posts)
-            results = [prediction_values(x, self._risk_labels) for x in predictions]
+            predictions = self._classifier.predict_many(new.values())
+            scored = [prediction_values(x, self._risk_labels) for x in predictions]
+            results = self._recent.complete(keys, dict(zip(new, scored, strict=True)))
             if self._journal:
                 self._journal.append(results)
+        else:
+            self._recent.complete(keys, dict(zip(keys, results, strict=True)))
         if self._writer:
             self._writer.write(
                 {**row.values, **dict(zip(self._added, result, strict=True))}
                 for row, result in zip(rows, results, strict=True)
             )
         else:
-            new = map(ShownPost, (row.number for row in rows), posts, results)
-            self._riskiest = heapq.nsmallest(_SHOWN_ROWS, [*self._riskiest, *new], key=_rank)
+            shown = map(ShownPost, (row.number for row in rows), posts, results)
+            self._riskiest = heapq.nsmallest(_SHOWN_ROWS, [*self._riskiest, *shown], key=_rank)
         self._tally.add(results, recorded)
         self._show(self._table.position, self._table.size, self._tally)
 
@@ -304,10 +320,12 @@ def _open_journal(
     output = job.output_file
     journal = Journal(beside(output, ".resume"), key, output=output)
     if journal.is_continued:
-        tell("continuing the run that was stopped")
+        tell(_("continuing the run that was stopped"))
     elif journal.changed:
         tell(
-            "starting again from the first row; changed since the run that was stopped: "
-            f"{', '.join(journal.changed)}"
+            _(
+                "starting again from the first row; changed since the run that was stopped: "
+                "{changed}"
+            ).format(changed=listed(journal.changed))
         )
     return journal
