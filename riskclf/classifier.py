@@ -19,9 +19,9 @@ from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Prediction
 from riskclf.mecab import dictionary_version
 from riskclf.pickling import Origin, opened
+from riskclf.reading import Reading, read
 from riskclf.repeats import Recent, key_of
 from riskclf.text import NORMALISER_VERSION
-from riskclf.tokens import Reading, read
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,6 +1,6 @@
 """Posts that repeat are scored once: the results of the latest posts, in bounded memory.
 
-Two posts repeat each other where nothing that is read of them differs (`riskclf.tokens.Reading`).
+Two posts repeat each other where nothing that is read of them differs (`riskclf.reading.Reading`).
 Results are kept by a digest of it, for one run: no text of a post is kept.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
-from riskclf.tokens import Reading
+from riskclf.reading import Reading
 
 __all__ = ["Recent", "key_of"]
 

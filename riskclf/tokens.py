@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.models import WordPiece
@@ -19,11 +19,11 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from riskclf.errors import ArtifactCorrupt, UnsupportedTokenizer
 from riskclf.labels import ReasonCode
-from riskclf.legibility import text_codes
 from riskclf.mecab import tagger
+from riskclf.reading import Reading, read
 from riskclf.text import normalise
 
-__all__ = ["Encoding", "Reading", "Token", "Tokenizer", "Window", "read"]
+__all__ = ["Encoding", "Token", "Tokenizer", "Window"]
 
 # MeCab's time grows with the square of a run of Latin letters, and it dies on very long ones. Of a
 # longer post, the first and the last half of this are read.
@@ -55,15 +55,6 @@ _SUPPORTED: dict[str, tuple[tuple[Any, ...], Any]] = {
     "do_word_tokenize": ((True,), True),
     "do_subword_tokenize": ((True,), True),
 }
-
-
-class Reading(NamedTuple):
-    """All of a raw post that the rest of the path sees."""
-
-    text: str
-    """Normalised (`riskclf.text.normalise`)."""
-    codes: tuple[ReasonCode, ...]
-    """What stands in the way of reading the raw post (`riskclf.legibility`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,12 +324,6 @@ class Tokenizer:
 
     def _window(self, ids: list[int], text: str, words: str) -> Window:
         return Window([self._cls_id, *ids, self._sep_id], text, words.strip())
-
-
-def read(post: str) -> Reading:
-    """Normalise one raw post, and say what stands in the way of reading it."""
-    text = normalise(post).text
-    return Reading(text, text_codes(post, text))
 
 
 def _sections(text: str) -> list[str]:

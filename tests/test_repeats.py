@@ -11,8 +11,8 @@ import pytest
 from riskclf.artifact import Artifact
 from riskclf.classifier import RiskClassifier
 from riskclf.encoder import Outputs
+from riskclf.reading import read
 from riskclf.repeats import Recent, key_of
-from riskclf.tokens import read
 
 
 class Counting:

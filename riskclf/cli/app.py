@@ -70,11 +70,15 @@ for _command in (predict, evaluate, finetune, suggest, thresholds, optimize, ser
     app.command()(_command)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, command: typer.Typer = app, name: str = "riskclf"
+) -> int:
     """Run the command line; every expected error is one line on standard error.
 
     Args:
         arguments: as typed after ``riskclf``; None takes those of this process.
+        command: what to run.
+        name: how a user calls it.
 
     Returns:
         The exit status.
@@ -86,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         with _warning_in_one_line():
-            status = app(args=arguments, prog_name="riskclf", standalone_mode=False)
+            status = command(args=arguments, prog_name=name, standalone_mode=False)
     except RiskclfError as error:
         return failed(_without_posts(str(error), given))
     except OSError as error:
@@ -98,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if not message():
             return 2
-        return failed(f"{_without_posts(message(), given)} (see riskclf --help)")
+        return failed(f"{_without_posts(message(), given)} (see {name} --help)")
     return status if isinstance(status, int) else 0
 
 

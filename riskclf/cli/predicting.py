@@ -24,6 +24,7 @@ from riskclf.errors import InputError
 from riskclf.files import beside, locked
 from riskclf.language import gettext as _
 from riskclf.language import listed
+from riskclf.reading import read
 from riskclf.repeats import Recent, key_of
 from riskclf.tables import (
     Journal,
@@ -38,7 +39,6 @@ from riskclf.tables import (
 from riskclf.tables.formats import NAMES, SEPARATORS
 from riskclf.tables.predictions import free_columns, prediction_columns, prediction_values
 from riskclf.tables.reading import LOOK_AHEAD
-from riskclf.tokens import read
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
