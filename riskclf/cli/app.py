@@ -1,4 +1,4 @@
-"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest`, `thresholds`, `info`.
+"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest`, `triage` and others.
 
 Exit status: 0 success; 1 finished, but some rows were rejected; 2 usage error or other error; 3 a
 fine-tuned model is not accepted; 130 stopped with Ctrl-C; 141 the reader of standard output left.
@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 import riskclf
+from riskclf.cli.casework import casework
 from riskclf.cli.console import error as failed
 from riskclf.cli.console import os_error_line, visible
 from riskclf.cli.evaluate import evaluate
@@ -28,6 +29,7 @@ from riskclf.cli.info import info
 from riskclf.cli.predict import predict
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
+from riskclf.cli.triage import triage
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
 
 __all__ = ["app", "main"]
@@ -62,8 +64,9 @@ def _riskclf(
     """
 
 
-for _command in (predict, evaluate, finetune, suggest, thresholds, info):
+for _command in (predict, evaluate, finetune, suggest, triage, thresholds, info):
     app.command()(_command)
+app.add_typer(casework, name="casework")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
