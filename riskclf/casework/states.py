@@ -6,7 +6,7 @@ hold takes every step; a hold only blocks purging.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -216,5 +216,5 @@ def is_finished(state: State, decision: Decision | None) -> bool:
     return state in _FINISHED or (state is State.DECIDED and decision in SETTLED_DECISIONS)
 
 
-def _listed(names: Collection[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return " or ".join(f"'{name}'" for name in sorted(names))

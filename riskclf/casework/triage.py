@@ -24,6 +24,7 @@ from riskclf.casework.expectation import Expectation, expectation_of
 from riskclf.casework.intake import DeskColumns, DeskPost, Intake, Known, read_posts
 from riskclf.errors import InputError
 from riskclf.labels import DECISIONS, Prediction
+from riskclf.language import gettext as _
 from riskclf.progress import Progress, following
 from riskclf.tables import Data, Dialect, Reject, create_table, same_text
 from riskclf.tables.duplicates import near_duplicate_groups
@@ -295,16 +296,30 @@ def _grouped(ranked: Sequence[_Scored], capacity: int) -> list[list[_Scored]]:
 def _notes(read: Intake, left_out: int, no_support: bool) -> list[str]:
     notes = []
     if read.known:
-        notes.append(f"{read.known:,} posts are in the store already; they are not shown again")
+        notes.append(
+            _("Already in the store, and not shown again: {count:,} posts.").format(
+                count=read.known
+            )
+        )
     if read.repeated:
-        notes.append(f"{read.repeated:,} rows repeat the reference of an earlier row")
+        notes.append(
+            _("Left out, because an earlier row has the same reference: {count:,} rows.").format(
+                count=read.repeated
+            )
+        )
     if read.without_time:
         notes.append(
-            f"the time of {read.without_time:,} posts cannot be read; write it like "
-            "2026-01-31T18:00:00+09:00"
+            _(
+                "The time of {count:,} posts cannot be read. Write it like "
+                "2026-01-31T18:00:00+09:00."
+            ).format(count=read.without_time)
         )
     if left_out:
-        notes.append(f"{left_out:,} more short replies to shown posts are not shown")
+        notes.append(
+            _("Not shown: {count:,} more short replies to posts that are shown.").format(
+                count=left_out
+            )
+        )
     if no_support and read.posts:
-        notes.append("the model has no support head: there is no support list")
+        notes.append(_("The model has no support head: there is no support list."))
     return notes

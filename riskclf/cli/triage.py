@@ -13,6 +13,7 @@ from riskclf.cli.console import note, note_rejects, stoppable
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
 from riskclf.language import Language, speaking
+from riskclf.language import gettext as _
 from riskclf.tables import TableFile, format_of, write_rejects
 
 __all__ = ["triage"]
@@ -97,7 +98,7 @@ def triage(
         raise InputError("give either --output or --store (see --help)")
     if (store is None) != (officer is None):
         raise InputError("give both --store and --officer, or neither")
-    with stoppable(), ExitStack() as stack:
+    with stoppable(), speaking(lang), ExitStack() as stack:
         from riskclf.casework.intake import DeskColumns
         from riskclf.casework.triage import triage as choose
         from riskclf.evaluation.thresholds import Rate
@@ -134,16 +135,21 @@ def triage(
                 [*found.support, *found.cases], model=classifier.fingerprint, officer=officer
             )
             note(
-                f"{len(opened):,} cases opened, {len(found.support):,} of them on the support list"
+                _("Cases opened: {count:,}, of them on the support list: {listed:,}.").format(
+                    count=len(opened), listed=len(found.support)
+                )
             )
         elif output is not None and rejected_rows is not None:
             found.save(output)
             write_rejects(rejected_rows, found.rejects)
             count = sum(len(case.posts) for case in found.cases)
-            note(f"{len(found.cases):,} cases, {count:,} posts written to {output}")
+            note(
+                _("Written to {file}: {cases:,} cases, {posts:,} posts.").format(
+                    file=output, cases=len(found.cases), posts=count
+                )
+            )
         note_rejects(len(found.rejects), rejected_rows, found.rejects[:20])
         if found.expected is not None:
-            with speaking(lang):
-                note(found.expected.words())
+            note(found.expected.words())
     if found.rejects:
         raise typer.Exit(1)

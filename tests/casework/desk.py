@@ -42,7 +42,11 @@ def prediction(risk: float = 0.9) -> Prediction:
 
 
 def case_of(
-    reference: str, text: str = "部活おわった〜 おなかすいた", *, risk: float = 0.9, support: bool = False
+    reference: str,
+    text: str = "部活おわった〜 おなかすいた",
+    *,
+    risk: float = 0.9,
+    support: bool = False,
 ) -> NewCase:
     because = Because.SUPPORT if support else Because.RISK
     post = DeskPost(1, text, reference)

@@ -1,4 +1,4 @@
-"""Several officers at once, in processes of their own, on a real database; and a kill at any time."""
+"""Several officers at once, in processes of their own, and a kill at any time."""
 
 from __future__ import annotations
 

@@ -242,9 +242,7 @@ def test_the_same_text_under_a_new_reference_points_to_the_earlier_case(place: s
     desk = opened(place, [case_of("r1", "猫がキーボードの上で寝ている")])
     case = take(desk)
     desk.act(case.id, A, "decide", decision="benign")
-    (again,) = desk.add(
-        [case_of("r2", "猫が キーボードの上で寝ている")], model="m1", officer=A
-    )
+    (again,) = desk.add([case_of("r2", "猫が キーボードの上で寝ている")], model="m1", officer=A)
     earlier = desk.case(again).earlier_id
     assert earlier == case.id
     assert desk.case(case.id).decision == "benign"
@@ -318,9 +316,7 @@ def test_a_refused_step_leaves_nothing_behind(place: str) -> None:
 @pytest.mark.parametrize("missing", ["purpose", "legal_basis", "source"])
 def test_a_store_says_what_it_is_for(tmp_path: Path, missing: str) -> None:
     with pytest.raises(InputError, match="says what it is for"):
-        Store.create(
-            str(tmp_path / "x.db"), **(DETAILS | {missing: " "}), retention=RETENTION
-        )
+        Store.create(str(tmp_path / "x.db"), **(DETAILS | {missing: " "}), retention=RETENTION)
     assert not (tmp_path / "x.db").exists()
 
 
