@@ -127,7 +127,7 @@ def read_posts(
     )
 
 
-def _with_context(post: DeskPost, by_reference: Mapping[str | None, DeskPost]) -> DeskPost:
+def _with_context(post: DeskPost, by_reference: Mapping[str, DeskPost]) -> DeskPost:
     """The post with the text that it answers, where it names that by its reference."""
     if post.context is None or post.context not in by_reference:
         return post

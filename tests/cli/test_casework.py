@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import re
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import riskclf.casework
 from riskclf.casework import Store
 from riskclf.errors import MissingExtra
 from tests.casework.model import fake
-from tests.cli.helpers import only_line, records, run
+from tests.cli.helpers import ROOT, only_line, records, run
 
 INIT = ["--purpose", "protection", "--legal-basis", "statute", "--source", "public posts"]
 POSTS = "reference,text,author\nr1,海 %90,somebody\nr2,山 %85,somebody\nr3,助けて,somebody\n"
@@ -80,6 +83,26 @@ def test_a_day_at_the_desk(
     assert run("casework", "verify", store) == 0
     count, digest = capsys.readouterr().out.split()
     assert (int(count), len(digest)) == (desk.verify()[0], 64)
+
+
+def test_the_page_on_the_desk_runs_as_it_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(ROOT / "riskclf" / "example_posts.csv", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "casework.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"<!-- ci: casework -->\n```(\w+)\n(.*?)```", page, re.DOTALL)
+    assert [kind for kind, _ in blocks] == ["bash", "bash", "python", "bash"]
+    for kind, block in blocks:
+        if kind == "python":
+            exec(block, {})
+            continue
+        for line in block.replace("\\\n", " ").splitlines():
+            program, *arguments = shlex.split(line)
+            assert program == "riskclf"
+            assert run(*arguments) == 0, capsys.readouterr().err
+    assert records(tmp_path / "decided.csv")[0]["label"] == "minor_solicitation"
+    assert len(records(tmp_path / "list.xlsx")) == 12
 
 
 @pytest.mark.parametrize(
