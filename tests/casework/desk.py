@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from riskclf.casework import Store
 from riskclf.casework.intake import DeskPost
@@ -14,7 +15,11 @@ from riskclf.labels import Prediction
 __all__ = ["Clock", "Desk", "case_of", "opened", "prediction"]
 
 RETENTION = dict.fromkeys(OUTCOMES, 30)
-DETAILS = {"purpose": "child protection", "legal_basis": "a statute", "source": "public posts"}
+DETAILS: dict[str, Any] = {
+    "purpose": "child protection",
+    "legal_basis": "a statute",
+    "source": "public posts",
+}
 
 
 class Clock:

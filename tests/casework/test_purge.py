@@ -17,6 +17,11 @@ A, B = "officer-a", "officer-b"
 SAID, NOTE, LINK = "猫がキーボードの上で寝ている", "電話で話した", "https://example.org/42"
 
 
+def stored(directory: Path) -> bytes:
+    """All that the files of the store hold."""
+    return b"".join(file.read_bytes() for file in directory.glob("cases.db*"))
+
+
 def decided(desk: Desk, decision: str = "benign") -> int:
     case = desk.next_case(A)
     assert case is not None
@@ -30,13 +35,12 @@ def test_no_byte_of_a_purged_case_is_left_in_any_file_of_the_store(tmp_path: Pat
     with desk.reading():  # keeps the write-ahead log from being removed
         pass
     decided(desk)
-    files = lambda: b"".join(x.read_bytes() for x in tmp_path.glob("cases.db*"))  # noqa: E731
     words = [SAID.encode(), NOTE.encode(), LINK.encode()]
-    assert all(word in files() for word in words)
+    assert all(word in stored(tmp_path) for word in words)
     desk.clock.move(days=31)
     done = purge(desk, A, B)
     assert (dict(done.cases), done.posts) == ({"not_risky": 1}, 1)
-    assert not any(word in files() for word in words)
+    assert not any(word in stored(tmp_path) for word in words)
 
 
 def test_with_another_program_reading_the_purge_says_that_text_may_be_left(tmp_path: Path) -> None:
@@ -53,7 +57,7 @@ def test_with_another_program_reading_the_purge_says_that_text_may_be_left(tmp_p
     finally:
         reader.close()
     purge(desk, A, B)
-    assert SAID.encode() not in b"".join(x.read_bytes() for x in tmp_path.glob("cases.db*"))
+    assert SAID.encode() not in stored(tmp_path)
 
 
 def test_the_case_stays_and_its_log_holds(place: str) -> None:

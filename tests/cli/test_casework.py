@@ -62,7 +62,7 @@ def test_triage_says_what_to_expect_in_japanese(
 def test_a_day_at_the_desk(
     posts: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    work = ["triage", posts, "--capacity", "20/hour", "--hours", "1"]
+    work: list[str | Path] = ["triage", posts, "--capacity", "20/hour", "--hours", "1"]
     assert run(*work, "--store", store, "--officer", "a") == 0
     assert "Cases opened: 3, of them on the support list: 1." in capsys.readouterr().err
     assert run(*work, "--store", store, "--officer", "a") == 0
