@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 from riskclf.errors import CaseError, InputError, MissingExtra, RiskclfError
 from riskclf.files import open_private, target_of
 
-__all__ = ["check_version", "connect", "erase", "translated", "upgrade"]
+__all__ = ["check_version", "connect", "erase", "network_share", "translated", "upgrade"]
 
 _REMOTE = {"9p", "afpfs", "afs", "ceph", "cifs", "davfs", "fuse.davfs2", "fuse.glusterfs"}
 _REMOTE |= {"fuse.rclone", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs3"}

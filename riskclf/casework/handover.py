@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
+from sqlalchemy.orm import lazyload
 
 from riskclf.casework.schema import Case, Lease
 from riskclf.casework.states import Decision, State, is_finished
@@ -40,7 +41,7 @@ def handover(store: Store) -> str:
     due = [case.id for case in store.checks_due()]
     with store.reading() as session:
         now = store.now(session)
-        cases = session.scalars(select(Case).order_by(Case.id)).all()
+        cases = session.scalars(select(Case).options(lazyload(Case.posts)).order_by(Case.id)).all()
         leases = session.scalars(
             select(Lease).where(Lease.until > now).order_by(Lease.case_id, Lease.officer)
         ).all()

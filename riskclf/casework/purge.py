@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import lazyload
 
 from riskclf.casework import log
 from riskclf.casework.database import erase
@@ -109,7 +110,10 @@ def purge(store: Store, officer: str, second: str, *, before: datetime | None = 
     with store.writing() as (session, record, now):
         in_hand = exists().where(Lease.case_id == Case.id, Lease.until > now)
         for case, is_read in session.execute(
-            select(Case, in_hand).where(Case.purged_at.is_(None)).order_by(Case.id)
+            select(Case, in_hand)
+            .options(lazyload(Case.posts))
+            .where(Case.purged_at.is_(None))
+            .order_by(Case.id)
         ).all():
             outcome = outcome_of(case)
             limit = before or now - timedelta(days=record.retention[outcome])

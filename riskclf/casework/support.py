@@ -1,7 +1,8 @@
 """Finds posts in which an apparent child may be asking for help: the support list of the desk.
 
 The head for it (`support.safetensors`) lies beside a model and is loaded here alone. It changes
-neither the label nor the decision of a post.
+neither the label nor the decision of a post. Of a long post it reads the part that decides on the
+risk, which need not be the one that asks for help.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ Officer = Annotated[str, typer.Option(metavar="ID", help="Who does it: an id tha
 Second = Annotated[str, typer.Option(metavar="ID", help="The second person, who agrees.")]
 
 
-@casework.command()
-def init(
+@casework.command("init")
+def _init(
     store: StoreName,
     purpose: Annotated[str, typer.Option(help="What the cases are kept for.")],
     legal_basis: Annotated[str, typer.Option(help="On what basis.")],
@@ -69,8 +69,8 @@ def init(
         note("the case store is made; it is a record of work, no original evidence")
 
 
-@casework.command()
-def handover(store: StoreName, lang: options.Lang = Language.ENGLISH) -> None:
+@casework.command("handover")
+def _handover(store: StoreName, lang: options.Lang = Language.ENGLISH) -> None:
     """Print the sheet for the next shift: case numbers, no text."""
     from riskclf.casework import Store
 
@@ -82,8 +82,8 @@ def handover(store: StoreName, lang: options.Lang = Language.ENGLISH) -> None:
             print(sheet(opened), end="")
 
 
-@casework.command()
-def purge(
+@casework.command("purge")
+def _purge(
     store: StoreName,
     officer: Officer,
     second: Second,
@@ -116,8 +116,8 @@ def purge(
             note(f"{done.held:,} old cases kept: they are on hold")
 
 
-@casework.command()
-def export(
+@casework.command("export")
+def _export(
     store: StoreName,
     output: Annotated[
         str, typer.Option(metavar="FILE", help="The table; its suffix sets the format.")
@@ -140,8 +140,8 @@ def export(
         note(f"{export_posts(opened, output, officer, second):,} posts written to {output}")
 
 
-@casework.command()
-def verify(store: StoreName) -> None:
+@casework.command("verify")
+def _verify(store: StoreName) -> None:
     """Check that no entry of the log was changed, removed or inserted.
 
     Keep the digest that it prints somewhere else: who can write to the store could also write a
@@ -154,8 +154,8 @@ def verify(store: StoreName) -> None:
         print(f"{count} {head}")
 
 
-@casework.command()
-def upgrade(store: StoreName) -> None:
+@casework.command("upgrade")
+def _upgrade(store: StoreName) -> None:
     """Bring a store that an older riskclf made up to date. Copy it first."""
     from riskclf.casework import Store
 
