@@ -22,7 +22,7 @@ from riskclf.casework.states import (
 )
 from riskclf.errors import CaseError, InputError
 
-__all__ = ["LEASE", "How", "Steps"]
+__all__ = ["LEASE", "How", "Steps", "refuse_purged"]
 
 LEASE = timedelta(minutes=30)
 """How long a case is an officer's; every step with it begins the time anew."""
@@ -74,8 +74,10 @@ class Steps:
         """Refuse an officer who may not have the case now.
 
         Raises:
-            CaseError: another officer has it; or it is to be decided by two, and this one has.
+            CaseError: another officer has it; it is to be decided by two, and this one has; or it
+                was purged.
         """
+        refuse_purged(case)
         others = self._session.scalars(
             select(Lease).where(
                 Lease.case_id == case.id, Lease.officer != officer, Lease.until > self._now
@@ -99,6 +101,7 @@ class Steps:
             action: one of `Action`, but `assign`.
             how: what the action asks for.
         """
+        refuse_purged(case)
         note, gone = how.get("note"), how.get("gone")
         decision, recipient = how.get("decision"), how.get("recipient")
         what = _word(Action, action, "action")
@@ -163,8 +166,7 @@ class Steps:
 
     def undo(self, case: Case, officer: str, second: str | None) -> Case:
         """Take back the last step; see `Store.undo`."""
-        if case.purged_at is not None:
-            raise CaseError(f"case {case.id} was purged: nothing of it can be undone")
+        refuse_purged(case)
         events = self._session.scalars(
             select(Event).where(Event.case_id == case.id).order_by(Event.id)
         ).all()
@@ -244,6 +246,16 @@ class Steps:
         self._session.execute(
             delete(Lease).where(Lease.case_id == case.id, Lease.officer == officer)
         )
+
+
+def refuse_purged(case: Case) -> None:
+    """Refuse a case of which nothing is left to read.
+
+    Raises:
+        CaseError: it was purged.
+    """
+    if case.purged_at is not None:
+        raise CaseError(f"case {case.id} was purged: nothing can be done with it")
 
 
 _Word = TypeVar("_Word", Action, Decision, Recipient)
