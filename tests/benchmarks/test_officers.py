@@ -9,6 +9,8 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue as Results
 
 from tests.casework.conftest import place
 from tests.casework.desk import case_of, opened
@@ -25,7 +27,7 @@ def test_ten_officers_with_some_of_them_killed(place: str) -> None:
     end = time.monotonic() + 60 * MINUTES
     found: list[tuple[str, int]] = []
     started = killed = 0
-    running = []
+    running: list[tuple[BaseProcess, Results[tuple[str, int]]]] = []
     while time.monotonic() < end:
         while len(running) < OFFICERS:
             # Of a queue of its own: who is killed may hold the lock of theirs.

@@ -26,7 +26,7 @@ def one_operation(desk: Desk, draw: random.Random) -> bool:
     with desk.reading() as session:
         state = session.get_one(Case, number).state
         held = select(Lease.officer).where(Lease.case_id == number).order_by(Lease.officer)
-        holding = session.scalars(held).all()
+        holding = list(session.scalars(held))
         record = session.get_one(StoreRecord, 1)
         before = record.events, record.head
     what = draw.random()
