@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 import riskclf
+from riskclf.cli.casework import casework
 from riskclf.cli.console import error as failed
 from riskclf.cli.console import os_error_line, visible
 from riskclf.cli.evaluate import evaluate
@@ -30,6 +31,7 @@ from riskclf.cli.predict import predict
 from riskclf.cli.serve import serve
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
+from riskclf.cli.triage import triage
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
 from riskclf.language import Sentence
 from riskclf.language import gettext as _
@@ -66,8 +68,19 @@ def _riskclf(
     """
 
 
-for _command in (predict, evaluate, finetune, suggest, thresholds, optimize, serve, info):
+for _command in (
+    predict,
+    evaluate,
+    finetune,
+    suggest,
+    triage,
+    thresholds,
+    optimize,
+    serve,
+    info,
+):
     app.command()(_command)
+app.add_typer(casework, name="casework")
 
 
 def main(
