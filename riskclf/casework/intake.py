@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from riskclf.errors import InputError
+from riskclf.language import Sentence
 from riskclf.tables import Data, Dialect, Reject, UnlabelledPosts, is_missing
 
 __all__ = ["DeskColumns", "DeskPost", "Intake", "read_posts"]
@@ -104,7 +105,7 @@ def read_posts(
                 _string(values, columns.context),
             )
             if needs_reference and post.reference is None:
-                source.rejects.append(Reject(row.number, reference, "it is missing"))
+                source.rejects.append(Reject(row.number, reference, Sentence("it is missing")))
                 continue
             if posted_at and post.posted_at is None and not is_missing(values.get(posted_at)):
                 without_time += 1
