@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from riskclf import __version__, artifact, publishing
 from riskclf.artifact import Artifact
 from riskclf.decide import (
     OperatingPoint,
+    named_point,
+    own_point,
     predictions_from_outputs,
     prior_shift,
     served_rows,
@@ -20,7 +23,7 @@ from riskclf.decide import (
 )
 from riskclf.errors import OperatingPointError, RegressionWarning
 from riskclf.inputs import checked_post, checked_posts
-from riskclf.labels import Prediction
+from riskclf.labels import Explanation, Prediction
 from riskclf.mecab import dictionary_version
 from riskclf.pickling import Origin, opened
 from riskclf.text import NORMALISER_VERSION
@@ -29,11 +32,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from riskclf.encoder import Outputs
+    from riskclf.tokens import Encoding
+
 __all__ = ["RiskClassifier", "warn_if_not_accepted"]
 
 # Posts are sorted by length within a chunk: larger chunks pad less, smaller ones hold less memory.
 _BATCHES_PER_CHUNK = 16
 _CHARACTERS_PER_CHUNK = 1 << 18
+
+_EXPLAINED_AT_ONCE = 32
 
 
 class RiskClassifier:
@@ -72,7 +80,7 @@ class RiskClassifier:
         self._point = None
         if loaded.manifest.risk_labels:
             points = loaded.manifest.operating_points
-            self._point = point or _named_point(points, None).shifted(shift)
+            self._point = point or named_point(points, None).shifted(shift)
 
     @classmethod
     def load(
@@ -133,11 +141,11 @@ class RiskClassifier:
         if prevalence is not None:
             shift = prior_shift(loaded.manifest.prevalence, prevalence)
         if thresholds is None:
-            point = _named_point(loaded.manifest.operating_points, operating_point).shifted(shift)
+            point = named_point(loaded.manifest.operating_points, operating_point).shifted(shift)
         elif operating_point is not None:
             raise OperatingPointError("give an operating point or thresholds, not both")
         else:
-            point = _own_point(thresholds)
+            point = own_point(thresholds)
         return cls(loaded, point, shift)._from(origin)
 
     @overload
@@ -206,6 +214,31 @@ class RiskClassifier:
         """
         return self._stream(checked_posts(posts, "stream_with_vectors"))
 
+    def explain(self, post: str) -> Explanation:
+        """Why a post got its prediction; see `explain_many`.
+
+        Raises:
+            NotText: `post` is not a str.
+        """
+        return self.explain_many([checked_post(post)])[0]
+
+    def explain_many(self, posts: Iterable[str]) -> list[Explanation]:
+        """Predictions with reasons: answers to the questions behind the label, and phrases.
+
+        It costs as much as predicting some 50 posts for each one.
+
+        Raises:
+            NotText: as for `predict_many`.
+        """
+        from riskclf.explanation.explaining import explain
+
+        found: list[Explanation] = []
+        given = checked_posts(posts, "explain_many")
+        while chunk := [*islice(given, _EXPLAINED_AT_ONCE)]:
+            computed = self._compute(chunk)
+            found += explain(self._artifact, chunk, *computed, self._decide(*computed))
+        return found
+
     def save(
         self,
         directory: str | os.PathLike[str],
@@ -231,7 +264,7 @@ class RiskClassifier:
                     f"{self._artifact.directory} has no risk labels: it takes no thresholds"
                 )
             # Stored at the base rate that the model was calibrated at.
-            point = _own_point(thresholds).shifted(-self._shift)
+            point = own_point(thresholds).shifted(-self._shift)
         artifact.copy(self._artifact, directory, point)
 
     def push_to_hub(
@@ -325,18 +358,24 @@ class RiskClassifier:
         if chunk:
             yield from self._predict(chunk)
 
-    def _predict(self, posts: list[str]) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
-        """The main path: text -> windows of ids -> outputs -> predictions."""
-        manifest = self._artifact.manifest
-        encodings = self._artifact.tokenizer.encode_batch(posts)
-        windows = [x for read in windows_read(encodings, manifest) for x in read]
-        computed = self._artifact.engine.compute([window.ids for window in windows])
-        outputs = self._artifact.experts.complete(windows, computed)
-        predictions = predictions_from_outputs(
-            encodings, outputs, manifest, self._point, shift=self._shift
+    def _predict(self, posts: Sequence[str]) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
+        encodings, outputs = self._compute(posts)
+        rows = served_rows(encodings, outputs, self._artifact.manifest)
+        return zip(self._decide(encodings, outputs), outputs.pooled[rows], strict=True)
+
+    def _compute(self, posts: Sequence[str]) -> tuple[list[Encoding], Outputs]:
+        """The main path: text -> windows of ids -> outputs ..."""
+        loaded = self._artifact
+        encodings = loaded.tokenizer.encode_batch(posts)
+        windows = [x for read in windows_read(encodings, loaded.manifest) for x in read]
+        computed = loaded.engine.compute([window.ids for window in windows])
+        return encodings, loaded.experts.complete(windows, computed)
+
+    def _decide(self, encodings: list[Encoding], outputs: Outputs) -> list[Prediction]:
+        """... -> predictions."""
+        return predictions_from_outputs(
+            encodings, outputs, self._artifact.manifest, self._point, shift=self._shift
         )
-        rows = served_rows(encodings, outputs, manifest)
-        return zip(predictions, outputs.pooled[rows], strict=True)
 
 
 def warn_if_not_accepted(loaded: Artifact) -> None:
@@ -368,19 +407,3 @@ def _not_accepted(loaded: Artifact) -> str:
         f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
         f"model before it found: {where}"
     )
-
-
-def _own_point(thresholds: Mapping[str, float]) -> OperatingPoint:
-    if set(thresholds) != {"flag", "review"}:
-        raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
-    return OperatingPoint(**thresholds)
-
-
-def _named_point(points: Mapping[str, OperatingPoint], name: str | None) -> OperatingPoint:
-    if name is None:
-        return next(iter(points.values()))
-    if name not in points:
-        raise OperatingPointError(
-            f"the model has no operating point {name!r}: it has {', '.join(points)}"
-        )
-    return points[name]

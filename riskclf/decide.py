@@ -6,7 +6,7 @@ outputs (the classifier, cross-validation, calibration) calls it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -28,6 +28,8 @@ __all__ = [
     "UNREADABLE_SHARE",
     "OperatingPoint",
     "decide",
+    "named_point",
+    "own_point",
     "predictions_from_outputs",
     "prior_shift",
     "probabilities",
@@ -65,6 +67,32 @@ class OperatingPoint:
             flag=float(expit(logit(self.flag) + shift)),
             review=float(expit(logit(self.review) + shift)),
         )
+
+
+def own_point(thresholds: Mapping[str, float]) -> OperatingPoint:
+    """The operating point of a user's own thresholds.
+
+    Raises:
+        OperatingPointError: they are not a flag and a review threshold, or not usable.
+    """
+    if set(thresholds) != {"flag", "review"}:
+        raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
+    return OperatingPoint(**thresholds)
+
+
+def named_point(points: Mapping[str, OperatingPoint], name: str | None) -> OperatingPoint:
+    """The operating point of this name; None is the first.
+
+    Raises:
+        OperatingPointError: there is none of this name.
+    """
+    if name is None:
+        return next(iter(points.values()))
+    if name not in points:
+        raise OperatingPointError(
+            f"the model has no operating point {name!r}: it has {', '.join(points)}"
+        )
+    return points[name]
 
 
 def prior_shift(calibrated: float, prevalence: float) -> float:
