@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -11,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from riskclf import __version__, artifact, publishing
+from riskclf.acceptance import warn_if_not_accepted
 from riskclf.artifact import Artifact
 from riskclf.decide import (
     OperatingPoint,
@@ -21,7 +21,7 @@ from riskclf.decide import (
     served_rows,
     windows_read,
 )
-from riskclf.errors import OperatingPointError, RegressionWarning
+from riskclf.errors import OperatingPointError
 from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Explanation, Prediction
 from riskclf.mecab import dictionary_version
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from riskclf.encoder import Outputs
     from riskclf.tokens import Encoding
 
-__all__ = ["RiskClassifier", "warn_if_not_accepted"]
+__all__ = ["RiskClassifier"]
 
 # Posts are sorted by length within a chunk: larger chunks pad less, smaller ones hold less memory.
 _BATCHES_PER_CHUNK = 16
@@ -378,16 +378,6 @@ class RiskClassifier:
         )
 
 
-def warn_if_not_accepted(loaded: Artifact) -> None:
-    """Warn whoever called the caller that a model was fine-tuned and not accepted.
-
-    Warns:
-        RegressionWarning: it was not; the message names its report.
-    """
-    if not loaded.manifest.accepted:
-        warnings.warn(_not_accepted(loaded), RegressionWarning, stacklevel=3)
-
-
 def _received(
     kind: type[RiskClassifier],
     sent: Origin | Artifact,
@@ -397,13 +387,3 @@ def _received(
     """What unpickling calls."""
     classifier = kind(opened(sent), point, shift)
     return classifier._from(sent) if isinstance(sent, Origin) else classifier
-
-
-def _not_accepted(loaded: Artifact) -> str:
-    reports = [name for name in loaded.raw["files"] if name.endswith(".md")]
-    here = [str(loaded.directory / name) for name in reports if (loaded.directory / name).is_file()]
-    where = f"read {here[0]}" if here else "its report is missing; ask the person who trained it"
-    return (
-        f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
-        f"model before it found: {where}"
-    )

@@ -1,4 +1,4 @@
-"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest`, `thresholds`, `info`.
+"""The command line: `riskclf predict`, `explain`, `evaluate`, `finetune`, `suggest` and others.
 
 Exit status: 0 success; 1 finished, but some rows were rejected; 2 usage error or other error; 3 a
 fine-tuned model is not accepted; 130 stopped with Ctrl-C; 141 the reader of standard output left.
@@ -23,6 +23,7 @@ import riskclf
 from riskclf.cli.console import error as failed
 from riskclf.cli.console import os_error_line, visible
 from riskclf.cli.evaluate import evaluate
+from riskclf.cli.explain import explain
 from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
 from riskclf.cli.predict import predict
@@ -62,7 +63,7 @@ def _riskclf(
     """
 
 
-for _command in (predict, evaluate, finetune, suggest, thresholds, info):
+for _command in (predict, explain, evaluate, finetune, suggest, thresholds, info):
     app.command()(_command)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,8 +17,10 @@ from riskclf.cli.console import (
     print_summary,
     stoppable,
 )
+from riskclf.cli.explained import print_explanation
 from riskclf.cli.predicting import Labelled, TableJob, Tally, label_table
 from riskclf.errors import InputError
+from riskclf.language import Language, speaking
 from riskclf.tables.predictions import prediction_values
 
 __all__ = ["predict"]
@@ -106,6 +106,15 @@ def predict(
             "--flag."
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Explain each prediction, see `riskclf explain`. In an output: a column "
+            "explanation with JSON. Takes as long as labelling some 50 posts for each one.",
+        ),
+    ] = False,
+    lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
@@ -134,7 +143,7 @@ def predict(
         "thresholds": None if flag is None else {"flag": flag, "review": review},
     }
     if input is None:
-        _check_no_file(texts or [])
+        options.check_no_file(texts or [])
         if output or rejects or format or excel or delimiter or encoding != "auto":
             raise InputError(
                 "--output, --rejects, --format, --excel, --encoding and --delimiter need --input "
@@ -142,17 +151,26 @@ def predict(
             )
         with stoppable():
             classifier = options.load_classifier(model, device, batch_size, decisions)
-            predictions = classifier.predict_many(texts or [])
+            explained = classifier.explain_many(texts or []) if explain else []
+            predictions = [x.prediction for x in explained] or classifier.predict_many(texts or [])
             risk_labels = classifier.risk_labels
             shown = [
                 ShownPost(None, text, prediction_values(prediction, risk_labels))
                 for text, prediction in zip(texts or [], predictions, strict=True)
             ]
             print_posts(shown, classifier.labels)
+            with speaking(lang):
+                for text, explanation in zip(texts or [], explained, strict=bool(explained)):
+                    print()
+                    print_explanation(text, explanation, numbers=False)
         return
+    if explain and output is None:
+        raise InputError("--explain needs --output where --input is given (see --help)")
     if excel and output is None:
         raise InputError("--excel needs --output (see --help)")
     settings = {"device": device, "batch size": batch_size, **decisions}
+    if explain:
+        settings["language of the explanations"] = str(lang)
     job = TableJob(
         input,
         text_column,
@@ -163,6 +181,7 @@ def predict(
         rejects,
         excel,
         settings,
+        lang if explain else None,
     )
     with stoppable() as hint:
         if job.can_continue:
@@ -179,14 +198,6 @@ def predict(
         _report(found, job)
     if found.rejects.count:
         raise typer.Exit(1)
-
-
-def _check_no_file(texts: list[str]) -> None:
-    """Refuse a file name in the place of a post: it would be labelled, most likely as clear."""
-    for text in texts:
-        with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a NUL in it
-            if Path(text).is_file():
-                raise InputError(f"{text} is a file; to label its posts, use --input {text}")
 
 
 def _progress(done: int, total: int | None, tally: Tally) -> tuple[int, int | None, str]:

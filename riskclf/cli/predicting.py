@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import riskclf
 from riskclf.cli.console import ShownPost
+from riskclf.cli.explained import explanation_json
 from riskclf.cli.options import check_outputs
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
+from riskclf.language import Language, speaking
 from riskclf.tables import (
     Journal,
     RejectsFile,
@@ -71,6 +73,8 @@ class TableJob:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What else the result depends on, such as the device. JSON values; a change of one of them
     makes a stopped run start again."""
+    explain_in: Language | None = None
+    """Add a column with an explanation of each prediction, in this language."""
 
     @property
     def output_file(self) -> Path | None:
@@ -204,7 +208,11 @@ class _Run:
         stack: ExitStack,
     ) -> None:
         self._job, self._table, self._classifier, self._show = job, table, classifier, show
-        self._added = free_columns(prediction_columns(classifier.labels), table.columns)
+        added = prediction_columns(classifier.labels)
+        self._told = len(added)
+        if job.explain_in is not None:
+            added["explanation"] = str
+        self._added = free_columns(added, table.columns)
         self._risk_labels = classifier.risk_labels
         self._journal = _open_journal(job, table, classifier, tell)
         if self._journal is not None:
@@ -258,8 +266,7 @@ class _Run:
         results = self._journal.next_batch(len(rows)) if self._journal else None
         recorded = results is not None
         if results is None:
-            predictions = self._classifier.predict_many(posts)
-            results = [prediction_values(x, self._risk_labels) for x in predictions]
+            results = self._results(posts)
             if self._journal:
                 self._journal.append(results)
         if self._writer:
@@ -270,8 +277,20 @@ class _Run:
         else:
             new = map(ShownPost, (row.number for row in rows), posts, results)
             self._riskiest = heapq.nsmallest(_SHOWN_ROWS, [*self._riskiest, *new], key=_rank)
-        self._tally.add(results, recorded)
+        self._tally.add([result[: self._told] for result in results], recorded)
         self._show(self._table.position, self._table.size, self._tally)
+
+    def _results(self, posts: list[str]) -> list[list[Any]]:
+        """The values of the columns that are added, post by post."""
+        language = self._job.explain_in
+        if language is None:
+            predictions = self._classifier.predict_many(posts)
+            return [prediction_values(x, self._risk_labels) for x in predictions]
+        with speaking(language):
+            return [
+                [*prediction_values(x.prediction, self._risk_labels), explanation_json(x)]
+                for x in self._classifier.explain_many(posts)
+            ]
 
 
 def _rank(post: ShownPost) -> tuple[float, int]:

@@ -1,4 +1,4 @@
-"""Why a post got its prediction: the answers to the questions behind it, and the phrases that count.
+"""Why a post got its prediction: the answers to the questions behind it, and phrases that count.
 
 The window that decided is cut into phrases. Versions of it that lack some of them are scored, all
 at once and by every expert, and a phrase's weight is what it adds to the log-odds of the risk: its
@@ -8,7 +8,6 @@ Shapley value. What it adds to an answer, likewise, tells which question it answ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np

@@ -177,16 +177,25 @@ def _begins(before: Sequence[_Word], word: _Word) -> bool:
     if word.is_mark:
         return word.opens and not (last.is_mark and last.opens)
     if last.is_mark:
-        return not last.opens
+        return not last.opens and word.kind not in _PARTICLES
     if _is_foreign(last.text) or _is_foreign(word.text):
         return last.end < word.start
     if last.kind in _PREFIXES:
         return False
-    if word.kind in _ENDINGS or word.more.startswith(_ENDING_KINDS):
+    if word.kind in _ENDINGS or word.more in _ENDING_KINDS or _helps(last, word):
         return False
     if {last.kind, word.kind} <= {*_NOUNS, "接尾辞"}:
         return _compound(before) + len(word.text) > _LONGEST_COMPOUND
     return True
+
+
+def _helps(last: _Word, word: _Word) -> bool:
+    """Whether a verb that may stand alone does not: 借りて+くれる, 勉強+する."""
+    if word.more != "非自立可能":
+        return False
+    if last.kind in _NOUNS:
+        return word.text[0] in "さしすせ"
+    return last.more == "接続助詞" or last.kind in ("動詞", "助動詞")
 
 
 def _compound(words: Sequence[_Word]) -> int:

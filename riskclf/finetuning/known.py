@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riskclf import artifact
+from riskclf.acceptance import warn_if_not_accepted
 from riskclf.artifact import Artifact, Base
 from riskclf.aspects import Heads, Question
-from riskclf.classifier import warn_if_not_accepted
 from riskclf.decide import probabilities
 from riskclf.encoder import Engine, Outputs
 from riskclf.engines.pytorch import PytorchEngine
