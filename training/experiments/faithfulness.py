@@ -50,7 +50,16 @@ from training.recipe.experts import Texts, fit_experts
 from training.recipe.out_of_fold import OutOfFold, fit_manifest
 from training.recipe.transformer import Transformer
 
-__all__ = ["MEASURES", "RESULTS", "fold_models", "main", "mean", "measured"]
+__all__ = [
+    "MEASURES",
+    "RESULTS",
+    "answer_calibration",
+    "fold_models",
+    "main",
+    "mean",
+    "measured",
+    "measures",
+]
 
 RESULTS = Path(__file__).with_name("faithfulness.json")
 
@@ -153,8 +162,19 @@ def _methods(model: Artifact, eager: Any, phrases: Phrases, risk: Score) -> dict
     }
 
 
-def _measures(weights: Floats, risk: Score, risk_unknown: Score) -> dict[str, float]:
-    """The figures of one ranking of the phrases, see `MEASURES`."""
+def measures(weights: Floats, risk: Score, risk_unknown: Score) -> dict[str, float]:
+    """The figures of one ranking of the phrases, from the largest weight down.
+
+    Args:
+        weights: of the phrases, shape (phrases,).
+        risk: of versions that lack phrases.
+        risk_unknown: of versions in which the transformer does not know them.
+
+    Returns:
+        What is lost of the risk without the first 1, 2 and 3 phrases, on average
+        (`comprehensiveness`), and with these alone (`sufficiency`); the area under the risk while
+        phrases are taken away (`deletion`), and while they are added (`insertion`).
+    """
     count = len(weights)
     rank = np.argsort(np.argsort(-weights, kind="stable"))
     first = rank[None] < np.arange(count + 1)[:, None]  # of each number of phrases, the top ones
@@ -172,7 +192,7 @@ def _measures(weights: Floats, risk: Score, risk_unknown: Score) -> dict[str, fl
 
 def _random(count: int, risk: Score, risk_unknown: Score) -> dict[str, float]:
     rng = np.random.default_rng(count)
-    rows = [_measures(rng.permutation(count), risk, risk_unknown) for _ in range(_DRAWS)]
+    rows = [measures(rng.permutation(count), risk, risk_unknown) for _ in range(_DRAWS)]
     return {name: float(np.mean([row[name] for row in rows])) for name in MEASURES}
 
 
@@ -193,7 +213,7 @@ class _Found:
         self.family.append(post.family)
         self.versions.append(len(Orders.of(len(phrases)).members))
         for name, weights in _methods(model, eager, phrases, risk).items():
-            self.by_method.setdefault(name, []).append(_measures(weights, risk, risk_unknown))
+            self.by_method.setdefault(name, []).append(measures(weights, risk, risk_unknown))
         found = _random(len(phrases), risk, risk_unknown)
         self.by_method.setdefault("at random", []).append(found)
 
