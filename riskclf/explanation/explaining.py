@@ -32,16 +32,21 @@ if TYPE_CHECKING:
 __all__ = ["STRENGTHS", "explain", "figures"]
 
 STRENGTHS: dict[Strength, float] = {"strong": 2.0, "medium": 1.0, "weak": 0.4}
-"""The least weight of each step, for or against. A phrase with less is no span: it changes the odds
-of the risk by less than half."""
+"""The least weight of each step, for or against. A phrase with less changes the odds of the risk by
+less than half: it is a span only where it answers a question, and a weak one."""
 
 _SCENARIOS = 2
 
 _NOTHING = ("none", "not_stated")
 """Answers that no phrase gives: they say that something is not there."""
 
-_LEAST_SHARE, _LEAST_VALUE = 0.25, 0.5
-"""What a phrase brings at least of an answer: of what all phrases bring, and to its log-odds."""
+_READ_FROM_ALL = "side"
+"""A question that no phrase answers alone: its answer follows from the others, above all from whose
+age is told."""
+
+_LEAST_SHARE, _LEAST_VALUE = 0.2, 0.5
+"""What a phrase brings at least of an answer: of what all phrases bring, and to its log-odds.
+Chosen on marked posts of one fold (`training.experiments.faithfulness`)."""
 
 _CERTAIN = 1e-9
 """A probability is taken to be at least this far from 0 and from 1, so that its log-odds are not
@@ -152,8 +157,8 @@ def _spans(
         phrases.shown, values[:, 0].tolist(), questions, strict=True
     ):
         steps = [name for name, least in STRENGTHS.items() if abs(weight) >= least]
-        if steps and start < end:
-            spans.append(Span(start, end, weight, steps[0], question))
+        if (steps or question) and start < end:
+            spans.append(Span(start, end, weight, (*steps, "weak")[0], question))
     return tuple(sorted(spans, key=lambda span: -abs(span.weight)))
 
 
@@ -176,7 +181,7 @@ def _answered(values: Floats, aspects: Sequence[Aspect], heads: Heads | None) ->
         aspects, heads.questions, parts(heads.questions), strict=True
     ):
         for answer in aspect.answers:
-            if answer in _NOTHING:
+            if answer in _NOTHING or question.name == _READ_FROM_ALL:
                 continue
             value = values[:, part][:, question.answers.index(answer)]
             share = value / max(value[value > 0].sum(), _CERTAIN)

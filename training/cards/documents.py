@@ -25,7 +25,7 @@ _BULK = _ROOT / "docs" / "results.md"
 
 _EXPLAINED = _ROOT / "docs" / "explain.md"
 
-DOCUMENTS = (*_SUMMARIES, _BULK, _EXPLAINED)
+DOCUMENTS = (*_SUMMARIES, _EXPLAINED, _BULK)
 """Every document with measured sections, each between `<!-- NAME -->` and `<!-- /NAME -->`."""
 
 

@@ -24,7 +24,7 @@ _ROWS = {
     "top span is marked": "first spans that are marked at all",
     "precision: age": "spans for `age` that are marked as age",
     "recall: age": "marks of age that a span for `age` meets",
-    "precision: ask": "spans for `side` or `act` that are marked as ask",
+    "precision: ask": "spans for `act` that are marked as ask",
     "recall: ask": "marks of the ask that such a span meets",
     "precision: matter": "spans for `matter` that are marked as matter",
     "recall: matter": "marks of matter that a span for `matter` meets",

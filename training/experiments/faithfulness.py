@@ -77,6 +77,10 @@ _TOP = (1, 2, 3)
 
 _DRAWS = 5
 
+_CHOSEN_ON = "1"
+"""The fold on whose marks it was chosen how a span gets its question: it is not compared with them
+here."""
+
 _EVERY = 2
 """Faithfulness is measured on one post in so many; it takes many versions of each."""
 
@@ -240,7 +244,7 @@ class _Found:
 
 _QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "age": ("age",),
-    "ask": ("side", "act"),
+    "ask": ("act",),
     "matter": ("matter",),
 }
 """Which questions' spans are compared with which marks."""
@@ -287,7 +291,8 @@ def _collected(models: Iterator[tuple[str, Artifact]], posts: Sequence[Post]) ->
             shown += 1
             if shown % _EVERY == 0:
                 found.add(post, model, eager)
-            found.compare(post, one, marks[post.id])
+            if fold != _CHOSEN_ON:
+                found.compare(post, one, marks[post.id])
             found.flags.setdefault("same top span", []).append(
                 (post.family, _same_top(one, other, place))
             )
