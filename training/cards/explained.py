@@ -10,11 +10,11 @@ from training.cards.markdown import NOT_MEASURED, percent, statistic, table
 __all__ = ["explained_sections"]
 
 _MEASURES = {
-    "comprehensiveness": "risk lost without the first 1, 2 or 3 phrases",
-    "comprehensiveness_unknown": "the same, phrases made unknown tokens",
-    "sufficiency": "risk lost with these only",
-    "deletion": "area, phrases taken away",
-    "insertion": "area, phrases added",
+    "comprehensiveness": "risk lost without the first 1 to 3 (higher is better)",
+    "comprehensiveness_unknown": "the same, made unknown tokens (higher)",
+    "sufficiency": "risk lost with these alone (lower)",
+    "deletion": "area, taken away (lower)",
+    "insertion": "area, added (higher)",
 }
 
 _ROWS = {

@@ -74,4 +74,5 @@ def _log_odds(model: Any) -> Any:
 
 def _summed(values: NDArray[np.float32], groups: NDArray[np.int64], count: int) -> Floats:
     """Sums by group, of which there are `count`."""
-    return np.bincount(groups, weights=values, minlength=count)
+    sums: Floats = np.bincount(groups, weights=values, minlength=count).astype(np.float64)
+    return sums
