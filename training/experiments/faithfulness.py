@@ -196,7 +196,10 @@ def measures(weights: Floats, risk: Score, risk_unknown: Score) -> dict[str, flo
 
 def _random(count: int, risk: Score, risk_unknown: Score) -> dict[str, float]:
     rng = np.random.default_rng(count)
-    rows = [measures(rng.permutation(count) * 1.0, risk, risk_unknown) for _ in range(_DRAWS)]
+    rows = [
+        measures(rng.permutation(count).astype(np.float64), risk, risk_unknown)
+        for _ in range(_DRAWS)
+    ]
     return {name: float(np.mean([row[name] for row in rows])) for name in MEASURES}
 
 
