@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
     from riskclf.evaluation.evaluation import Evaluation, evaluate
     from riskclf.finetuning.finetuning import FineTuning, finetune
+    from riskclf.optimization.optimization import Optimized, optimize
     from riskclf.suggestion.suggestion import Suggestions, suggest
     from riskclf.tables.sources import Columns
 
@@ -35,6 +36,7 @@ __all__ = [
     "Explanation",
     "FineTuning",
     "Label",
+    "Optimized",
     "Prediction",
     "RiskClassifier",
     "RiskclfError",
@@ -45,6 +47,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "metric_path",
+    "optimize",
     "suggest",
 ]
 
@@ -55,10 +58,12 @@ _HOMES = {
     "Columns": "riskclf.tables.sources",
     "Evaluation": "riskclf.evaluation.evaluation",
     "FineTuning": "riskclf.finetuning.finetuning",
+    "Optimized": "riskclf.optimization.optimization",
     "RiskClassifier": "riskclf.classifier",
     "Suggestions": "riskclf.suggestion.suggestion",
     "evaluate": "riskclf.evaluation.evaluation",
     "finetune": "riskclf.finetuning.finetuning",
+    "optimize": "riskclf.optimization.optimization",
     "suggest": "riskclf.suggestion.suggestion",
 }
 

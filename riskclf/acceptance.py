@@ -6,6 +6,7 @@ import warnings
 
 from riskclf.artifact import Artifact
 from riskclf.errors import RegressionWarning
+from riskclf.language import Sentence
 
 __all__ = ["warn_if_not_accepted"]
 
@@ -20,11 +21,15 @@ def warn_if_not_accepted(loaded: Artifact) -> None:
         warnings.warn(_not_accepted(loaded), RegressionWarning, stacklevel=3)
 
 
-def _not_accepted(loaded: Artifact) -> str:
+def _not_accepted(loaded: Artifact) -> Sentence:
     reports = [name for name in loaded.raw["files"] if name.endswith(".md")]
     here = [str(loaded.directory / name) for name in reports if (loaded.directory / name).is_file()]
-    where = f"read {here[0]}" if here else "its report is missing; ask the person who trained it"
-    return (
-        f"{loaded.directory} was not accepted when it was fine-tuned, since it has lost what the "
-        f"model before it found: {where}"
+    where = Sentence("its report is missing; ask the person who trained it")
+    if here:
+        where = Sentence("read {report}", report=here[0])
+    return Sentence(
+        "{model} was not accepted when it was fine-tuned, since it has lost what the model before "
+        "it found: {what_to_do}",
+        model=loaded.directory,
+        what_to_do=where,
     )

@@ -4,19 +4,17 @@
 normaliser and which dictionary the model was trained with, what its files hash to, and what it
 computed for a few probe sentences when it was saved. All of it is checked at every load.
 
-Fine-tuning starts from such a model, or from any BERT with that tokenizer (`locate_base`). Weights
-are read from safetensors only, and no code that lies beside a model is ever run.
+Weights are read from safetensors only, and no code that lies beside a model is ever run.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 from riskclf import hub, probes
 from riskclf.aspects import Heads
 from riskclf.decide import OperatingPoint
-from riskclf.encoder import Engine, load_engine
-from riskclf.errors import ArtifactCorrupt, ArtifactNotFound, RiskclfError
+from riskclf.encoder import ENGINES, Engine, engines_to_try, load_engine
+from riskclf.errors import ArtifactCorrupt, ArtifactError, RiskclfError
 from riskclf.experts import NO_EXPERTS, Experts
 from riskclf.files import replacing_directory
+from riskclf.hashes import sha256, verify_files
 from riskclf.manifest import (
     MANIFEST_FILE,
     MODEL_FILES,
@@ -36,7 +35,9 @@ from riskclf.manifest import (
     is_plain_name,
     manifest_json,
     parse_manifest,
+    read_config,
     read_manifest_json,
+    write_manifest,
 )
 from riskclf.mecab import dictionary_version
 from riskclf.probes import PROBE_SENTENCES
@@ -48,25 +49,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Artifact",
-    "Base",
     "check_place",
     "copy",
     "load",
-    "locate_base",
     "save",
 ]
 
-# Weights that a library might read beside the model's own: refused unless riskclf.json lists them.
-_WEIGHTS = ("*.safetensors", "adapter_*", "model.safetensors.index.json")
-
 # The name of an operating point that a user has chosen.
 _OWN = "own"
-
-# The model computes the same without files of these roles.
-_MAY_LACK = ("report", "support")
-
-# Nothing but the head, and the layer before it, may be new in a model that is to be fine-tuned.
-_NEW_WEIGHTS = ("classifier.", "bert.pooler.")
 
 
 @dataclass(frozen=True)
@@ -82,15 +72,8 @@ class Artifact:
     experts: Experts = NO_EXPERTS
     aspects: Heads | None = None
     """Heads of the questions behind the label; None where the model has none."""
-
-
-@dataclass(frozen=True)
-class Base:
-    """What fine-tuning starts from."""
-
-    directory: Path
-    manifest: Manifest | None
-    """None for a plain BERT, which riskclf has not saved."""
+    engine_name: str = ENGINES[0]
+    """One of `riskclf.encoder.ENGINES`."""
 
 
 def load(
@@ -98,6 +81,7 @@ def load(
     *,
     device: str,
     batch_size: int,
+    engine: str = ENGINES[0],
     revision: str | None = None,
     threads: int | None = None,
 ) -> Artifact:
@@ -107,6 +91,8 @@ def load(
         path_or_id: a directory, a hub id such as `someone/model`, or None for the packaged model.
         device: as for `riskclf.encoder.load_engine`.
         batch_size: likewise.
+        engine: one of `riskclf.encoder.ENGINES`; or "auto" for the fastest one that can be used
+            here, for which the model has files, and which computes here what was saved.
         revision: of a hub id: a branch, a tag or a commit.
         threads: as for `riskclf.encoder.load_engine`.
 
@@ -115,23 +101,23 @@ def load(
         ArtifactCorrupt: a file is missing, altered or unreadable, a value is not a number, or
             weights that riskclf.json does not list lie beside the model.
         ArtifactMismatch: the model does not give the logits it was saved with.
+        InputError: there is no such engine, the model has no files for it, or it cannot use the
+            device.
+        MissingExtra: the engine's package is not installed.
         TokenizerError: its tokenizer cannot be used.
     """
     directory = hub.locate(path_or_id, hub.OUR_FILES, revision)
     raw = read_manifest_json(directory)
     manifest = parse_manifest(raw, directory)
-    _verify_files(directory, raw["files"], raw.get("roles", {}))
+    verify_files(directory, raw["files"], raw.get("roles", {}))
     tokenizer = Tokenizer.load(directory)
     if _labels_in(directory) != manifest.labels:
         raise ArtifactCorrupt(
             f"{directory}: config.json and {MANIFEST_FILE} name different labels; save the model "
             "again"
         )
-    engine = load_engine(
-        directory, pad_id=tokenizer.pad_id, device=device, batch_size=batch_size, threads=threads
-    )
     files = _by_role(directory, raw.get("roles", {}))
-    hidden = _hidden(directory)
+    hidden = int(read_config(directory)["hidden_size"])
     experts = Experts.load(files, len(manifest.labels), hidden)
     if manifest.stacker is not None and not {*manifest.stacker.experts} <= experts.names:
         raise ArtifactCorrupt(
@@ -139,46 +125,25 @@ def load(
             "model directory again"
         )
     aspects = Heads.load(files["aspects"], hidden) if "aspects" in files else None
-    probes.verify(directory, raw, tokenizer, engine, experts)
-    return Artifact(directory, manifest, tokenizer, engine, raw, experts, aspects)
+    *faster, last = engines_to_try(engine, directory, raw["files"], device)
 
+    def loaded_into(name: str) -> Artifact:
+        computing = load_engine(
+            directory,
+            pad_id=tokenizer.pad_id,
+            device=device,
+            batch_size=batch_size,
+            threads=threads,
+            name=name,
+        )
+        probes.verify(directory, raw, tokenizer, computing, experts, name)
+        return Artifact(directory, manifest, tokenizer, computing, raw, experts, aspects, name)
 
-def locate_base(path_or_id: str | os.PathLike[str] | None) -> Base:
-    """Find and check what fine-tuning starts from.
-
-    A hub is asked for ids only. Where a repository there has its weights in other formats, those
-    of the pull request that the hub's own bot made are taken, if it made them from the same files.
-    (transformers looks for it too; but if there is none it sends the model's name and the user's
-    token to a converter, and then takes a pull request of that title whoever made it.)
-
-    Args:
-        path_or_id: as for `load`; but a directory or a hub id may also hold a plain BERT with a
-            `BertJapaneseTokenizer` (MeCab and WordPiece), such as
-            `tohoku-nlp/bert-base-japanese-v3`, with or without a head.
-
-    Raises:
-        ArtifactNotFound: there is no model, or none in safetensors.
-        ArtifactCorrupt: a file is missing, altered or unreadable, or it is not a BERT.
-        ArtifactMismatch: as for `load`.
-        TokenizerError: its tokenizer cannot be used.
-    """
-    # What is small comes first: a model of another kind may have weights of many gigabytes.
-    directory = hub.locate(path_or_id, (*hub.SMALL_FILES, MANIFEST_FILE))
-    if (directory / MANIFEST_FILE).is_file():
-        loaded = load(path_or_id, device="cpu", batch_size=len(PROBE_SENTENCES))
-        return Base(loaded.directory, loaded.manifest)
-    _check_kind(directory)
-    Tokenizer.load(directory)
-    if path_or_id is None or Path(path_or_id).is_dir():
-        if not hub.has_weights(directory):
-            raise hub.no_safetensors(str(directory), (file.name for file in directory.iterdir()))
-    else:
-        repository = str(path_or_id)
-        directory = hub.fetch(repository, hub.PLAIN_FILES)
-        if not hub.has_weights(directory):
-            directory = hub.fetch_converted(repository)
-    _check_encoder(directory)
-    return Base(directory, None)
+    for name in faster:
+        # Another processor or another version of the engine's package may not compute the same.
+        with contextlib.suppress(ArtifactError):
+            return loaded_into(name)
+    return loaded_into(last)
 
 
 def check_place(directory: str | os.PathLike[str]) -> None:
@@ -275,7 +240,8 @@ def save(
         engine = load_engine(
             staged, pad_id=tokenizer.pad_id, device="cpu", batch_size=len(PROBE_SENTENCES)
         )
-        stored = Experts.load(_by_role(staged, roles), len(manifest.labels), _hidden(staged))
+        hidden = int(read_config(staged)["hidden_size"])
+        stored = Experts.load(_by_role(staged, roles), len(manifest.labels), hidden)
         found = probes.outputs(PROBE_SENTENCES, tokenizer, engine, stored)
         values = manifest_json(
             manifest,
@@ -285,15 +251,21 @@ def save(
                 "version": dictionary_version(tokenizer.dictionary),
             },
             probes=probes.written(PROBE_SENTENCES, found),
-            files={name: _sha256(staged / name) for name in (*MODEL_FILES, *roles)},
+            files={name: sha256(staged / name) for name in (*MODEL_FILES, *roles)},
             roles=roles,
         )
-        _write_manifest(staged, values)
+        write_manifest(staged, values)
         load(staged, device="cpu", batch_size=len(PROBE_SENTENCES))
 
 
 def copy(
-    loaded: Artifact, directory: str | os.PathLike[str], point: OperatingPoint | None = None
+    loaded: Artifact,
+    directory: str | os.PathLike[str],
+    point: OperatingPoint | None = None,
+    *,
+    engine: str | None = None,
+    engine_files: Mapping[str, Path] = {},
+    built: Mapping[str, Any] = {},
 ) -> None:
     """Write a loaded model to another directory, in the way of `save`.
 
@@ -301,23 +273,32 @@ def copy(
         loaded: the model.
         directory: where to.
         point: becomes its first operating point, named `own`; None leaves the points as they are.
+        engine: give it these `engine_files` (by name), in place of those that it has.
+        engine_files: see `engine`.
+        built: what `riskclf.json` says of them (`riskclf.manifest`).
+
+    Raises:
+        ArtifactError: the new files do not compute what `built` says; nothing is written.
     """
     check_place(directory)
     values = dict(loaded.raw)
     if point is not None:
         others = {name: x for name, x in values["operating_points"].items() if name != _OWN}
         values["operating_points"] = {_OWN: asdict(point), **others}
-        values["digest"] = digest(values)
+    if engine is not None:
+        hashes = {name: sha256(file) for name, file in engine_files.items()}
+        values["files"] = {**values["files"], **hashes}
+        values["roles"] = {**values.get("roles", {}), **dict.fromkeys(hashes, engine)}
+        values["engines"] = {**values.get("engines", {}), engine: dict(built)}
+    values["digest"] = digest(values)
     with replacing_directory(directory) as staged:
-        for name in loaded.raw["files"]:
-            if name in MODEL_FILES or (loaded.directory / name).is_file():
-                shutil.copyfile(loaded.directory / name, staged / name)
-        _write_manifest(staged, values)
-
-
-def _write_manifest(directory: Path, values: Mapping[str, Any]) -> None:
-    text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
-    (directory / MANIFEST_FILE).write_text(text, encoding="utf-8")
+        for name in values["files"]:
+            source = engine_files.get(name, loaded.directory / name)
+            if name in MODEL_FILES or source.is_file():
+                shutil.copyfile(source, staged / name)
+        write_manifest(staged, values)
+        if engine is not None:
+            load(staged, device="cpu", batch_size=len(PROBE_SENTENCES), engine=engine)
 
 
 def _pytorch() -> Any:
@@ -325,37 +306,9 @@ def _pytorch() -> Any:
     return import_module("riskclf.engines.pytorch")
 
 
-def _check_kind(directory: Path) -> None:
-    """Refuse what is no model at all, or no BERT."""
-    file = directory / "config.json"
-    if not file.is_file():
-        raise ArtifactNotFound(
-            f"{directory} is not a model, it has neither {MANIFEST_FILE} nor config.json: give the "
-            "directory that riskclf saved, or that of a BERT"
-        )
-    kind = _pytorch().read_config(directory).get("model_type")
-    if kind != "bert":
-        raise ArtifactCorrupt(
-            f"{file} is of model_type {kind!r}: riskclf fine-tunes BERT only; choose a model of "
-            "model_type 'bert' with BertJapaneseTokenizer"
-        )
-
-
-def _check_encoder(directory: Path) -> None:
-    """Refuse a plain BERT that lacks weights of its encoder, or has some that are no numbers."""
-    pytorch = _pytorch()
-    model, missing = pytorch.open_classifier(directory, ignore_mismatched_sizes=True)
-    if any(not name.startswith(_NEW_WEIGHTS) for name in missing):
-        raise ArtifactCorrupt(
-            f"{directory / 'model.safetensors'} lacks weights of the encoder: it is not a trained "
-            "model, or it is damaged"
-        )
-    pytorch.check_finite(model, directory)
-
-
 def _labels_in(directory: Path) -> tuple[str, ...]:
     """The labels of config.json, in the order of the logits."""
-    names = _pytorch().read_config(directory).get("id2label")
+    names: Any = read_config(directory).get("id2label")
     try:
         return tuple(names[str(index)] for index in range(len(names)))
     except (KeyError, TypeError):
@@ -364,38 +317,10 @@ def _labels_in(directory: Path) -> tuple[str, ...]:
         ) from None
 
 
-def _verify_files(directory: Path, hashes: Mapping[str, str], roles: Mapping[str, str]) -> None:
-    for name in hashes:
-        file = directory / name
-        if not file.is_file():
-            if name not in MODEL_FILES and roles.get(name, "report") in _MAY_LACK:
-                continue
-            raise ArtifactCorrupt(f"{file} is missing: copy the whole model directory again")
-        if _sha256(file) != hashes[name]:
-            raise ArtifactCorrupt(
-                f"{file} is not the file that was saved, its SHA-256 differs: copy the model again"
-            )
-    for file in sorted(directory.iterdir()):
-        if file.name not in hashes and any(fnmatchcase(file.name, x) for x in _WEIGHTS):
-            raise ArtifactCorrupt(
-                f"{file} holds weights that {MANIFEST_FILE} does not list: remove it, or copy the "
-                "model again"
-            )
-
-
 def _by_role(directory: Path, roles: Mapping[str, str]) -> dict[str, Path]:
     return {role: directory / name for name, role in roles.items() if role != "report"}
-
-
-def _hidden(directory: Path) -> int:
-    return int(_pytorch().read_config(directory)["hidden_size"])
 
 
 def _change_json(file: Path, **changes: Any) -> None:
     values = {**json.loads(file.read_text(encoding="utf-8")), **changes}
     file.write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

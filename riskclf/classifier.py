@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from itertools import islice
@@ -12,20 +13,15 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from riskclf import __version__, artifact, publishing
 from riskclf.acceptance import warn_if_not_accepted
 from riskclf.artifact import Artifact
-from riskclf.decide import (
-    OperatingPoint,
-    named_point,
-    own_point,
-    predictions_from_outputs,
-    prior_shift,
-    served_rows,
-    windows_read,
-)
+from riskclf.decide import OperatingPoint, predictions_with_rows, prior_shift, windows_read
+from riskclf.encoder import AUTO
 from riskclf.errors import OperatingPointError
 from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Explanation, Prediction
 from riskclf.mecab import dictionary_version
 from riskclf.pickling import Origin, opened
+from riskclf.reading import Reading, read
+from riskclf.repeats import Recent, key_of
 from riskclf.text import NORMALISER_VERSION
 
 if TYPE_CHECKING:
@@ -34,6 +30,8 @@ if TYPE_CHECKING:
 
     from riskclf.encoder import Outputs
     from riskclf.tokens import Encoding
+
+    _Scored = tuple[Prediction, NDArray[np.float32]]
 
 __all__ = ["RiskClassifier"]
 
@@ -79,8 +77,7 @@ class RiskClassifier:
         self._origin: Origin | None = None
         self._point = None
         if loaded.manifest.risk_labels:
-            points = loaded.manifest.operating_points
-            self._point = point or named_point(points, None).shifted(shift)
+            self._point = point or loaded.manifest.point().shifted(shift)
 
     @classmethod
     def load(
@@ -94,6 +91,7 @@ class RiskClassifier:
         prevalence: float | None = None,
         operating_point: str | None = None,
         thresholds: Mapping[str, float] | None = None,
+        engine: str = AUTO,
     ) -> RiskClassifier:
         """Load a model.
 
@@ -102,8 +100,9 @@ class RiskClassifier:
                 that comes with the package, for which no network is used.
             device: a torch device such as "cpu" or "cuda:0"; "auto" takes a GPU where there is one.
             batch_size: posts that the model computes at once.
-            threads: how many torch uses on the CPU while this model computes; None leaves it to
-                torch, which takes all cores. Give 1 where several processes work side by side.
+            threads: how many the engine uses on the CPU while this model computes; None leaves it
+                to the engine, which takes all cores. Give 1 where several processes work side by
+                side.
             revision: branch, tag or commit of a hub id, such as "main".
             prevalence: share of risky posts in your stream, such as 0.001. Probabilities and risks
                 then belong to it instead of to the share that the model was calibrated at. The
@@ -113,12 +112,19 @@ class RiskClassifier:
                 is its first.
             thresholds: your own instead, such as `{"flag": 0.9, "review": 0.5}`, on the risk as it
                 is returned.
+            engine: what computes the model: "pytorch"; "openvino", which is faster on Intel and
+                AMD processors and imports no torch, and needs `pip install "riskclf[fast]"` and the
+                files that `riskclf optimize` builds; or "auto": OpenVINO where all of that is there
+                (on Linux, without an NVIDIA driver unless `device` is "cpu"), else PyTorch.
+                `info()` says which it is.
 
         Raises:
             ArtifactError: the model is missing, damaged, or computes something else here.
             TokenizerError: its tokenizer or its dictionary cannot be used.
             InputError: `prevalence` does not lie between 0 and 1, `batch_size` or `threads` is less
-                than 1, or there is a `revision` and no hub id.
+                than 1, there is a `revision` and no hub id, or the engine cannot be used with this
+                model or this device.
+            MissingExtra: the package of the engine is not installed.
             OperatingPointError: there is no such operating point, the thresholds are not usable, or
                 the model has no risk labels, so that there is nothing for these three to decide.
 
@@ -126,10 +132,17 @@ class RiskClassifier:
             RegressionWarning: the model was fine-tuned and not accepted.
         """
         loaded = artifact.load(
-            path_or_id, device=device, batch_size=batch_size, revision=revision, threads=threads
+            path_or_id,
+            device=device,
+            batch_size=batch_size,
+            engine=engine,
+            revision=revision,
+            threads=threads,
         )
         warn_if_not_accepted(loaded)
-        origin = Origin.of(loaded, path_or_id, revision=revision, device=device, threads=threads)
+        origin = Origin.of(
+            loaded, path_or_id, revision=revision, device=device, threads=threads, engine=engine
+        )
         if not loaded.manifest.risk_labels:
             if (prevalence, operating_point, thresholds) != (None, None, None):
                 raise OperatingPointError(
@@ -141,11 +154,11 @@ class RiskClassifier:
         if prevalence is not None:
             shift = prior_shift(loaded.manifest.prevalence, prevalence)
         if thresholds is None:
-            point = named_point(loaded.manifest.operating_points, operating_point).shifted(shift)
+            point = loaded.manifest.point(operating_point).shifted(shift)
         elif operating_point is not None:
             raise OperatingPointError("give an operating point or thresholds, not both")
         else:
-            point = own_point(thresholds)
+            point = OperatingPoint.of(thresholds)
         return cls(loaded, point, shift)._from(origin)
 
     @overload
@@ -201,9 +214,7 @@ class RiskClassifier:
         """
         return (prediction for prediction, _ in self._stream(checked_posts(posts, "stream")))
 
-    def stream_with_vectors(
-        self, posts: Iterable[str]
-    ) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
+    def stream_with_vectors(self, posts: Iterable[str]) -> Iterator[_Scored]:
         """Like `stream`, with a vector of each post from the same computation.
 
         Yields:
@@ -235,8 +246,9 @@ class RiskClassifier:
         found: list[Explanation] = []
         given = checked_posts(posts, "explain_many")
         while chunk := [*islice(given, _EXPLAINED_AT_ONCE)]:
-            computed = self._compute(chunk)
-            found += explain(self._artifact, chunk, *computed, self._decide(*computed))
+            encodings, outputs = self._compute([read(post) for post in chunk])
+            predictions, rows = self._decide(encodings, outputs)
+            found += explain(self._artifact, chunk, encodings, outputs, predictions, rows)
         return found
 
     def save(
@@ -264,7 +276,7 @@ class RiskClassifier:
                     f"{self._artifact.directory} has no risk labels: it takes no thresholds"
                 )
             # Stored at the base rate that the model was calibrated at.
-            point = own_point(thresholds).shifted(-self._shift)
+            point = OperatingPoint.of(thresholds).shifted(-self._shift)
         artifact.copy(self._artifact, directory, point)
 
     def push_to_hub(
@@ -315,6 +327,7 @@ class RiskClassifier:
         return {
             "model": str(loaded.directory),
             "fingerprint": self.fingerprint,
+            "engine": loaded.engine_name,
             "device": loaded.engine.where,
             "thresholds": None if self._point is None else asdict(self._point),
             "max_tokens": loaded.tokenizer.max_tokens,
@@ -325,6 +338,7 @@ class RiskClassifier:
                 "dictionary": f"{loaded.tokenizer.dictionary} "
                 f"{dictionary_version(loaded.tokenizer.dictionary)}",
                 **{name: metadata.version(name) for name in ("torch", "transformers", "fugashi")},
+                **_version("openvino"),
             },
             "saved_as": saved_as,
         }
@@ -345,35 +359,48 @@ class RiskClassifier:
         self._origin = origin
         return self
 
-    def _stream(self, posts: Iterator[str]) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
+    def _stream(self, posts: Iterator[str]) -> Iterator[_Scored]:
         size = self._artifact.engine.batch_size * _BATCHES_PER_CHUNK
+        recent: Recent[_Scored] = Recent()
         chunk: list[str] = []
         characters = 0
         for post in posts:
             chunk.append(post)
             characters += len(post)
             if len(chunk) == size or characters >= _CHARACTERS_PER_CHUNK:
-                yield from self._predict(chunk)
+                yield from self._predict(chunk, recent)
                 chunk, characters = [], 0
         if chunk:
-            yield from self._predict(chunk)
+            yield from self._predict(chunk, recent)
 
-    def _predict(self, posts: Sequence[str]) -> Iterator[tuple[Prediction, NDArray[np.float32]]]:
-        encodings, outputs = self._compute(posts)
-        rows = served_rows(encodings, outputs, self._artifact.manifest)
-        return zip(self._decide(encodings, outputs), outputs.pooled[rows], strict=True)
+    def _predict(self, posts: list[str], recent: Recent[_Scored]) -> list[_Scored]:
+        """Score each post once, those that repeat a recent one not at all."""
+        readings = [read(post) for post in posts]
+        keys = [key_of(reading) for reading in readings]
+        new = {key: x for key, x in zip(keys, readings, strict=True) if key not in recent}
+        scored = self._score([*new.values()]) if new else ()
+        return recent.complete(keys, dict(zip(new, scored, strict=True)))
 
-    def _compute(self, posts: Sequence[str]) -> tuple[list[Encoding], Outputs]:
+    def _score(self, readings: list[Reading]) -> Iterator[_Scored]:
+        encodings, outputs = self._compute(readings)
+        predictions, rows = self._decide(encodings, outputs)
+        # A copy of each row, for a view would keep the vectors of all.
+        vectors = (outputs.pooled[row].copy() for row in rows)
+        return zip(predictions, vectors, strict=True)
+
+    def _compute(self, readings: list[Reading]) -> tuple[list[Encoding], Outputs]:
         """The main path: text -> windows of ids -> outputs ..."""
         loaded = self._artifact
-        encodings = loaded.tokenizer.encode_batch(posts)
-        windows = [x for read in windows_read(encodings, loaded.manifest) for x in read]
+        encodings = loaded.tokenizer.encode_readings(readings)
+        windows = [x for found in windows_read(encodings, loaded.manifest) for x in found]
         computed = loaded.engine.compute([window.ids for window in windows])
         return encodings, loaded.experts.complete(windows, computed)
 
-    def _decide(self, encodings: list[Encoding], outputs: Outputs) -> list[Prediction]:
-        """... -> predictions."""
-        return predictions_from_outputs(
+    def _decide(
+        self, encodings: list[Encoding], outputs: Outputs
+    ) -> tuple[list[Prediction], NDArray[np.int64]]:
+        """... -> predictions, and the rows of the outputs that decided."""
+        return predictions_with_rows(
             encodings, outputs, self._artifact.manifest, self._point, shift=self._shift
         )
 
@@ -387,3 +414,9 @@ def _received(
     """What unpickling calls."""
     classifier = kind(opened(sent), point, shift)
     return classifier._from(sent) if isinstance(sent, Origin) else classifier
+
+
+def _version(package: str) -> dict[str, str]:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return {package: metadata.version(package)}
+    return {}

@@ -1,7 +1,8 @@
 """Outputs to predictions: calibrated probabilities, the window that counts, label and decision.
 
 `predictions_from_outputs` is the only way from a model's outputs to predictions. Whoever has
-outputs (the classifier, cross-validation, calibration) calls it.
+outputs (the classifier, cross-validation, calibration) calls it, or `predictions_with_rows`, which
+also says which window decided.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ __all__ = [
     "UNREADABLE_SHARE",
     "OperatingPoint",
     "decide",
-    "named_point",
-    "own_point",
     "predictions_from_outputs",
+    "predictions_with_rows",
     "prior_shift",
     "probabilities",
     "served_rows",
+    "shifted",
     "windows_read",
 ]
 
@@ -59,6 +60,13 @@ class OperatingPoint:
                 "they must satisfy 0 < review < flag < 1"
             )
 
+    @classmethod
+    def of(cls, thresholds: Mapping[str, float]) -> OperatingPoint:
+        """The two thresholds by their names."""
+        if set(thresholds) != {"flag", "review"}:
+            raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
+        return cls(**thresholds)
+
     def shifted(self, shift: float) -> OperatingPoint:
         """The thresholds that decide alike after `shift` was added to the log-odds of the risk."""
         if shift == 0:
@@ -67,32 +75,6 @@ class OperatingPoint:
             flag=float(expit(logit(self.flag) + shift)),
             review=float(expit(logit(self.review) + shift)),
         )
-
-
-def own_point(thresholds: Mapping[str, float]) -> OperatingPoint:
-    """The operating point of a user's own thresholds.
-
-    Raises:
-        OperatingPointError: they are not a flag and a review threshold, or not usable.
-    """
-    if set(thresholds) != {"flag", "review"}:
-        raise OperatingPointError('thresholds must be {"flag": ..., "review": ...}')
-    return OperatingPoint(**thresholds)
-
-
-def named_point(points: Mapping[str, OperatingPoint], name: str | None) -> OperatingPoint:
-    """The operating point of this name; None is the first.
-
-    Raises:
-        OperatingPointError: there is none of this name.
-    """
-    if name is None:
-        return next(iter(points.values()))
-    if name not in points:
-        raise OperatingPointError(
-            f"the model has no operating point {name!r}: it has {', '.join(points)}"
-        )
-    return points[name]
 
 
 def prior_shift(calibrated: float, prevalence: float) -> float:
@@ -117,19 +99,36 @@ def prior_shift(calibrated: float, prevalence: float) -> float:
 
 
 def probabilities(
-    logits: NDArray[np.float32], temperature: float, shift: NDArray[np.float64] | float = 0.0
+    logits: NDArray[np.float32], temperature: float, bias: NDArray[np.float64] | float = 0.0
 ) -> NDArray[np.float64]:
     """Calibrated probabilities by temperature scaling (Guo et al. 2017).
 
     Args:
         logits: shape (posts, labels).
         temperature: above 0; 1 leaves the model's own probabilities.
-        shift: added to the log-probability of each label, shape (labels,); see `prior_shift`.
+        bias: added to the log-probability of each label, shape (labels,).
 
     Returns:
         Same shape, float64; each row adds up to 1.
     """
-    result: NDArray[np.float64] = softmax(logits.astype(np.float64) / temperature + shift, axis=1)
+    result: NDArray[np.float64] = softmax(logits.astype(np.float64) / temperature + bias, axis=1)
+    return result
+
+
+def shifted(
+    scores: NDArray[np.float64], is_risk: NDArray[np.bool_], shift: float
+) -> NDArray[np.float64]:
+    """The probabilities after `shift` was added to the log-odds of the risk, see `prior_shift`.
+
+    Args:
+        scores: shape (posts, labels); each row adds up to 1.
+        is_risk: which labels are risky, shape (labels,).
+        shift: 0 leaves the scores as they are.
+    """
+    if shift == 0:
+        return scores  # exactly
+    moved = scores * np.exp(shift * is_risk)
+    result: NDArray[np.float64] = moved / moved.sum(axis=1, keepdims=True)
     return result
 
 
@@ -173,10 +172,7 @@ def served_rows(
     Returns:
         Shape (posts,); of equally risky windows the first.
     """
-    starts = np.cumsum([0, *map(len, windows_read(encodings, manifest))])
-    risk = _calibrated(outputs, manifest)[:, manifest.is_risk].sum(axis=1)
-    rows = [a + int(risk[a:b].argmax()) for a, b in pairwise(starts.tolist())]
-    return np.array(rows, dtype=np.int64)
+    return _served(encodings, outputs, manifest)[0]
 
 
 def predictions_from_outputs(
@@ -187,7 +183,19 @@ def predictions_from_outputs(
     *,
     shift: float = 0.0,
 ) -> list[Prediction]:
-    """Predictions of posts from what an engine computed.
+    """The predictions of `predictions_with_rows`."""
+    return predictions_with_rows(encodings, outputs, manifest, point, shift=shift)[0]
+
+
+def predictions_with_rows(
+    encodings: Sequence[Encoding],
+    outputs: Outputs,
+    manifest: Manifest,
+    point: OperatingPoint | None = None,
+    *,
+    shift: float = 0.0,
+) -> tuple[list[Prediction], NDArray[np.int64]]:
+    """Predictions of posts from what an engine computed, and the rows that decided.
 
     Args:
         encodings: of the posts.
@@ -197,16 +205,18 @@ def predictions_from_outputs(
             without risk labels has none and takes none.
         shift: added to the log-odds of the risk, see `prior_shift`.
 
+    Returns:
+        A prediction for each post, and its row of `outputs` as `served_rows` gives it.
+
     Raises:
         ArtifactCorrupt: a risk came out that is not a number.
     """
     if point is None and manifest.operating_points:
         point = next(iter(manifest.operating_points.values())).shifted(shift)
-    rows = served_rows(encodings, outputs, manifest)
+    rows, unshifted = _served(encodings, outputs, manifest)
+    scores = shifted(unshifted, manifest.is_risk, shift)
     # Not the most probable label after the shift: where risky posts are rare that is always the
     # benign one, and the label is to say which of the two warnings fits.
-    unshifted = _calibrated(outputs, manifest)[rows]
-    scores = unshifted if shift == 0 else _calibrated(outputs, manifest, shift)[rows]
     risks = np.flatnonzero(manifest.is_risk)
     labels = _labels(unshifted, manifest, None if point is None else point.shifted(-shift))
     if not np.isfinite(scores).all():
@@ -231,7 +241,18 @@ def predictions_from_outputs(
                 reason_codes=codes,
             )
         )
-    return predictions
+    return predictions, rows
+
+
+def _served(
+    encodings: Sequence[Encoding], outputs: Outputs, manifest: Manifest
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """`served_rows`, and the calibrated probabilities of these rows."""
+    starts = np.cumsum([0, *map(len, windows_read(encodings, manifest))])
+    scores = _calibrated(outputs, manifest)
+    risk = scores[:, manifest.is_risk].sum(axis=1)
+    rows = np.array([a + int(risk[a:b].argmax()) for a, b in pairwise(starts.tolist())], dtype=int)
+    return rows, scores[rows]
 
 
 def _reason_codes(encoding: Encoding) -> tuple[ReasonCode, ...]:
@@ -256,8 +277,8 @@ def _labels(
     return labels
 
 
-def _calibrated(outputs: Outputs, manifest: Manifest, shift: float = 0.0) -> NDArray[np.float64]:
+def _calibrated(outputs: Outputs, manifest: Manifest) -> NDArray[np.float64]:
     if manifest.stacker is not None:
-        return manifest.stacker.probabilities(outputs, manifest.is_risk, shift)
-    added = (manifest.bias + shift) * manifest.is_risk.astype(np.float64)
-    return probabilities(outputs.logits, manifest.temperature, added)
+        return manifest.stacker.probabilities(outputs, manifest.is_risk)
+    bias = manifest.bias * manifest.is_risk.astype(np.float64)
+    return probabilities(outputs.logits, manifest.temperature, bias)

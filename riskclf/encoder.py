@@ -6,7 +6,7 @@ An engine computes a model on windows of ids. The spine knows this protocol only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
@@ -20,16 +20,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "AUTO",
     "ENGINES",
+    "ENGINE_FILES",
+    "PRECISIONS",
     "Engine",
     "Outputs",
+    "engines_to_try",
     "length_sorted_batches",
     "load_engine",
     "pad",
 ]
 
-ENGINES = ("pytorch",)
-"""Names of the engines: modules of `riskclf.engines`. The first is the default."""
+ENGINES = ("pytorch", "openvino")
+"""Names of the engines: modules of `riskclf.engines`. The first can compute every model."""
+
+AUTO = "auto"
+"""In place of a name: the fastest engine that can be used here."""
+
+ENGINE_FILES = {"openvino": ("openvino.xml", "openvino.bin")}
+"""Files that an engine needs beside those of every model; `riskclf optimize` builds them."""
+
+_MOST_PADDED = 1.1
+"""Tokens of a batch with its padding, relative to those without."""
+
+PRECISIONS = ("f32", "bf16", "int8")
+"""Numbers that an engine's files may make it compute with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,39 @@ class Engine(Protocol):
         """Compute any number of windows (0 too); ids include the special tokens."""
 
 
+def engines_to_try(
+    asked: str, directory: Path, files: Container[str], device: str
+) -> tuple[str, ...]:
+    """The engines to load, the first that computes what was saved counts.
+
+    Args:
+        asked: one of `ENGINES`, or `AUTO`.
+        directory: of the model.
+        files: names that its `riskclf.json` lists.
+        device: as for `load_engine`.
+
+    Raises:
+        InputError: there is no such engine, or the model has no files for it.
+    """
+    able = [
+        name
+        for name, needed in ENGINE_FILES.items()
+        if all(file in files and (directory / file).is_file() for file in needed)
+    ]
+    if asked == AUTO:
+        return (*(name for name in able if _module(name).suits(device)), ENGINES[0])
+    if asked not in ENGINES:
+        raise InputError(
+            f"engine {asked!r} is not known; use one of: {', '.join((AUTO, *ENGINES))}"
+        )
+    if asked in ENGINE_FILES and asked not in able:
+        raise InputError(
+            f"{directory} has no files for the engine {asked}: build them with `riskclf optimize "
+            f"{directory} --output NEW_DIRECTORY`, or use the engine {ENGINES[0]}"
+        )
+    return (asked,)
+
+
 def load_engine(
     directory: Path,
     *,
@@ -112,26 +161,38 @@ def load_engine(
         ArtifactCorrupt: the weights cannot be used.
         InputError: there is no such engine, the device cannot be used here, or the batch size or
             the number of threads is less than 1.
+        MissingExtra: the engine's package is not installed.
     """
     if name not in ENGINES:
         raise InputError(f"engine {name!r} is not known; use one of: {', '.join(ENGINES)}")
-    # By name, because an engine imports torch or the like, and the spine must not depend on it.
-    module: Any = import_module(f"riskclf.engines.{name}")
-    engine: Engine = module.load(
+    engine: Engine = _module(name).load(
         directory, pad_id=pad_id, device=device, batch_size=batch_size, threads=threads
     )
     return engine
 
 
-def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> dict[str, NDArray[np.int64]]:
-    """Pad sequences of ids on the right to the longest of them.
+def _module(name: str) -> Any:
+    """By name, because an engine imports torch or the like, and the spine must not depend on it."""
+    return import_module(f"riskclf.engines.{name}")
+
+
+def pad(
+    sequences: Sequence[Sequence[int]], pad_id: int, length: int | None = None
+) -> dict[str, NDArray[np.int64]]:
+    """Pad sequences of ids on the right.
+
+    Args:
+        sequences: of ids.
+        pad_id: id of the padding token.
+        length: to which they are padded, not less than any of them has; None: that of the longest.
 
     Returns:
-        `input_ids` and `attention_mask`, each int64 of shape (sequences, longest).
+        `input_ids` and `attention_mask`, each int64 of shape (sequences, length).
     """
-    longest = max(map(len, sequences))
-    ids = np.full((len(sequences), longest), pad_id, dtype=np.int64)
-    mask = np.zeros((len(sequences), longest), dtype=np.int64)
+    if length is None:
+        length = max(map(len, sequences))
+    ids = np.full((len(sequences), length), pad_id, dtype=np.int64)
+    mask = np.zeros((len(sequences), length), dtype=np.int64)
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)] = sequence
         mask[row, : len(sequence)] = 1
@@ -141,10 +202,20 @@ def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> dict[str, NDArray[np
 def length_sorted_batches(
     sequences: Sequence[Sequence[int]], batch_size: int
 ) -> Iterator[list[int]]:
-    """Indices of batches of like length, so that little is computed on padding.
+    """Indices of batches of like length: no more than a tenth of what is computed is padding.
 
     The longest come first: if memory does not suffice, it shows at once.
     """
-    order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index]))
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+    batch: list[int] = []
+    longest = tokens = 0
+    for index in sorted(range(len(sequences)), key=lambda index: -len(sequences[index])):
+        length = len(sequences[index])
+        padded = longest * (len(batch) + 1)
+        if batch and (len(batch) == batch_size or padded > _MOST_PADDED * (tokens + length)):
+            yield batch
+            batch, tokens = [], 0
+        longest = length if not batch else longest
+        batch.append(index)
+        tokens += length
+    if batch:
+        yield batch

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 
+from riskclf.encoder import ENGINE_FILES
 from riskclf.errors import ArtifactNotFound, InputError
 from riskclf.manifest import MANIFEST_FILE, MODEL_FILES
 
@@ -32,7 +33,10 @@ SMALL_FILES = ("config.json", "tokenizer_config.json", "vocab.txt")
 
 _INDEX_FILE = "model.safetensors.index.json"
 
-_BESIDE = tuple(f"{role}.safetensors" for role in ("ngrams", "neighbours", "aspects", "support"))
+_BESIDE = (
+    *(f"{role}.safetensors" for role in ("ngrams", "neighbours", "aspects", "support")),
+    *(name for names in ENGINE_FILES.values() for name in names),
+)
 
 OUR_FILES = (*MODEL_FILES, MANIFEST_FILE, *_BESIDE, "finetuning.*", "report.*")
 """What is fetched of a model of ours, with its reports."""

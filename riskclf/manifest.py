@@ -2,8 +2,10 @@
 
 It lists every file of the model with its SHA-256 and, for files beside the four of a Hugging Face
 model, what they are for (`roles`). A file whose role this version does not know makes the model
-refused, for it may decide on posts. Format 4 has a stacker and a label threshold; format 3, which
-has neither, and format 2, which has no roles either, are read too.
+refused, for it may decide on posts. `engines` holds, for each engine that has files of its own, the
+precision, the probe sentences with what it computes for them, the versions it was built with, and
+how far it agrees with PyTorch. Format 4 has a stacker and a label threshold; format 3, which has
+neither, and format 2, which has no roles either, are read too.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riskclf.decide import OperatingPoint
+from riskclf.encoder import ENGINE_FILES, PRECISIONS
 from riskclf.errors import ArtifactCorrupt, ArtifactNotFound, OperatingPointError
 from riskclf.stacker import EXPERTS, Stacker
 
@@ -34,7 +37,9 @@ __all__ = [
     "is_plain_name",
     "manifest_json",
     "parse_manifest",
+    "read_config",
     "read_manifest_json",
+    "write_manifest",
 ]
 
 FORMAT = 4
@@ -43,8 +48,9 @@ MANIFEST_FILE = "riskclf.json"
 MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
 """Every model has these."""
 
-_ROLES = ("ngrams", "neighbours", "aspects", "support", "report")
-"""What files beside those may be for. A report may be missing: the model computes the same."""
+_ROLES = ("ngrams", "neighbours", "aspects", "support", "report", *ENGINE_FILES)
+"""What files beside those may be for. A report, or the files of an engine, may be missing: the
+model computes the same."""
 
 # Far beyond what any calibration gives; outside, a probability is 0 or 1 whatever the logits say.
 _TEMPERATURES = (1e-3, 1e3)
@@ -85,6 +91,21 @@ class Manifest:
     def is_risk(self) -> NDArray[np.bool_]:
         """Which of `labels` are risks, shape (labels,)."""
         return np.array([label in self.risk_labels for label in self.labels], dtype=bool)
+
+    def point(self, name: str | None = None) -> OperatingPoint:
+        """An operating point by its name; None is the first.
+
+        Raises:
+            OperatingPointError: there is none of that name.
+        """
+        points = self.operating_points
+        if name is None:
+            return next(iter(points.values()))
+        if name not in points:
+            raise OperatingPointError(
+                f"the model has no operating point {name!r}: it has {', '.join(points)}"
+            )
+        return points[name]
 
 
 def manifest_json(
@@ -148,6 +169,30 @@ def read_manifest_json(directory: Path) -> dict[str, Any]:
             f"{file} is not the file that was saved, its digest differs: copy the model again"
         )
     return values
+
+
+def write_manifest(directory: Path, values: Mapping[str, Any]) -> None:
+    """Write `riskclf.json` into a directory that is not yet in its place."""
+    text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+    (directory / MANIFEST_FILE).write_text(text, encoding="utf-8")
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """config.json of a model directory.
+
+    Raises:
+        ArtifactCorrupt: it is missing, or not a JSON object.
+    """
+    file = directory / "config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactCorrupt(
+            f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
+        ) from None
+    if not isinstance(config, dict):
+        raise ArtifactCorrupt(f"{file} is not a JSON object: copy or save the model again")
+    return config
 
 
 def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
@@ -239,19 +284,29 @@ def _is_complete(manifest: Manifest) -> bool:
 
 
 def _are_files_complete(values: Mapping[str, Any], manifest: Manifest) -> bool:
-    files, probes = values["files"], values["probes"]
-    logits = np.array([probe["logits"] for probe in probes], dtype=float)
+    files, engines = values["files"], values.get("engines", {})
+    roles = values.get("roles", {})
     return (
         isinstance(files, dict)
         and set(MODEL_FILES) <= set(files)
         and all(map(is_plain_name, files))
-        and set(values.get("roles", {})) <= set(files) - set(MODEL_FILES)
-        and (values["format"] == 2 or set(values["roles"]) == set(files) - set(MODEL_FILES))
+        and set(roles) <= set(files) - set(MODEL_FILES)
+        and (values["format"] == 2 or set(roles) == set(files) - set(MODEL_FILES))
+        and set(engines) == {role for role in roles.values() if role in ENGINE_FILES}
+        and all({*ENGINE_FILES[name]} <= set(files) for name in engines)
+        and all(engine["precision"] in PRECISIONS for engine in engines.values())
         and isinstance(values["normaliser"], str)
         and isinstance(values["dictionary"]["version"], str)
-        and len(probes) > 0
+        and all(_are_probes(x["probes"], len(manifest.labels)) for x in (values, *engines.values()))
+    )
+
+
+def _are_probes(probes: Any, labels: int) -> bool:
+    logits = np.array([probe["logits"] for probe in probes], dtype=float)
+    return (
+        len(probes) > 0
         and all(isinstance(probe["text"], str) for probe in probes)
-        and logits.shape == (len(probes), len(manifest.labels))
+        and logits.shape == (len(probes), labels)
         and all(math.isfinite(x) for x in logits.ravel().tolist())
     )
 

@@ -31,6 +31,8 @@ class Origin:
     device: str
     batch_size: int
     threads: int | None
+    engine: str
+    """As it was asked for: "auto" may choose another one in the other process."""
 
     @classmethod
     def of(
@@ -41,13 +43,15 @@ class Origin:
         revision: str | None,
         device: str,
         threads: int | None,
+        engine: str,
     ) -> Origin:
         """Of a model that `riskclf.artifact.load` gave for `path_or_id`."""
         source = None if path_or_id is None else str(path_or_id)
         if path_or_id is not None and Path(path_or_id).is_dir():
             source = str(Path(path_or_id).absolute())
         fingerprint = str(loaded.raw["digest"])
-        return cls(source, revision, fingerprint, device, loaded.engine.batch_size, threads)
+        batch_size = loaded.engine.batch_size
+        return cls(source, revision, fingerprint, device, batch_size, threads, engine)
 
     def is_there(self, loaded: Artifact) -> bool:
         """Whether the model can be loaded again; a hub is not asked."""
@@ -73,6 +77,7 @@ def _loaded(origin: Origin) -> Artifact:
         batch_size=origin.batch_size,
         revision=origin.revision,
         threads=origin.threads,
+        engine=origin.engine,
     )
     found = str(loaded.raw["digest"])
     if found != origin.fingerprint:

@@ -86,7 +86,7 @@ def _line_a_minute() -> Callback:
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            of = "" if total is None else f" of {total:,}"
+            of = "" if total is None else f"/{total:,}"
             print(f"{stage}: {done:,}{of}", file=sys.stderr, flush=True)
 
     return show

@@ -40,21 +40,18 @@ class Stacker:
     bias: float
     """Added to the log-odds of the risk."""
 
-    def probabilities(
-        self, outputs: Outputs, is_risk: NDArray[np.bool_], shift: float = 0.0
-    ) -> Floats:
+    def probabilities(self, outputs: Outputs, is_risk: NDArray[np.bool_]) -> Floats:
         """The probability of each label.
 
         Args:
             outputs: with the logits of `experts`.
             is_risk: which labels are risky, shape (labels,); some are, and some are not.
-            shift: added to the log-odds of the risk, see `riskclf.decide.prior_shift`.
 
         Returns:
             Shape (windows, labels); each row adds up to 1.
         """
         logits = expert_logits(outputs, self.experts)
-        odds = self.bias + shift + risk_log_odds(logits, is_risk) @ np.array(self.risk)
+        odds = self.bias + risk_log_odds(logits, is_risk) @ np.array(self.risk)
         weighted = np.einsum("e,ewl->wl", np.array(self.side), logits)
         logs = np.zeros_like(weighted)
         for part, total in ((is_risk, odds), (~is_risk, -odds)):

@@ -19,8 +19,8 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from riskclf.errors import ArtifactCorrupt, UnsupportedTokenizer
 from riskclf.labels import ReasonCode
-from riskclf.legibility import text_codes
 from riskclf.mecab import tagger
+from riskclf.reading import Reading, read
 from riskclf.text import normalise
 
 __all__ = ["Encoding", "Token", "Tokenizer", "Window"]
@@ -225,11 +225,14 @@ class Tokenizer:
 
     def encode_batch(self, posts: Sequence[str]) -> list[Encoding]:
         """Turn raw posts into ids, in the same order."""
-        texts = [normalise(post).text for post in posts]
-        codes = [text_codes(post, text) for post, text in zip(posts, texts, strict=True)]
+        return self.encode_readings([read(post) for post in posts])
+
+    def encode_readings(self, readings: Sequence[Reading]) -> list[Encoding]:
+        """The same for what `read` gave."""
+        encodings = self.encode_normalised([reading.text for reading in readings])
         return [
-            replace(encoding, text_codes=found) if found else encoding
-            for encoding, found in zip(self.encode_normalised(texts), codes, strict=True)
+            replace(encoding, text_codes=codes) if codes else encoding
+            for encoding, (_, codes) in zip(encodings, readings, strict=True)
         ]
 
     def encode_normalised(self, texts: Sequence[str]) -> list[Encoding]:

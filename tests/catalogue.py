@@ -36,7 +36,7 @@ msgstr ""
 def in_code() -> Catalog:
     """Every sentence that the code marks, without translations."""
     catalogue = Catalog()
-    keywords = {**DEFAULT_KEYWORDS, "marked": None}
+    keywords = {**DEFAULT_KEYWORDS, "Sentence": None, "marked": None}
     for _file, _line, message, _comments, context in sorted(
         extract_from_dir(SOURCE, keywords=keywords), key=lambda found: found[:2]
     ):

@@ -509,7 +509,7 @@ def test_an_older_model_is_replaced_whole(loaded: Artifact, copied: Path) -> Non
     assert [file.name for file in copied.parent.iterdir()] == [copied.name]
 
 
-@pytest.mark.parametrize("failing", ["_sha256", "_hidden", "_change_json", "load"])
+@pytest.mark.parametrize("failing", ["sha256", "read_config", "_change_json", "load"])
 def test_a_failure_midway_leaves_the_older_model(
     loaded: Artifact, copied: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
@@ -549,7 +549,7 @@ def test_a_failure_without_an_older_model_leaves_nothing(
     def fail(*_: object, **__: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(artifact, "_sha256", fail)
+    monkeypatch.setattr(artifact, "sha256", fail)
     with pytest.raises(OSError, match="no space"):
         save_again(tmp_path / "new", loaded)
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import itertools
 import json
@@ -617,6 +618,22 @@ def test_packaged_model_has_the_labels_in_their_order(packaged: RiskClassifier) 
     assert packaged.labels == tuple(Label)
     prediction = packaged.predict("今日は雨")
     assert prediction.risk == pytest.approx(1 - prediction.scores[Label.BENIGN])
+
+
+@pytest.mark.parametrize("repeated", [1, 2, 8])
+def test_packaged_model_shows_a_risky_post_wherever_it_stands_in_ordinary_text(
+    packaged: RiskClassifier, repeated: int
+) -> None:
+    with Path(riskclf.__file__).with_name("example_posts.csv").open(encoding="utf-8") as file:
+        posts = {row["id"]: row["text"] for row in csv.DictReader(file)}
+    ordinary = " ".join([posts[number] for number in "567"] * repeated)
+    hidden = [x for risky in (posts["2"], posts["3"], posts["4"]) for x in _around(risky, ordinary)]
+    assert packaged.predict(ordinary).decision == "clear"
+    assert "clear" not in [prediction.decision for prediction in packaged.predict_many(hidden)]
+
+
+def _around(risky: str, ordinary: str) -> tuple[str, str, str]:
+    return f"{ordinary} {risky}", f"{risky} {ordinary}", f"{ordinary} {risky} {ordinary}"
 
 
 def test_packaged_model_tells_what_it_is(packaged: RiskClassifier) -> None:

@@ -14,6 +14,7 @@ from riskclf.decide import (
     decide,
     prior_shift,
     probabilities,
+    shifted,
 )
 from riskclf.errors import InputError, OperatingPointError
 from riskclf.labels import REASON_CODES, Decision, ReasonCode
@@ -105,8 +106,8 @@ def test_another_base_rate_moves_the_odds_by_the_ratio_of_the_base_rates() -> No
     risk_at_200 = 180 / (180 + 40)
     risk_at_10 = 9 / (9 + 990 * 0.05)
     logits = np.log(np.array([[risk_at_200 / 2, risk_at_200 / 2, 1 - risk_at_200]], np.float32))
-    shift = prior_shift(0.2, 0.01) * np.array([1, 1, 0])
-    found = probabilities(logits, 1, shift)[0]
+    is_risk = np.array([True, True, False])
+    found = shifted(probabilities(logits, 1), is_risk, prior_shift(0.2, 0.01))[0]
     assert found[:2].sum() == pytest.approx(risk_at_10, rel=1e-5)
     assert found[0] == pytest.approx(found[1])
 
@@ -122,8 +123,9 @@ def test_a_shifted_operating_point_decides_as_before(
 ) -> None:
     shift = prior_shift(calibrated, prevalence)
     logits = np.array([[math.log(max(risk, 1e-6)), math.log(max(1 - risk, 1e-6))]], np.float32)
-    before = float(probabilities(logits, 1)[0, 0])
-    after = float(probabilities(logits, 1, np.array([shift, 0]))[0, 0])
+    scores = probabilities(logits, 1)
+    moved = shifted(scores, np.array([True, False]), shift)
+    before, after = float(scores[0, 0]), float(moved[0, 0])
     if min(abs(before - POINT.flag), abs(before - POINT.review)) > 1e-6:
         assert decide(after, POINT.shifted(shift)) == decide(before, POINT)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
@@ -18,13 +19,13 @@ from riskclf import RiskClassifier
 from riskclf.artifact import Artifact, load
 from riskclf.aspects import Heads
 from riskclf.calibration import choose_label_threshold, fit_stacker
-from riskclf.decide import OperatingPoint
+from riskclf.decide import OperatingPoint, shifted
 from riskclf.encoder import Outputs
 from riskclf.errors import ArtifactCorrupt, OperatingPointError
+from riskclf.features import FEATURES, counts
 from riskclf.finetuning.ngrams import fit_ngrams
 from riskclf.manifest import digest
 from riskclf.neighbours import Neighbours
-from riskclf.ngrams import FEATURES, counts
 from riskclf.stacker import Stacker
 from tests.experts import BREAD, QUESTIONS, RAIN, SNOW, with_experts
 
@@ -73,7 +74,8 @@ def test_the_risk_is_the_weighted_sum_of_what_the_experts_say() -> None:
 def test_a_shift_moves_the_log_odds_of_the_risk_and_not_the_side() -> None:
     outputs, _ = random_outputs()
     stacker = Stacker(ALL, (0.5, 0.3, 1.0), (1.0, 0.2, 0.1), -1.0)
-    before, after = (stacker.probabilities(outputs, IS_RISK, shift) for shift in (0.0, -2.0))
+    before = stacker.probabilities(outputs, IS_RISK)
+    after = shifted(before, IS_RISK, -2.0)
     risks = [x[:, :2].sum(axis=1) for x in (before, after)]
     logits = [np.log(risk / (1 - risk)) for risk in risks]
     assert logits[1] == pytest.approx(logits[0] - 2)
@@ -126,7 +128,9 @@ def test_the_ngrams_are_a_logistic_regression_on_tfidf(loaded: Artifact) -> None
     labels = np.repeat([0, 1, 2], 6)
     windows = [encoding.head for encoding in loaded.tokenizer.encode_batch(posts)]
     ours = fit_ngrams(windows, np.eye(3)[labels], np.ones(len(posts)), strength=2.0)
-    found, half = counts(windows), FEATURES // 2
+    values, *columns = counts(windows)
+    found = sparse.csr_matrix((values, *columns), shape=(len(windows), FEATURES))
+    half = FEATURES // 2
     blocks = [
         TfidfTransformer(sublinear_tf=True).fit_transform(part)
         for part in (found[:, :half], found[:, half:])

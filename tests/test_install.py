@@ -18,7 +18,7 @@ from tests.conftest import MakeModel
 
 ROOT = Path(riskclf.__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LEFT_OUT = ("datasets", "evaluate", "pytest", "statsmodels")
+LEFT_OUT = ("datasets", "evaluate", "pyspark", "pytest", "statsmodels")
 
 
 def _needed() -> list[metadata.Distribution]:
@@ -130,6 +130,28 @@ except riskclf.errors.MissingExtra as error:
         "datasets",
         "evaluate",
     }
+
+
+def test_without_pyspark_both_ways_to_spark_say_what_to_install(
+    plain_installation: dict[str, str], tmp_path: Path
+) -> None:
+    code = """
+import sys
+import riskclf.spark
+from riskclf.cli import main
+from riskclf.spark.__main__ import app
+try:
+    riskclf.spark.predict_udf()
+except riskclf.errors.MissingExtra as error:
+    print(error)
+sys.stderr = sys.stdout
+assert main(["in.parquet", "out"], app) == 2
+"""
+    said = _run(code, plain_installation, tmp_path).splitlines()
+    needs = "riskclf.spark needs pyspark 4.1 or later: pip install 'riskclf[spark]'"
+    assert said == [needs, f"error: {needs}"]
+    (wanted,) = map(Requirement, PROJECT["optional-dependencies"]["spark"])
+    assert (wanted.name, str(wanted.specifier)) == ("pyspark", ">=4.1")
 
 
 def test_every_dependency_is_pinned() -> None:

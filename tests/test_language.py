@@ -12,7 +12,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo
 
 from riskclf.errors import InputError
-from riskclf.language import gettext, ngettext, speaking
+from riskclf.language import Sentence, gettext, ngettext, speaking
 from tests.catalogue import MO, in_code, translated
 
 HOW_TO = "run `python -m tests.catalogue`, translate what is empty in riskclf.po, run it again"
@@ -56,6 +56,17 @@ def test_the_language_is_that_of_the_innermost_block_and_english_outside() -> No
         assert gettext("Labels") == "ラベル"
         assert gettext("not in the catalogue") == "not in the catalogue"
     assert gettext("Labels") == "Labels"
+
+
+def test_a_sentence_is_english_until_it_is_shown_and_keeps_its_values() -> None:
+    reason = Sentence("it is {kind}, not text", kind=Sentence("a list"))
+    assert reason == "it is a list, not text"
+    with speaking("ja"):
+        assert reason == "it is a list, not text"
+        assert reason.translated() == "文字列ではありません（リスト）"
+        name = Sentence("it has a column '{name}', which the first row does not have", name="{a} b")
+        assert name.translated() == "最初の行にない列「{a} b」があります"
+    assert reason.translated() == reason
 
 
 def test_another_thread_keeps_its_language() -> None:

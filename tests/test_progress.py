@@ -39,4 +39,4 @@ def test_without_a_terminal_there_is_a_line_a_minute(
     with following(True) as show:
         for done in range(5):
             show("train", 1000 * done, 8000)
-    assert capsys.readouterr().err == "train: 2,000 of 8,000\ntrain: 4,000 of 8,000\n"
+    assert capsys.readouterr().err == "train: 2,000/8,000\ntrain: 4,000/8,000\n"

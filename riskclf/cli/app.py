@@ -26,10 +26,14 @@ from riskclf.cli.evaluate import evaluate
 from riskclf.cli.explain import explain
 from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
+from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
+from riskclf.cli.serve import serve
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
+from riskclf.language import Sentence
+from riskclf.language import gettext as _
 
 __all__ = ["app", "main"]
 
@@ -63,15 +67,29 @@ def _riskclf(
     """
 
 
-for _command in (predict, explain, evaluate, finetune, suggest, thresholds, info):
+for _command in (
+    predict,
+    explain,
+    evaluate,
+    finetune,
+    suggest,
+    thresholds,
+    optimize,
+    serve,
+    info,
+):
     app.command()(_command)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, command: typer.Typer = app, name: str = "riskclf"
+) -> int:
     """Run the command line; every expected error is one line on standard error.
 
     Args:
         arguments: as typed after ``riskclf``; None takes those of this process.
+        command: what to run.
+        name: how a user calls it.
 
     Returns:
         The exit status.
@@ -83,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         with _warning_in_one_line():
-            status = app(args=arguments, prog_name="riskclf", standalone_mode=False)
+            status = command(args=arguments, prog_name=name, standalone_mode=False)
     except RiskclfError as error:
         return failed(_without_posts(str(error), given))
     except OSError as error:
@@ -95,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if not message():
             return 2
-        return failed(f"{_without_posts(message(), given)} (see riskclf --help)")
+        return failed(f"{_without_posts(message(), given)} (see {name} --help)")
     return status if isinstance(status, int) else 0
 
 
@@ -135,9 +153,10 @@ def _warning_in_one_line() -> Iterator[None]:
 
     def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
         if issubclass(category, RegressionWarning | ReadingWarning):
-            line = visible(str(message))
+            said = message.args[0] if isinstance(message, Warning) else message
+            line = visible(said.translated() if isinstance(said, Sentence) else str(said))
             if line not in told:
-                print(f"warning: {line}", file=sys.stderr)
+                print(_("warning: {line}").format(line=line), file=sys.stderr)
             told.add(line)
         else:
             shown(message, category, *place, **options)

@@ -20,6 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from riskclf.labels import DECISIONS
+from riskclf.language import gettext as _
+from riskclf.language import listed, ngettext
 
 if TYPE_CHECKING:
     from riskclf.suggestion import EmergingTerm
@@ -113,15 +115,26 @@ def note_rejects(count: int, place: Path | None, first: Sequence[Reject] = ()) -
     """Say how many rows were rejected, and where they are listed, or what the `first` are."""
     if not count:
         return
-    were = "row was" if count == 1 else "rows were"
-    note(f"{count:,} {were} rejected" + (f": see {place}" if place else ""))
     if place:
+        rejected = ngettext(
+            "{count:,} row was rejected: see {place}",
+            "{count:,} rows were rejected: see {place}",
+            count,
+        )
+        note(rejected.format(count=count, place=place))
         return
+    rejected = ngettext("{count:,} row was rejected", "{count:,} rows were rejected", count)
+    note(rejected.format(count=count))
     for reject in first:
-        column = f", column {reject.column}" if reject.column is not None else ""
-        note(f"row {reject.number}{column}: {reject.reason}")
+        if reject.column is None:
+            where = _("row {number}").format(number=reject.number)
+        else:
+            where = _("row {number}, column {column}").format(
+                number=reject.number, column=reject.column
+            )
+        note(_("{name}: {words}").format(name=where, words=reject.reason.translated()))
     if count > len(first):
-        note(f"… and {count - len(first):,} more: use --rejects FILE")
+        note(_("… and {count:,} more: use --rejects FILE").format(count=count - len(first)))
 
 
 def os_error_line(error: OSError) -> str:
@@ -138,7 +151,7 @@ def os_error_line(error: OSError) -> str:
 class Hint:
     """What to say when the run is stopped with Ctrl-C."""
 
-    text: str = "stopped"
+    text: str
 
 
 @contextmanager
@@ -148,7 +161,7 @@ def stoppable() -> Iterator[Hint]:
     Raises:
         typer.Exit: 130 on Ctrl-C; 141 after a broken pipe, as a shell reports it.
     """
-    hint = Hint()
+    hint = Hint(_("stopped"))
     try:
         yield hint
         sys.stdout.flush()
@@ -217,20 +230,20 @@ def print_posts(shown: Sequence[ShownPost], labels: Sequence[str]) -> None:
     """Print posts with their predictions as a table."""
     numbered = any(post.number is not None for post in shown)
     table = Table(
-        title="highest risk first" if numbered else None,
-        caption=Text(visible(f"scores: {' / '.join(labels)}")),
+        title=_("highest risk first") if numbered else None,
+        caption=Text(visible(_("scores: {labels}").format(labels=" / ".join(labels)))),
         caption_justify="left",
     )
     if numbered:
-        table.add_column("row", justify="right")
-    table.add_column("text", ratio=1, overflow="fold")
-    for name in ("label", "decision"):
+        table.add_column(_("row"), justify="right")
+    table.add_column(_("text"), ratio=1, overflow="fold")
+    for name in (_("label"), _("decision")):
         table.add_column(name, no_wrap=True)
-    for name in ("risk", "scores"):
+    for name in (_("risk"), _("scores")):
         table.add_column(name, no_wrap=True, justify="right")
     for post in shown:
         label, decision, risk, *scores, _truncated, reasons, _risk_labels = post.result
-        shown_decision = f"{decision} ({reasons.replace(' ', ', ')})" if reasons else decision
+        shown_decision = f"{decision} ({_codes(reasons)})" if reasons else decision
         cells = [
             Text(visible(post.text, _SHOWN_CHARACTERS)),
             Text(visible(label)),
@@ -245,24 +258,28 @@ def print_posts(shown: Sequence[ShownPost], labels: Sequence[str]) -> None:
 def print_terms(terms: Sequence[EmergingTerm]) -> None:
     """Print emerging terms as a table."""
     if not terms:
-        print("No term increased significantly.")
+        print(_("No term increased significantly."))
         return
     table = Table(
-        title="emerging terms: read how they are used",
-        caption="leads for a person, not a list of coded words; some increase by chance",
+        title=_("emerging terms: read how they are used"),
+        caption=_("leads for a person, not a list of coded words; some increase by chance"),
     )
-    table.add_column("term", overflow="fold")
-    for name in ("posts here", "in the reference", "ratio", "95 % interval"):
+    table.add_column(_("term"), overflow="fold")
+    for name in (_("posts here"), _("in the reference"), _("ratio"), _("95 % interval")):
         table.add_column(name, justify="right")
     for term in terms:
+        low = f"{term.low:.1f}"
         interval = (
-            f"from {term.low:.1f}" if term.high is None else f"{term.low:.1f} to {term.high:.1f}"
+            _("from {low}").format(low=low)
+            if term.high is None
+            else _("{low} to {high}").format(low=low, high=f"{term.high:.1f}")
         )
+        of = _("{count:,} of {total:,}")
         table.add_row(
             Text(visible(term.term)),
-            f"{term.posts:,} of {term.of:,}",
-            f"{term.reference_posts:,} of {term.reference_of:,}",
-            "only here" if term.ratio is None else f"{term.ratio:.1f}",
+            of.format(count=term.posts, total=term.of),
+            of.format(count=term.reference_posts, total=term.reference_of),
+            _("only here") if term.ratio is None else f"{term.ratio:.1f}",
             interval,
         )
     _wide().print(table)
@@ -270,11 +287,11 @@ def print_terms(terms: Sequence[EmergingTerm]) -> None:
 
 def print_summary(counts: Counter[tuple[str, str]], labels: Sequence[str]) -> None:
     """Print how many posts have each label and decision, on standard error."""
-    table = Table("label", title="posts by label and decision")
-    for name in (*_DECISIONS, "all"):
+    table = Table(_("label"), title=_("posts by label and decision"))
+    for name in (*_DECISIONS, _("all")):
         table.add_column(name, justify="right")
     rows = {label: [counts[label, decision] for decision in _DECISIONS] for label in labels}
-    rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    rows[_("all")] = [sum(column) for column in zip(*rows.values(), strict=True)]
     for name, found in rows.items():
         table.add_row(Text(visible(name)), *(f"{count:,}" for count in (*found, sum(found))))
     Screen(stderr=True).print(table)
@@ -292,9 +309,26 @@ def note_reasons(reasons: Mapping[str, int]) -> None:
     codes: Counter[str] = Counter()
     for names, posts in reasons.items():
         codes.update(dict.fromkeys(names.split(), posts))
-    parts = ", ".join(f"{posts:,} {code}" for code, posts in codes.most_common())
-    were = "1 post" if count == 1 else f"{count:,} posts"
-    note(f"{were} could not be read and must be looked at: {parts} (see the column reasons)")
+    parts = [
+        _("{count:,} {code}").format(count=posts, code=_codes(code))
+        for code, posts in codes.most_common()
+    ]
+    unread = ngettext(
+        "{count:,} post could not be read and must be looked at: {parts} (see the column reasons)",
+        "{count:,} posts could not be read and must be looked at: {parts} (see the column reasons)",
+        count,
+    )
+    note(unread.format(count=count, parts=listed(parts)))
+
+
+def _codes(codes: str) -> str:
+    """Reason codes as the column `reasons` holds them, in words."""
+    words = {
+        "blank": _("blank"),
+        "unreadable": _("unreadable"),
+        "unsupported_script": _("unsupported_script"),
+    }
+    return listed(words.get(code, code) for code in codes.split())
 
 
 def _wide() -> Screen:

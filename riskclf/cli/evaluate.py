@@ -10,7 +10,8 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, visible
 from riskclf.files import locked
-from riskclf.language import Language
+from riskclf.language import Language, speaking
+from riskclf.language import gettext as _
 
 __all__ = ["evaluate"]
 
@@ -141,7 +142,7 @@ def evaluate(
     place = Path(output)
     options.check_directory(place, data)
     mapped = options.label_pairs(label_map)
-    with stoppable(), locked(place):
+    with speaking(lang), stoppable(), locked(place):
         from riskclf.evaluation.evaluation import evaluate as measure
         from riskclf.evaluation.sections import summary
         from riskclf.tables import Columns, TableFile
@@ -176,6 +177,6 @@ def evaluate(
         for line in summary(result.figures):
             print(visible(line))
         note_rejects(len(result.rejects), place / "rejects.csv")
-        note(f"report written to {place / 'report.html'}")
+        note(_("report written to {place}").format(place=place / "report.html"))
     if result.rejects:
         raise typer.Exit(1)

@@ -31,6 +31,7 @@ def explain(
     lang: options.Lang = Language.ENGLISH,
     model: options.Model = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
 ) -> None:
     """Explain why posts are labelled as they are.
 
@@ -41,13 +42,12 @@ def explain(
     For posts in a file, use `riskclf predict --explain`.
     """
     options.check_no_file(texts)
-    with stoppable():
-        explained = options.load_classifier(model, device, 64, {}).explain_many(texts)
-        with speaking(lang):
-            if as_json:
-                print(safe_json([explanation_values(x, numbers=numbers) for x in explained]))
-                return
-            for number, (text, explanation) in enumerate(zip(texts, explained, strict=True)):
-                if number:
-                    print()
-                print_explanation(text, explanation, numbers=numbers)
+    with speaking(lang), stoppable():
+        explained = options.load_classifier(model, device, 64, {}, engine).explain_many(texts)
+        if as_json:
+            print(safe_json([explanation_values(x, numbers=numbers) for x in explained]))
+            return
+        for number, (text, explanation) in enumerate(zip(texts, explained, strict=True)):
+            if number:
+                print()
+            print_explanation(text, explanation, numbers=numbers)

@@ -10,7 +10,6 @@ from rich.text import Text
 from riskclf.cli.console import Screen, visible
 from riskclf.explanation.wording import (
     answer_words,
-    between_names,
     question_words,
     sentence,
     strength_words,
@@ -18,6 +17,7 @@ from riskclf.explanation.wording import (
 )
 from riskclf.labels import Aspect, Explanation, Span
 from riskclf.language import gettext as _
+from riskclf.language import listed
 
 __all__ = ["explanation_json", "explanation_values", "print_explanation"]
 
@@ -64,7 +64,7 @@ def print_explanation(post: str, explanation: Explanation, *, numbers: bool) -> 
 
 
 def _answers(aspect: Aspect) -> str:
-    told = between_names().join(
+    told = listed(
         f"{answer_words(aspect.question, x)} {aspect.probabilities[x]:.2f}" for x in aspect.answers
     )
     return f"{question_words(aspect.question)}: {told or '–'}"
@@ -95,7 +95,7 @@ def _line(post: str, span: Span, numbers: bool) -> Text:
     if numbers:
         strength += f" ({span.weight:+.2f})"
     words = [towards, strength, *([question_words(span.question)] if span.question else [])]
-    return Text.assemble("  ", (shown, _style(span)), f"  {between_names().join(words)}")
+    return Text.assemble("  ", (shown, _style(span)), f"  {listed(words)}")
 
 
 def _style(span: Span) -> str:

@@ -10,6 +10,8 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, visible
 from riskclf.files import beside, locked
+from riskclf.language import Language, speaking
+from riskclf.language import gettext as _
 from riskclf.tables import write_rejects
 
 __all__ = ["finetune"]
@@ -91,6 +93,7 @@ def finetune(
     ] = 0,
     encoding: options.Encoding = "auto",
     delimiter: options.Delimiter = None,
+    lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
@@ -113,12 +116,12 @@ def finetune(
     risks = None
     if risk_labels is not None:
         risks = [] if risk_labels == "none" else risk_labels.split(",")
-    with stoppable() as hint, locked(place), locked(rejected_rows):
+    with speaking(lang), stoppable() as hint, locked(place), locked(rejected_rows):
         from riskclf.finetuning import finetune as train
         from riskclf.finetuning.report import lines
         from riskclf.tables import Columns, TableFile
 
-        hint.text = "stopped; run the same command again to continue"
+        hint.text = _("stopped; run the same command again to continue")
         file = TableFile(data, encoding=encoding, delimiter=delimiter)
         result = train(
             file,
@@ -132,6 +135,7 @@ def finetune(
             quick=quick,
             accept_regression=accept_regression,
             seed=seed,
+            lang=lang,
             device=device,
             batch_size=batch_size,
             progress=True,
@@ -140,7 +144,8 @@ def finetune(
             print(visible(line))
         write_rejects(rejected_rows, result.rejects)
         note_rejects(len(result.rejects), rejected_rows)
-        note(f"model written to {place}, its report to {place / 'finetuning.md'}")
+        written = _("model written to {place}, its report to {report}")
+        note(written.format(place=place, report=place / "finetuning.md"))
     if not result.accepted:
         raise typer.Exit(3)
     if result.rejects:

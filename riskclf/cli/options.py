@@ -14,7 +14,7 @@ import typer
 
 from riskclf.errors import InputError
 from riskclf.files import beside, target_of
-from riskclf.language import Language
+from riskclf.language import Language, language
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -24,15 +24,21 @@ __all__ = [
     "Delimiter",
     "Device",
     "Encoding",
+    "Engine",
     "FamilyColumn",
+    "Flag",
     "LabelColumn",
     "LabelMap",
     "Lang",
     "Model",
+    "OperatingPoint",
+    "Prevalence",
+    "Review",
     "TextColumn",
     "check_directory",
     "check_no_file",
     "check_outputs",
+    "decisions_of",
     "label_pairs",
     "load_classifier",
 ]
@@ -83,15 +89,80 @@ Device = Annotated[
         "is one."
     ),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="Library that computes the model: auto, pytorch or openvino. auto uses OpenVINO where "
+        "it is installed and the model has files for it (see `riskclf optimize`)."
+    ),
+]
+
+
+def _language(name: str) -> Language:
+    try:
+        return language(name)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 Lang = Annotated[
     Language,
-    typer.Option(help="Language of what is written for people: en (English) or ja (Japanese)."),
+    typer.Option(
+        parser=_language,
+        metavar="en|ja",
+        help="Language of what is written for people: en (English) or ja (Japanese). Names of "
+        "columns and error messages stay English.",
+    ),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Number of posts to compute at once.")]
+Prevalence = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of risky posts in your stream, such as 0.001. Risk and scores become "
+        "probabilities at this share. Labels and decisions do not change."
+    ),
+]
+OperatingPoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Use these thresholds of the model; `riskclf info` lists them."
+    ),
+]
+Flag = Annotated[
+    float | None,
+    typer.Option(help="Flag posts with risk >= this value. Requires --review."),
+]
+Review = Annotated[
+    float | None,
+    typer.Option(
+        help="Mark posts with risk >= this value for review. Must be below --flag. Requires --flag."
+    ),
+]
+
+
+def decisions_of(
+    prevalence: float | None, operating_point: str | None, flag: float | None, review: float | None
+) -> dict[str, Any]:
+    """How to decide, as further arguments of `RiskClassifier.load`.
+
+    Raises:
+        InputError: of `flag` and `review` only one is given.
+    """
+    if (flag is None) != (review is None):
+        raise InputError("give both --flag and --review, or neither")
+    return {
+        "prevalence": prevalence,
+        "operating_point": operating_point,
+        "thresholds": None if flag is None else {"flag": flag, "review": review},
+    }
 
 
 def load_classifier(
-    model: str | None, device: str, batch_size: int, decisions: Mapping[str, Any]
+    model: str | None,
+    device: str,
+    batch_size: int,
+    decisions: Mapping[str, Any],
+    engine: str = "auto",
 ) -> RiskClassifier:
     """Load the model for a command.
 
@@ -100,6 +171,7 @@ def load_classifier(
         device: see `RiskClassifier.load`.
         batch_size: posts to compute at once.
         decisions: further arguments of `RiskClassifier.load`, such as `prevalence`.
+        engine: see `RiskClassifier.load`.
 
     Raises:
         RiskclfError: the model cannot be used.
@@ -107,7 +179,9 @@ def load_classifier(
     # Imported here, because torch and transformers take seconds to import.
     from riskclf.classifier import RiskClassifier
 
-    return RiskClassifier.load(model, device=device, batch_size=batch_size, **decisions)
+    return RiskClassifier.load(
+        model, device=device, batch_size=batch_size, engine=engine, **decisions
+    )
 
 
 def label_pairs(items: Iterable[str] | None) -> dict[str, str]:

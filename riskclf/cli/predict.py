@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,7 +20,8 @@ from riskclf.cli.console import (
 from riskclf.cli.explained import print_explanation
 from riskclf.cli.predicting import Labelled, TableJob, Tally, label_table
 from riskclf.errors import InputError
-from riskclf.language import Language, speaking
+from riskclf.language import Language, listed, ngettext, speaking
+from riskclf.language import gettext as _
 from riskclf.tables.predictions import prediction_values
 
 __all__ = ["predict"]
@@ -82,30 +83,10 @@ def predict(
         ),
     ] = None,
     model: options.Model = None,
-    prevalence: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of risky posts in your stream, such as 0.001. Risk and scores become "
-            "probabilities at this share. Labels and decisions do not change."
-        ),
-    ] = None,
-    operating_point: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Use these thresholds of the model; `riskclf info` lists them."
-        ),
-    ] = None,
-    flag: Annotated[
-        float | None,
-        typer.Option(help="Flag posts with risk >= this value. Requires --review."),
-    ] = None,
-    review: Annotated[
-        float | None,
-        typer.Option(
-            help="Mark posts with risk >= this value for review. Must be below --flag. Requires "
-            "--flag."
-        ),
-    ] = None,
+    prevalence: options.Prevalence = None,
+    operating_point: options.OperatingPoint = None,
+    flag: options.Flag = None,
+    review: options.Review = None,
     explain: Annotated[
         bool,
         typer.Option(
@@ -116,6 +97,7 @@ def predict(
     ] = False,
     lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
     """Label posts.
@@ -135,13 +117,7 @@ def predict(
     """
     if bool(texts) == (input is not None):
         raise InputError("give either posts as TEXT or a file with --input (see --help)")
-    if (flag is None) != (review is None):
-        raise InputError("give both --flag and --review, or neither")
-    decisions: dict[str, Any] = {
-        "prevalence": prevalence,
-        "operating_point": operating_point,
-        "thresholds": None if flag is None else {"flag": flag, "review": review},
-    }
+    decisions = options.decisions_of(prevalence, operating_point, flag, review)
     if input is None:
         options.check_no_file(texts or [])
         if output or rejects or format or excel or delimiter or encoding != "auto":
@@ -149,8 +125,8 @@ def predict(
                 "--output, --rejects, --format, --excel, --encoding and --delimiter need --input "
                 "(see --help)"
             )
-        with stoppable():
-            classifier = options.load_classifier(model, device, batch_size, decisions)
+        with speaking(lang), stoppable():
+            classifier = options.load_classifier(model, device, batch_size, decisions, engine)
             explained = classifier.explain_many(texts or []) if explain else []
             predictions = [x.prediction for x in explained] or classifier.predict_many(texts or [])
             risk_labels = classifier.risk_labels
@@ -159,16 +135,15 @@ def predict(
                 for text, prediction in zip(texts or [], predictions, strict=True)
             ]
             print_posts(shown, classifier.labels)
-            with speaking(lang):
-                for text, explanation in zip(texts or [], explained, strict=bool(explained)):
-                    print()
-                    print_explanation(text, explanation, numbers=False)
+            for text, explanation in zip(texts or [], explained, strict=bool(explained)):
+                print()
+                print_explanation(text, explanation, numbers=False)
         return
     if explain and output is None:
         raise InputError("--explain needs --output where --input is given (see --help)")
     if excel and output is None:
         raise InputError("--excel needs --output (see --help)")
-    settings = {"device": device, "batch size": batch_size, **decisions}
+    settings = {"device": device, "engine": engine, "batch size": batch_size, **decisions}
     if explain:
         settings["language of the explanations"] = str(lang)
     job = TableJob(
@@ -181,17 +156,17 @@ def predict(
         rejects,
         excel,
         settings,
-        lang if explain else None,
+        explain,
     )
-    with stoppable() as hint:
+    with speaking(lang), stoppable() as hint:
         if job.can_continue:
-            hint.text = "stopped; run the same command again to continue"
+            hint.text = _("stopped; run the same command again to continue")
         elif input == "-":
-            hint.text = "stopped; what was read from standard input cannot be continued"
+            hint.text = _("stopped; what was read from standard input cannot be continued")
         with Meter() as meter:
             found = label_table(
                 job,
-                lambda: options.load_classifier(model, device, batch_size, decisions),
+                lambda: options.load_classifier(model, device, batch_size, decisions, engine),
                 tell=note,
                 show=lambda done, total, tally: meter.show(*_progress(done, total, tally)),
             )
@@ -201,24 +176,38 @@ def predict(
 
 
 def _progress(done: int, total: int | None, tally: Tally) -> tuple[int, int | None, str]:
-    return tally.posts if total is None else done, total, f"{tally.posts:,} posts, {tally.rate}"
+    parts = listed(x for x in (_posts(tally.posts), tally.rate) if x)
+    return tally.posts if total is None else done, total, parts
 
 
 def _report(found: Labelled, job: TableJob) -> None:
     tally = found.tally
     print_summary(tally.counts, found.labels)
-    parts = ["1 post" if tally.posts == 1 else f"{tally.posts:,} posts"]
+    parts = [_posts(tally.posts)]
     if tally.recorded:
-        parts.append(f"{tally.recorded:,} of them from the run that was stopped")
+        parts.append(
+            _("{count:,} of them from the run that was stopped").format(count=tally.recorded)
+        )
+    if tally.repeated:
+        repeated = ngettext(
+            "{count:,} of them repeats an earlier one and was scored with it",
+            "{count:,} of them repeat an earlier one and were scored with it",
+            tally.repeated,
+        )
+        parts.append(repeated.format(count=tally.repeated))
     if tally.rate:
-        parts.append(f"{tally.seconds:.1f} s, {tally.rate}")
-    note(", ".join(parts))
+        parts += [_("{seconds:.1f} s").format(seconds=tally.seconds), tally.rate]
+    note(listed(parts))
     note_reasons(tally.reasons)
     note_rejects(found.rejects.count, found.rejects.place, found.rejects.first)
     if job.output_file:
-        note(f"written to {job.output_file}")
+        note(_("written to {place}").format(place=job.output_file))
     if job.output is None:
         print_posts(found.riskiest, found.labels)
         if tally.posts > len(found.riskiest):
             more = tally.posts - len(found.riskiest)
-            print(f"… and {more:,} more with a lower risk: use --output")
+            print(_("… and {count:,} more with a lower risk: use --output").format(count=more))
+
+
+def _posts(count: int) -> str:
+    return ngettext("{count:,} post", "{count:,} posts", count).format(count=count)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,10 @@ from riskclf.cli.explained import explanation_json
 from riskclf.cli.options import check_outputs
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
-from riskclf.language import Language, speaking
+from riskclf.language import gettext as _
+from riskclf.language import listed
+from riskclf.reading import read
+from riskclf.repeats import Recent, key_of, key_of_raw
 from riskclf.tables import (
     Journal,
     RejectsFile,
@@ -73,8 +76,8 @@ class TableJob:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What else the result depends on, such as the device. JSON values; a change of one of them
     makes a stopped run start again."""
-    explain_in: Language | None = None
-    """Add a column with an explanation of each prediction, in this language."""
+    explain: bool = False
+    """Add a column with an explanation of each prediction, in the current language."""
 
     @property
     def output_file(self) -> Path | None:
@@ -101,6 +104,8 @@ class Tally:
     posts: int = 0
     recorded: int = 0
     """Posts whose results an earlier run had recorded."""
+    repeated: int = 0
+    """Posts that repeat an earlier one, and were not scored again."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Posts by label and decision."""
     reasons: Counter[str] = field(default_factory=Counter)
@@ -125,7 +130,9 @@ class Tally:
     def rate(self) -> str:
         """Posts per second, in words; empty before the first one."""
         computed = self.posts - self.recorded
-        return f"{computed / self.seconds:,.0f} posts/s" if self.seconds and computed else ""
+        if not (self.seconds and computed):
+            return ""
+        return _("{rate:,.0f} posts/s").format(rate=computed / self.seconds)
 
 
 @dataclass(frozen=True)
@@ -210,7 +217,7 @@ class _Run:
         self._job, self._table, self._classifier, self._show = job, table, classifier, show
         added = prediction_columns(classifier.labels)
         self._told = len(added)
-        if job.explain_in is not None:
+        if job.explain:
             added["explanation"] = str
         self._added = free_columns(added, table.columns)
         self._risk_labels = classifier.risk_labels
@@ -236,6 +243,8 @@ class _Run:
         self._waiting: list[Row] = []
         self._characters = 0
         self._tally = Tally()
+        # Recorded results are put in here too, so that a continued run goes on as the first would.
+        self._recent: Recent[list[Any]] = Recent()
         self._riskiest: list[ShownPost] = []
 
     def finish(self) -> Labelled:
@@ -263,34 +272,42 @@ class _Run:
         if not rows:
             return
         posts = [row.values[self._job.text_column] for row in rows]
+        keys = [self._key(post) for post in posts]
+        new = {key: x for key, x in zip(keys, posts, strict=True) if key not in self._recent}
+        self._tally.repeated += len(posts) - len(new)
         results = self._journal.next_batch(len(rows)) if self._journal else None
         recorded = results is not None
         if results is None:
-            results = self._results(posts)
+            scored = self._scored(new.values())
+            results = self._recent.complete(keys, dict(zip(new, scored, strict=True)))
             if self._journal:
                 self._journal.append(results)
+        else:
+            self._recent.complete(keys, dict(zip(keys, results, strict=True)))
         if self._writer:
             self._writer.write(
                 {**row.values, **dict(zip(self._added, result, strict=True))}
                 for row, result in zip(rows, results, strict=True)
             )
         else:
-            new = map(ShownPost, (row.number for row in rows), posts, results)
-            self._riskiest = heapq.nsmallest(_SHOWN_ROWS, [*self._riskiest, *new], key=_rank)
+            shown = map(ShownPost, (row.number for row in rows), posts, results)
+            self._riskiest = heapq.nsmallest(_SHOWN_ROWS, [*self._riskiest, *shown], key=_rank)
         self._tally.add([result[: self._told] for result in results], recorded)
         self._show(self._table.position, self._table.size, self._tally)
 
-    def _results(self, posts: list[str]) -> list[list[Any]]:
+    def _key(self, post: str) -> bytes:
+        """Posts with the same one get the same values. An explanation holds offsets into a post."""
+        return key_of_raw(post) if self._job.explain else key_of(read(post))
+
+    def _scored(self, posts: Iterable[str]) -> list[list[Any]]:
         """The values of the columns that are added, post by post."""
-        language = self._job.explain_in
-        if language is None:
+        if not self._job.explain:
             predictions = self._classifier.predict_many(posts)
             return [prediction_values(x, self._risk_labels) for x in predictions]
-        with speaking(language):
-            return [
-                [*prediction_values(x.prediction, self._risk_labels), explanation_json(x)]
-                for x in self._classifier.explain_many(posts)
-            ]
+        return [
+            [*prediction_values(x.prediction, self._risk_labels), explanation_json(x)]
+            for x in self._classifier.explain_many(posts)
+        ]
 
 
 def _rank(post: ShownPost) -> tuple[float, int]:
@@ -323,10 +340,12 @@ def _open_journal(
     output = job.output_file
     journal = Journal(beside(output, ".resume"), key, output=output)
     if journal.is_continued:
-        tell("continuing the run that was stopped")
+        tell(_("continuing the run that was stopped"))
     elif journal.changed:
         tell(
-            "starting again from the first row; changed since the run that was stopped: "
-            f"{', '.join(journal.changed)}"
+            _(
+                "starting again from the first row; changed since the run that was stopped: "
+                "{changed}"
+            ).format(changed=listed(journal.changed))
         )
     return journal

@@ -12,6 +12,8 @@ from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, print_terms, stoppable
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
+from riskclf.language import Language, ngettext, speaking
+from riskclf.language import gettext as _
 from riskclf.tables import Columns, TableFile, format_of, key_beside, write_rejects
 
 __all__ = ["suggest"]
@@ -84,6 +86,7 @@ def suggest(
     ] = None,
     encoding: options.Encoding = "auto",
     delimiter: options.Delimiter = None,
+    lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
 ) -> None:
@@ -116,7 +119,7 @@ def suggest(
         if written is not None:
             format_of(written)
     options.check_outputs(places, (data, labelled, reference))
-    with stoppable(), ExitStack() as stack:
+    with speaking(lang), stoppable(), ExitStack() as stack:
         for path in places.values():
             if path is not None:
                 stack.enter_context(locked(path))
@@ -143,9 +146,15 @@ def suggest(
             note(line)
         note_rejects(len(result.rejects), rejected_rows)
         for reason, count in result.reasons().items():
-            note(f"{count:,} {reason}")
-        note(f"{len(result.rows):,} posts written to {place}")
+            note(_("{name}: {words}").format(name=reason, words=f"{count:,}"))
+        written = ngettext(
+            "{count:,} post written to {place}",
+            "{count:,} posts written to {place}",
+            len(result.rows),
+        )
+        note(written.format(count=len(result.rows), place=place))
         if not with_scores:
-            note(f"what the model says of them: {key_beside(place)} (open it after labelling)")
+            what = _("what the model says of them: {place} (open it after labelling)")
+            note(what.format(place=key_beside(place)))
     if result.rejects:
         raise typer.Exit(1)

@@ -22,6 +22,7 @@ import torch
 
 from riskclf.encoder import Outputs, length_sorted_batches, pad
 from riskclf.errors import ArtifactCorrupt, InputError
+from riskclf.manifest import read_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -34,7 +35,6 @@ __all__ = [
     "open_classifier",
     "padded",
     "quietly",
-    "read_config",
 ]
 
 _INDEX_FILE = "model.safetensors.index.json"
@@ -249,24 +249,6 @@ def _are_own_parts(names: Iterable[Any]) -> bool:
         isinstance(name, str) and not set(name) & set("/\\:\0") and name.endswith(".safetensors")
         for name in names
     )
-
-
-def read_config(directory: Path) -> dict[str, Any]:
-    """config.json of a model directory.
-
-    Raises:
-        ArtifactCorrupt: it is missing, or not a JSON object.
-    """
-    file = directory / "config.json"
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactCorrupt(
-            f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
-        ) from None
-    if not isinstance(config, dict):
-        raise ArtifactCorrupt(f"{file} is not a JSON object: copy or save the model again")
-    return config
 
 
 def _best_device() -> str:

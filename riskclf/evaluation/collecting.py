@@ -13,6 +13,7 @@ import numpy as np
 
 from riskclf.errors import EvaluationError, InputError
 from riskclf.labels import DECISIONS, Prediction
+from riskclf.language import Sentence
 from riskclf.tables import (
     Columns,
     Reject,
@@ -92,7 +93,7 @@ class GoldReader:
         label_map: Mapping[str, str],
         *,
         keep_text: bool,
-        check: Callable[[Mapping[str, Any]], tuple[str, str] | None] | None = None,
+        check: Callable[[Mapping[str, Any]], tuple[str, Sentence] | None] | None = None,
     ) -> None:
         self._needs_text = keep_text or check is None
         needed = (columns.text, columns.label) if self._needs_text else (columns.label,)
@@ -133,7 +134,7 @@ class GoldReader:
                 row = Reject(row.number, *bad)
             self.rejects.append(row)
 
-    def _judge(self, row: Row) -> tuple[str, str] | None:
+    def _judge(self, row: Row) -> tuple[str, Sentence] | None:
         """Keep a row, or say which column is wrong, and how."""
         values, columns = row.values, self._columns
         text = values.get(columns.text)
@@ -145,9 +146,9 @@ class GoldReader:
         weight_column = columns.optional("weight")
         weight = number_of(values.get(weight_column)) if self._weighted else 1.0
         if weight is None or weight <= 0:
-            return weight_column, "it is not a number above 0"
+            return weight_column, Sentence("it is not a number above 0")
         if weight_column in values and not self._weighted:
-            return weight_column, "the first row has no such column"
+            return weight_column, Sentence("the first row has no such column")
         if self._check is not None and (bad := self._check(values)):
             return bad
         self._number.append(row.number)
@@ -230,28 +231,31 @@ class Recorded(Predictions):
         super().__init__(labels)
         self._prefix = prefix
 
-    def problem(self, values: Mapping[str, Any]) -> tuple[str, str] | None:
+    def problem(self, values: Mapping[str, Any]) -> tuple[str, Sentence] | None:
         """Which column of a row is wrong, and how; None if none is."""
         prefix = self._prefix
         if values.get(f"{prefix}label") not in self._indices:
-            return f"{prefix}label", "it is not one of the labels that have a score"
+            return f"{prefix}label", Sentence("it is not one of the labels that have a score")
         if values.get(f"{prefix}decision") not in DECISIONS:
-            return f"{prefix}decision", f"it is not one of {', '.join(DECISIONS)}"
+            reason = Sentence("it is not one of {names}", names=", ".join(DECISIONS))
+            return f"{prefix}decision", reason
         for name in ("risk", *(f"score_{label}" for label in self.labels)):
             number = number_of(values.get(prefix + name))
             if number is None or not -1e-6 <= number <= 1 + 1e-5:
-                return prefix + name, "it is not a number from 0 to 1"
+                return prefix + name, Sentence("it is not a number from 0 to 1")
         column = f"{prefix}risk_labels"
         found = read_risk_labels(values.get(column), self.labels)
         if found is None:
-            return column, "it does not name labels that have a score"
+            return column, Sentence("it does not name labels that have a score")
         if self.risk_labels is None:
             self.risk_labels = found
         elif found != self.risk_labels:
-            return column, "it differs from the rows before: they were scored by another model"
+            return column, Sentence(
+                "it differs from the rows before: they were scored by another model"
+            )
         total = sum(float(values[f"{prefix}score_{label}"]) for label in found)
         if abs(total - float(values[f"{prefix}risk"])) > 1e-4:
-            return f"{prefix}risk", "it is not the sum of the scores of the risk labels"
+            return f"{prefix}risk", Sentence("it is not the sum of the scores of the risk labels")
         return None
 
     def add_recorded(self, values: Mapping[str, Any]) -> None:

@@ -35,7 +35,6 @@ from riskclf.evaluation.figures import (
 )
 from riskclf.evaluation.metrics import figures_of
 from riskclf.evaluation.notes import notes_on
-from riskclf.evaluation.reasons import reason_in_words
 from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.evaluation.thresholds import Rate, Stream, check_share, choose_thresholds, first_posts
 from riskclf.labels import DECISIONS
@@ -96,7 +95,8 @@ class Evaluation:
                 old.unlink()
         for number, differing in enumerate(self.differing, start=1):
             self._write_differences(place / f"differences-{number}.csv", differing, include_text)
-        write_rejects(place / "rejects.csv", self.rejects)
+        with speaking(self.figures.lang):
+            write_rejects(place / "rejects.csv", self.rejects)
         write_report(self.figures, place)
 
     def _write_differences(
@@ -218,7 +218,7 @@ def evaluate(
         thresholds = choose_thresholds(
             rows, stream, min_precision=min_precision, min_recall=min_recall, same_rows=same_rows
         )
-        reasons = {reason_in_words(x): count for x, count in rejected.most_common()}
+        reasons = {x.translated(): count for x, count in rejected.most_common()}
         notes = notes_on(rows, measured, rejected, stream)
     comparisons, differing = [], []
     for baseline in compared:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riskclf.evaluation.wording import percent
+from riskclf.language import Sentence, ngettext
 from riskclf.language import gettext as _
-from riskclf.language import ngettext
 
 if TYPE_CHECKING:
     from riskclf.evaluation.figures import RowFigures
@@ -23,14 +23,14 @@ _FEW_FAMILIES = 10
 
 
 def notes_on(
-    rows: ScoredRows, figures: RowFigures, rejected: Mapping[str, int], stream: Stream
+    rows: ScoredRows, figures: RowFigures, rejected: Mapping[Sentence, int], stream: Stream
 ) -> list[str]:
     """The sentences, in the current language.
 
     Args:
         rows: the rows that were measured.
         figures: of these rows.
-        rejected: numbers of rows that could not be used, by the (English) reason.
+        rejected: numbers of rows that could not be used, by the reason in English.
         stream: what is known of the user's stream.
     """
     return [
@@ -43,7 +43,7 @@ def notes_on(
     ]
 
 
-def _on_rejects(rejected: Mapping[str, int]) -> Iterator[str]:
+def _on_rejects(rejected: Mapping[Sentence, int]) -> Iterator[str]:
     if count := sum(rejected.values()):
         yield ngettext(
             "{count:,} row could not be used and is in none of the figures; rejects.csv lists it "

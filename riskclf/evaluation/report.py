@@ -12,9 +12,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 
 from riskclf.evaluation.figures import Figures
+from riskclf.evaluation.markdown import as_markdown
 from riskclf.evaluation.plots import PLOTS, draw
 from riskclf.evaluation.sections import opening_of, sections_of
-from riskclf.evaluation.wording import markdown_cell
 from riskclf.files import write_bytes, write_text
 
 __all__ = ["write_report"]
@@ -32,23 +32,22 @@ def write_report(figures: Figures, directory: Path) -> None:
     plots, dark = draw(figures), draw(figures, dark=True)
     templates = Environment(
         loader=PackageLoader("riskclf.evaluation"),
-        autoescape=lambda name: name is not None and ".html" in name,
+        autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters["cell"] = markdown_cell
     title, measured, brackets = opening_of(figures)
-    values = {
-        "language": figures.lang,
-        "title": title,
-        "measured": measured,
-        "brackets": brackets,
-        "sections": sections_of(figures),
-    }
-    images = {name: (_data(plots[name]), _data(dark[name])) for name in plots}
-    html = templates.get_template("report.html.j2").render(**values, images=images)
-    markdown = templates.get_template("report.md.j2").render(**values, images=plots)
+    sections = sections_of(figures)
+    html = templates.get_template("report.html.j2").render(
+        language=figures.lang,
+        title=title,
+        measured=measured,
+        brackets=brackets,
+        sections=sections,
+        images={name: (_data(plots[name]), _data(dark[name])) for name in plots},
+    )
+    markdown = as_markdown(title, (measured, brackets), sections, plots)
     report = json.dumps(figures.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     for name in PLOTS:
         (directory / f"{name}.png").unlink(missing_ok=True)

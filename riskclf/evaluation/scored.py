@@ -20,6 +20,7 @@ import numpy as np
 from riskclf.errors import InputError
 from riskclf.evaluation.collecting import Coded, GoldReader, Predictions, Recorded
 from riskclf.labels import Prediction
+from riskclf.language import gettext as _
 from riskclf.progress import Progress, following
 from riskclf.tables import Columns, Data, Key, Reject, Source
 from riskclf.tables.predictions import scored_labels, scored_prefix
@@ -189,8 +190,8 @@ def read_rows(
             for done, row in enumerate(gold.rows()):
                 found.add_recorded(row.values)
                 if done % _OFTEN == 0:
-                    tell("reading scores", *source.position())
-            tell("reading scores", *source.position())
+                    tell(_("reading scores"), *source.position())
+            tell(_("reading scores"), *source.position())
             return ScoredRows(**gold.fields(), **found.fields()), gold.rejects, None
         model = model or load_default()
         predictions = Predictions(model.labels)
@@ -202,8 +203,8 @@ def read_rows(
             predictions.add(prediction)
             place = places.popleft()
             if done % _OFTEN == 0:
-                tell("scoring posts", *place)
-        tell("scoring posts", *source.position())
+                tell(_("scoring posts"), *place)
+        tell(_("scoring posts"), *source.position())
         return ScoredRows(**gold.fields(), **predictions.fields()), gold.rejects, model
 
 

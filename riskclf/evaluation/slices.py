@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from riskclf.evaluation.metrics import NO_NAME, OTHER_NAMES
 from riskclf.evaluation.reading import rule_for_parts
-from riskclf.evaluation.wording import Section, Table, as_share, listed, percent
+from riskclf.evaluation.wording import Section, Table, as_share, percent
 from riskclf.language import gettext as _
+from riskclf.language import listed
 
 if TYPE_CHECKING:
     from riskclf.evaluation.figures import Figures, Proportion, Slice

@@ -5,7 +5,7 @@ The words are those of the current language, see `riskclf.language`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from riskclf.evaluation.figures import Counts, Estimate, Proportion, Size
@@ -22,8 +22,6 @@ __all__ = [
     "as_range",
     "as_share",
     "counted",
-    "listed",
-    "markdown_cell",
     "one_in",
     "percent",
     "unit_of_time",
@@ -134,16 +132,3 @@ def unit_of_time(unit: str) -> str:
         "month": pgettext("a rate per", "month"),
         "year": pgettext("a rate per", "year"),
     }[unit]
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names, one after the other."""
-    return pgettext("between names", ", ").join(names)
-
-
-def markdown_cell(text: str) -> str:
-    """Text for a cell of a Markdown table."""
-    text = " ".join(text.split())
-    for character, escaped in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|")):
-        text = text.replace(character, escaped)
-    return text

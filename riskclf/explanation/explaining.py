@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import logit
 
 from riskclf.aspects import Heads, parts
-from riskclf.decide import predictions_from_outputs, served_rows, windows_read
+from riskclf.decide import predictions_from_outputs, windows_read
 from riskclf.explanation.phrases import Phrases
 from riskclf.explanation.shapley import Orders
 from riskclf.labels import Aspect, Explanation, Prediction, Scenario, Span, Strength
@@ -59,6 +59,7 @@ def explain(
     encodings: Sequence[Encoding],
     outputs: Outputs,
     predictions: Sequence[Prediction],
+    rows: NDArray[np.int64],
 ) -> list[Explanation]:
     """Explain predictions.
 
@@ -66,10 +67,10 @@ def explain(
         loaded: the model.
         posts: raw posts.
         encodings: of the posts.
-        outputs: of their windows, see `riskclf.decide.predictions_from_outputs`.
+        outputs: of their windows, see `riskclf.decide.predictions_with_rows`.
         predictions: of the posts.
+        rows: of the outputs, those that decided, shape (posts,).
     """
-    rows = served_rows(encodings, outputs, loaded.manifest)
     windows = [x for read in windows_read(encodings, loaded.manifest) for x in read]
     cut = [
         Phrases.of(post, windows[row], loaded.tokenizer)

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from riskclf.labels import Aspect, Explanation, Strength
 from riskclf.language import gettext as _
-from riskclf.language import marked, pgettext
+from riskclf.language import listed, marked
 
 __all__ = [
     "answer_words",
-    "between_names",
     "question_words",
     "sentence",
     "strength_words",
@@ -62,12 +61,7 @@ def sentence(aspects: Iterable[Aspect]) -> str:
             told = answer_words(aspect.question, answer)
             known = (aspect.question, answer) in _ANSWERS
             words.append(told if known else f"{question_words(aspect.question)}: {told}")
-    return between_names().join(words)
-
-
-def between_names() -> str:
-    """What stands between the parts of a list."""
-    return pgettext("between names", ", ")
+    return listed(words)
 
 
 def question_words(question: str) -> str:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from riskclf.artifact import Base
 from riskclf.errors import EvaluationError, InputError
+from riskclf.finetuning.base import Base
 from riskclf.labels import LABELS, RISK_LABELS
+from riskclf.language import Sentence
 from riskclf.tables import (
     UNCLEAR,
     Columns,
@@ -253,7 +254,7 @@ def read_labelled(
         contradictory += len(posts)
         for row, _ in posts:
             other = next(x.number for x, _ in posts if x is not row)
-            reason = f"row {other} has the same text and another label"
+            reason = Sentence("row {other} has the same text and another label", other=other)
             rejects.append(Reject(row.number, columns.label, reason))
     rejects.sort(key=lambda reject: reject.number)
     if not chosen:

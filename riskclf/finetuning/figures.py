@@ -156,6 +156,8 @@ class NewWords(Figure):
 class Report(Figure):
     """The report of a fine-tuning; finetuning.json holds the same."""
 
+    lang: str = "en"
+    """Language of the report, of `reasons` and of `warnings`."""
     riskclf: str
     """Version of the library."""
     model_before: str | None

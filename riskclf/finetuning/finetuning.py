@@ -43,6 +43,8 @@ from riskclf.finetuning.manifest import is_half_precision, manifest_for, provena
 from riskclf.finetuning.measure import measure
 from riskclf.finetuning.report import markdown
 from riskclf.finetuning.vocabulary import extend, shattered_words
+from riskclf.language import gettext as _
+from riskclf.language import ngettext, speaking
 from riskclf.progress import Progress, following
 from riskclf.tables import Columns, Data, Reject
 from riskclf.tokens import Tokenizer
@@ -80,6 +82,7 @@ def finetune(
     quick: bool = False,
     accept_regression: bool = False,
     seed: int = 0,
+    lang: str = "en",
     device: str = "auto",
     batch_size: int = 64,
     progress: Progress = None,
@@ -107,6 +110,7 @@ def finetune(
             its labels are kept.
         accept_regression: accept the model whatever the gate finds; this is recorded.
         seed: of the folds, the order and new weights.
+        lang: language of the report: "en" or "ja".
         device: where to compute: "cpu", a torch device such as "cuda:0", or "auto", a GPU where
             there is one. Training takes CUDA's first GPU, or the CPU.
         batch_size: posts that are computed at once when posts are scored.
@@ -130,8 +134,8 @@ def finetune(
             "--new-words, not both"
         )
     place = Path(output)
-    with locked(place), following(progress) as show:
-        show("reading posts", 0, None)
+    with speaking(lang), locked(place), following(progress) as show:
+        show(_("reading posts"), 0, None)
         job = prepare(
             data,
             base,
@@ -155,20 +159,26 @@ def finetune(
             extended = plan(job, extend(start, words, job.work / "new-words"), folds)
         left = [len(fold.new) for fold in (*plain, *extended) if not fold.finished]
         if finished := len(plain) + len(extended) - len(left):
-            show(f"continuing the run that was stopped: {finished} trainings are finished", 0, 0)
+            continuing = ngettext(
+                "continuing the run that was stopped: {count} training is finished",
+                "continuing the run that was stopped: {count} trainings are finished",
+                finished,
+            )
+            show(continuing.format(count=finished), 0, 0)
         trainings = Trainings(job, [*left, len(posts)], show)
         trainings.estimate(start)
-        held_out = cross_validate(job, plain, trainings, "cross-validation")
+        held_out = cross_validate(job, plain, trainings, _("cross-validation"))
         compared = None
         if extended:
-            with_words = cross_validate(job, extended, trainings, "cross-validation with new words")
+            stage = _("cross-validation with new words")
+            with_words = cross_validate(job, extended, trainings, stage)
             compared = word_gain(job, held_out, with_words)
             if compared.helps:
                 start, held_out = extended[0].start, with_words
             else:
                 words = []
         manifest = manifest_for(job, held_out)
-        learned = trainings.learn(start, job.examples(), "final training")
+        learned = trainings.learn(start, job.examples(), _("final training"))
         aspects = support = None
         if job.known is not None and job.keeps_labels:
             aspects, support = job.known.parted(learned.heads)
@@ -176,7 +186,7 @@ def finetune(
             learned = learned.with_experts(
                 () if manifest.stacker is None else manifest.stacker.experts
             )
-        show("measuring", 0, None)
+        show(_("measuring"), 0, None)
         report = measure(
             job,
             manifest,

@@ -134,7 +134,7 @@ def cross_validate(job: Job, folds: Sequence[Fold], trainings: Trainings, stage:
     rows = [row for fold in folds for row in fold.held]
     for number, fold in enumerate(folds, start=1):
         if not fold.finished:
-            learned = trainings.learn(fold.start, fold.new, f"{stage}, {number} of {len(folds)}")
+            learned = trainings.learn(fold.start, fold.new, f"{stage} {number}/{len(folds)}")
             texts = [job.posts.texts[row] for row in fold.held]
             _store(fold.file, learned.compute(texts, job.manifest).outputs)
             # Only now are the checkpoints of this fold no longer needed.

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riskclf import artifact
-from riskclf.artifact import Base
 from riskclf.decide import OperatingPoint
 from riskclf.errors import InputError
 from riskclf.files import target_of
+from riskclf.finetuning.base import Base, locate_base
 from riskclf.finetuning.config import TrainingConfig, training_config_for
 from riskclf.finetuning.data import (
     LabelledPosts,
@@ -169,7 +169,7 @@ def prepare(
     artifact.check_place(output)
     raw = read_raw(data, columns)
     ordinary = [] if natural is None else read_ordinary(natural, columns)
-    found = artifact.locate_base(base)
+    found = locate_base(base)
     labels, risks = choose_labels(found, risk_labels, raw, columns, label_map)
     posts = read_labelled(raw, labels, risks, columns, label_map)
     ours = load_our_posts() if (labels, risks) == (LABELS, RISK_LABELS) else []

@@ -11,12 +11,13 @@ import numpy as np
 
 from riskclf import artifact
 from riskclf.acceptance import warn_if_not_accepted
-from riskclf.artifact import Artifact, Base
+from riskclf.artifact import Artifact
 from riskclf.aspects import Heads, Question
 from riskclf.decide import probabilities
 from riskclf.encoder import Engine, Outputs
 from riskclf.engines.pytorch import PytorchEngine
 from riskclf.experts import Experts
+from riskclf.finetuning.base import Base
 from riskclf.finetuning.computed import Computed, computed_by
 from riskclf.finetuning.tasks import Example
 from riskclf.neighbours import centred
@@ -70,7 +71,7 @@ class Known:
         """Load a base; None for a plain BERT.
 
         Args:
-            base: as `riskclf.artifact.locate_base` found it.
+            base: as `riskclf.finetuning.base.locate_base` found it.
             device: see `riskclf.RiskClassifier.load`.
             batch_size: likewise.
 

@@ -23,6 +23,8 @@ from riskclf.finetuning.job import Job, is_clear
 from riskclf.finetuning.ngrams import fit_ngrams
 from riskclf.finetuning.tasks import Example
 from riskclf.finetuning.trainer import seconds_per_step, train_classifier
+from riskclf.language import gettext as _
+from riskclf.language import ngettext
 from riskclf.manifest import Manifest
 from riskclf.neighbours import Neighbours, unit
 from riskclf.ngrams import Ngrams
@@ -89,8 +91,13 @@ class Trainings:
             centre=job.centre,
             device=job.device,
         )
-        minutes = _many(max(1, round(seconds / 60)), "minute")
-        self._show(f"about {minutes} ({_many(self._count, 'training')})", 0, 0)
+        minutes = max(1, round(seconds / 60))
+        about = ngettext("about {count:,} minute", "about {count:,} minutes", minutes)
+        trainings = ngettext("{count:,} training", "{count:,} trainings", self._count)
+        message = _("{about} ({trainings})").format(
+            about=about.format(count=minutes), trainings=trainings.format(count=self._count)
+        )
+        self._show(message, 0, 0)
 
     def learn(self, start: Path, new: Sequence[Example], stage: str) -> Learned:
         """One model, from these new posts and the replay set.
@@ -117,7 +124,7 @@ class Trainings:
             assert known is not None
             return Learned(known.model, known.heads, NO_EXPERTS, known.engine, known.tokenizer)
 
-        def show(_: str, done: int, total: int | None) -> None:
+        def show(_stage: str, done: int, total: int | None) -> None:
             self._show(stage, self._done + done, self._total)
 
         trained = train_classifier(
@@ -173,7 +180,3 @@ def _neighbours(job: Job, learned: Learned, new: Sequence[Example]) -> Neighbour
     if {*labels} != {*range(len(job.labels))}:
         return None  # a fold may hold out all posts of a label
     return Neighbours.of(sentence, labels, [""] * len(rows), unit(sentence).mean(axis=0))
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

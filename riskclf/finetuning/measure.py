@@ -17,10 +17,12 @@ from riskclf.finetuning.data import LabelledPosts
 from riskclf.finetuning.figures import NewWords, Part, Report, Split, TrainedOn
 from riskclf.finetuning.folds import HeldOut
 from riskclf.finetuning.job import FALLBACK, Job
-from riskclf.finetuning.report import reason
 from riskclf.finetuning.tasks import Example
 from riskclf.finetuning.vocabulary import content_words
+from riskclf.finetuning.wording import reason
 from riskclf.labels import Prediction
+from riskclf.language import current, ngettext, pgettext
+from riskclf.language import gettext as _
 from riskclf.manifest import Manifest
 from riskclf.tables import text_key
 
@@ -93,6 +95,7 @@ def measure(
     compared = parts if before is not None else dict.fromkeys(parts)
     verdict = gate.judge(**compared)
     return Report(
+        lang=current(),
         riskclf=riskclf.__version__,
         model_before=None if before is None else before.fingerprint,
         accepted=verdict.accepted or accept_regression,
@@ -169,52 +172,70 @@ def _kind(labels: Sequence[str], target: Iterable[float]) -> str:
 
 
 def _warnings(job: Job, manifest: Manifest) -> list[str]:
-    """What in the posts limits what the figures tell, one sentence each."""
+    """What in the posts limits what the figures tell, a sentence each, in the current language."""
     posts, found = job.posts, []
     is_risk = np.isin(job.labels, job.risk_labels)
     shares = np.array(posts.targets)[:, is_risk].sum(axis=1)
     risky, harmless = int((shares > 1 - 1e-9).sum()), int((shares < 1e-9).sum())
     if is_risk.any() and not harmless:
         found.append(
-            "No post is harmless: the model may take every use of the new words for a risk. Add "
-            "harmless posts with the same words."
+            _(
+                "No post is harmless: the model may take every use of the new words for a risk. "
+                "Add harmless posts with the same words."
+            )
         )
     elif is_risk.any() and not risky:
-        found.append("No post is risky: the model can only learn to find fewer.")
+        found.append(_("No post is risky: the model can only learn to find fewer."))
     elif is_risk.any() and min(risky, harmless) < _FEW:
-        found.append(
-            f"There are only {risky} risky and {harmless} harmless posts: the intervals of the "
+        few = _(
+            "There are only {risky} risky and {harmless} harmless posts: the intervals of the "
             "figures on new posts are wide."
         )
+        found.append(few.format(risky=risky, harmless=harmless))
     if is_risk.any() and risky and harmless and (words := _one_sided(posts, shares)):
-        found.append(
-            f"{words} words occur in three or more risky posts and in no harmless one: add "
-            "harmless posts with them, where there are any."
+        one_sided = ngettext(
+            "{count} word occurs in three or more risky posts and in no harmless one: add harmless "
+            "posts with it, where there are any.",
+            "{count} words occur in three or more risky posts and in no harmless one: add harmless "
+            "posts with them, where there are any.",
+            words,
         )
+        found.append(one_sided.format(count=words))
     if posts.contradictory:
-        found.append(
-            f"{posts.contradictory} posts were left out: their text occurs twice, with different "
-            "labels."
-        )
+        left_out = _("{count} posts were left out: their text occurs twice, with different labels.")
+        found.append(left_out.format(count=posts.contradictory))
     if posts.duplicates:
-        found.append(f"{posts.duplicates} posts were left out: they occur twice.")
-    if alike := len(posts) - len(np.unique(posts.groups)):
-        found.append(
-            f"{alike} posts are nearly the same as another one, or of its family: they are in the "
-            "same fold."
+        left_out = ngettext(
+            "{count} post was left out: it occurs twice.",
+            "{count} posts were left out: they occur twice.",
+            posts.duplicates,
         )
+        found.append(left_out.format(count=posts.duplicates))
+    if alike := len(posts) - len(np.unique(posts.groups)):
+        same = ngettext(
+            "{count} post is nearly the same as another one, or of its family: they are in the "
+            "same fold.",
+            "{count} posts are nearly the same as another one, or of its family: they are in the "
+            "same fold.",
+            alike,
+        )
+        found.append(same.format(count=alike))
     if missing := [x for i, x in enumerate(job.labels) if not any(t[i] > 0 for t in posts.targets)]:
-        found.append(f"No post has the label {' or '.join(missing)}.")
+        labels = pgettext("between two names", " or ").join(missing)
+        found.append(_("No post has the label {labels}.").format(labels=labels))
     if not job.keeps_labels and manifest.operating_points:
         found.append(
-            "Temperature and thresholds were fitted on the same held-out posts that they are "
-            "measured on (optimistic)."
+            _(
+                "Temperature and thresholds were fitted on the same held-out posts that they are "
+                "measured on (optimistic)."
+            )
         )
         if next(iter(manifest.operating_points.values())) == FALLBACK:
-            found.append(
-                "The posts are too few to choose thresholds: "
-                f"flag is {FALLBACK.flag:g} and review {FALLBACK.review:g}."
+            few = _(
+                "The posts are too few to choose thresholds: flag is {flag:g} and review "
+                "{review:g}."
             )
+            found.append(few.format(flag=FALLBACK.flag, review=FALLBACK.review))
     return found
 
 

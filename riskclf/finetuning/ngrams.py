@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from riskclf.ngrams import FEATURES, Ngrams, counts, weighted
+from riskclf.features import FEATURES, Sparse, counts, weighted
+from riskclf.ngrams import Ngrams
 from riskclf.tokens import Window
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ def fit_ngrams(
     """
     found = counts(windows)
     idf = _inverse_document_frequency(found) if start is None else start.idf
-    features = weighted(found, idf)
+    values, *columns = weighted(found, idf)
+    features = sparse.csr_matrix((values, *columns), shape=(len(windows), FEATURES))
     # Only features that occur are fitted: the others would stay as they are.
     used = np.unique(features.indices)
     fitted = features[:, used].astype(np.float64)
@@ -80,7 +83,7 @@ def fit_ngrams(
     return Ngrams(idf, after.astype(np.float32), bias.astype(np.float32))
 
 
-def _inverse_document_frequency(found: Any) -> NDArray[np.float32]:
-    documents = np.bincount(found.indices, minlength=FEATURES)
-    idf: NDArray[np.float32] = np.log((1 + found.shape[0]) / (1 + documents)).astype(np.float32) + 1
+def _inverse_document_frequency(found: Sparse) -> NDArray[np.float32]:
+    documents = np.bincount(found.features, minlength=FEATURES)
+    idf: NDArray[np.float32] = np.log((1 + found.windows) / (1 + documents)).astype(np.float32) + 1
     return idf

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from riskclf.language import gettext as _
 from riskclf.progress import Callback
 from riskclf.tables import Data, UnlabelledPosts, text_key
 from riskclf.tables.duplicates import near_duplicate_groups
@@ -105,7 +106,7 @@ def emerging_terms(
         counts: Counter[str] = Counter()
         forgotten = of = reference_of = 0
         here = UnlabelledPosts(data, text_column, stack)
-        for _, text in _distinct_texts(here, text_column, tell):
+        for _key, text in _distinct_texts(here, text_column, tell):
             of += 1
             counts.update(find(text).keys())
             while len(counts) > _COUNTED_TERMS:
@@ -115,7 +116,7 @@ def emerging_terms(
         here.check_usable()
         candidates = {term for term, count in counts.items() if count >= _MIN_POSTS}
         in_reference: Counter[str] = Counter()
-        for _, text in _distinct_texts(older, text_column, tell):
+        for _key, text in _distinct_texts(older, text_column, tell):
             reference_of += 1
             in_reference.update(find(text).keys() & candidates)
         older.check_usable()
@@ -301,7 +302,7 @@ def _distinct_texts(
             seen.add(key)
             yield key, text
         if done % 256 == 0:
-            tell("counting terms", *source.position())
+            tell(_("counting terms"), *source.position())
 
 
 def _ratios(

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from riskclf.errors import InputError
+from riskclf.language import gettext as _
+from riskclf.language import ngettext
 from riskclf.progress import Progress, following
 from riskclf.suggestion.blind import TO_LABEL, ids_of, key_columns, key_rows, rows_to_label
 from riskclf.suggestion.emerging import EmergingTerm, emerging_terms
@@ -205,14 +207,20 @@ def suggest(
             row, place = waiting.popleft()
             selection.add(row, row.values[text_column], prediction, vector)
             if done % 64 == 0:
-                tell("scoring posts", *place)
-        tell("scoring posts", *source.position())
+                tell(_("scoring posts"), *place)
+        tell(_("scoring posts"), *source.position())
         source.check_usable()
     chosen = selection.chosen()
     if selection.blank:
-        notes.append(f"{selection.blank:,} posts are empty; they are not suggested")
+        empty = ngettext(
+            "{count:,} post is empty; it is not suggested",
+            "{count:,} posts are empty; they are not suggested",
+            selection.blank,
+        )
+        notes.append(empty.format(count=selection.blank))
     if len(chosen) < n:
-        notes.append(f"there are only {len(chosen):,} different posts to choose, not {n:,}")
+        few = _("there are only {count:,} different posts to choose, not {wanted:,}")
+        notes.append(few.format(count=len(chosen), wanted=n))
     added = _added_columns(model.labels, source.columns)
     names = [name for name in added if name != "label"]
     rows: list[dict[str, Any]] = []
@@ -232,7 +240,7 @@ def suggest(
         added,
         source.schema,
         source.dialect,
-        [post.row.number for post, _ in chosen],
+        [post.row.number for post, _because in chosen],
         text_column,
         columns.optional("id"),
     )

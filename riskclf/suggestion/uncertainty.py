@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from riskclf.language import gettext as _
+from riskclf.language import pgettext
 from riskclf.tables import Row, is_blank, text_key
 from riskclf.tables.duplicates import near_duplicate_groups
 
@@ -37,10 +39,8 @@ if TYPE_CHECKING:
 
     from riskclf.labels import Prediction
 
-__all__ = ["AT_RANDOM", "Candidate", "Selection"]
+__all__ = ["Candidate", "Selection"]
 
-AT_RANDOM = "drawn at random"
-"""Why a random post was chosen."""
 
 _RANDOM_SHARE = 0.2
 _CANDIDATES = 2000
@@ -108,8 +108,9 @@ class Selection:
         count = self._n - self._at_random
         if len(candidates) > count:
             candidates = _spread_out(at_random, candidates, count)
+        because = _("drawn at random")
         return _mixed(
-            [(post, post.because) for post in candidates], [(post, AT_RANDOM) for post in at_random]
+            [(post, post.because) for post in candidates], [(post, because) for post in at_random]
         )
 
 
@@ -120,15 +121,17 @@ class _Judge:
         self._thresholds: list[tuple[float, str]] = []
         if thresholds is not None:
             self._thresholds = [
-                (_log_odds(thresholds["review"]), "near the threshold of review"),
-                (_log_odds(thresholds["flag"]), "near the threshold of flag"),
+                (_log_odds(thresholds["review"]), _("near the threshold of review")),
+                (_log_odds(thresholds["flag"]), _("near the threshold of flag")),
             ]
 
     def __call__(self, prediction: Prediction) -> tuple[float, str]:
         shares = list(prediction.scores.values())
         entropy = -sum(x * math.log(x) for x in shares if x > 0) / math.log(max(2, len(shares)))
         likeliest = sorted(prediction.scores, key=lambda x: -prediction.scores[x])[:2]
-        unsure = f"unsure between {' and '.join(likeliest)}"
+        unsure = _("unsure between {labels}").format(
+            labels=pgettext("between two names", " and ").join(likeliest)
+        )
         if not self._thresholds:
             return entropy, unsure
         risk = _log_odds(prediction.risk)
@@ -205,7 +208,7 @@ def _spread_out(
     for centre in centres:
         distance = np.minimum(distance, 1 - points @ centre)
     chosen: list[int] = []
-    for _ in range(count):
+    for _number in range(count):
         gain = uncertainty * np.maximum(distance, 0)
         gain[chosen] = -1
         best = int(gain.argmax())

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from riskclf.errors import FormatError, InputError
+from riskclf.language import Sentence
 
 __all__ = ["AUTO", "BAD", "ENCODINGS", "ERRORS", "Encoding", "encoding_name", "find_encoding"]
 
@@ -64,9 +65,9 @@ class Encoding:
     """The file begins with a byte order mark."""
 
     @property
-    def problem(self) -> str:
+    def problem(self) -> Sentence:
         """Why a row with bytes that cannot be decoded is rejected."""
-        return f"it is not {ENCODINGS[self.name]}"
+        return Sentence("it is not {encoding}", encoding=ENCODINGS[self.name])
 
     def is_bad(self, text: str) -> bool:
         """Whether the text, decoded with `ERRORS`, holds what could not be decoded."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from riskclf.errors import FormatError
 from riskclf.files import Replacement
+from riskclf.language import Sentence
 from riskclf.tables.cells import cell
 from riskclf.tables.reading import Row, TableReader, warn
 from riskclf.tables.rejects import Reject
@@ -81,7 +82,13 @@ class ExcelReader(TableReader):
         if not sheets:
             raise FormatError(f"{self.name} is empty; there is nothing to read")
         if len(sheets) > 1:
-            warn(f"{self.name} has {len(sheets)} sheets; only the first one is read")
+            warn(
+                Sentence(
+                    "{name} has {count} sheets; only the first one is read",
+                    name=self.name,
+                    count=len(sheets),
+                )
+            )
         return next(iter(sheets.values())).iter_rows()
 
     @property
@@ -148,7 +155,9 @@ class ExcelWriter(TableWriter):
             return found
         for column, value in row.values.items():
             if isinstance(value, str) and _units(value) > _LONGEST:
-                reason = f"a cell holds {_LONGEST:,} characters at most: write CSV instead"
+                reason = Sentence(
+                    "a cell holds {most:,} characters at most: write CSV instead", most=_LONGEST
+                )
                 return Reject(row.number, column, reason)
         return row
 

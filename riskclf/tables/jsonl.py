@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from riskclf.errors import FormatError
+from riskclf.language import Sentence
 from riskclf.tables.cells import json_text
 from riskclf.tables.reading import LOOK_AHEAD, Row, TableReader
 from riskclf.tables.rejects import Reject
@@ -23,7 +24,7 @@ __all__ = [
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _DEEPEST = 100  # levels; Python cannot write what is nested some 500 deep
-_TOO_DEEP = f"it is JSON that is nested more than {_DEEPEST} levels deep"
+_TOO_DEEP = Sentence("it is JSON that is nested more than {levels} levels deep", levels=_DEEPEST)
 
 
 class JsonLinesReader(TableReader):
@@ -66,7 +67,7 @@ class JsonLinesReader(TableReader):
             else:
                 yield self._checked(number, record)
 
-    def _parsed(self, line: str) -> dict[str, Any] | str:
+    def _parsed(self, line: str) -> dict[str, Any] | Sentence:
         return self._encoding.problem if self._encoding.is_bad(line) else _parse_json(line)
 
     def close(self) -> None:
@@ -81,22 +82,24 @@ def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _parse_json(line: str) -> dict[str, Any] | str:
+def _parse_json(line: str) -> dict[str, Any] | Sentence:
     """The JSON object of a line, or what is wrong with it (in words without its text)."""
     try:
         value = json.loads(line, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
-        return f"it is not valid JSON at character {error.pos + 1}"
+        return Sentence("it is not valid JSON at character {place}", place=error.pos + 1)
     except RecursionError:
         return _TOO_DEEP
     except ValueError as error:  # a repeated key, or a number of more than 4,300 digits
-        return str(error) if isinstance(error, _Repeated) else "it is JSON that cannot be read"
+        if isinstance(error, _Repeated):
+            return Sentence("it is JSON with the same key twice in one object")
+        return Sentence("it is JSON that cannot be read")
     if not isinstance(value, dict):
-        return f"it is {kind_of(value)}, not a JSON object"
+        return Sentence("it is {kind}, not a JSON object", kind=kind_of(value))
     if line.count("[") + line.count("{") > _DEEPEST and _depth(value) > _DEEPEST:
         return _TOO_DEEP
     if any(map(_HALF_PAIR.search, value)):
-        return "it has a column whose name holds half of a surrogate pair"
+        return Sentence("it has a column whose name holds half of a surrogate pair")
     return value
 
 
@@ -120,7 +123,7 @@ class _Repeated(ValueError):
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise _Repeated("it is JSON with the same key twice in one object")
+        raise _Repeated
     return values
 
 
@@ -138,7 +141,7 @@ class LinesReader(TableReader):
             if self._encoding.is_bad(text):
                 yield Reject(number, column, self._encoding.problem)
             elif "\0" in text:
-                yield Reject(number, column, "it holds a NUL character")
+                yield Reject(number, column, Sentence("it holds a NUL character"))
             else:
                 yield Row(number, {column: text})
 
@@ -155,7 +158,7 @@ class JsonLinesWriter(TableWriter):
         taken = next((name for name in self._added if name in row.values), None)
         if taken is None:
             return row
-        reason = f"it has a column '{taken}', which the first row does not have"
+        reason = Sentence("it has a column '{name}', which the first row does not have", name=taken)
         return Reject(row.number, None, reason)
 
     def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from riskclf.errors import ColumnNotFound, FormatError
+from riskclf.language import Sentence
 from riskclf.tables.formats import is_packed
 from riskclf.tables.reading import Row, open_table
 from riskclf.tables.rejects import Reject
@@ -61,7 +62,7 @@ class Key:
         identity = row.values.get(self.id_column)
         found = None if is_missing(identity) else self._rows.get(_same(identity))
         if found is None:
-            reason = (
+            reason = Sentence(
                 "its id is not in the key: a spreadsheet may have changed it (leading zeros, long "
                 "numbers)"
             )

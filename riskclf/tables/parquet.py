@@ -8,6 +8,7 @@ from typing import Any
 
 from riskclf.errors import FormatError
 from riskclf.files import Replacement
+from riskclf.language import Sentence
 from riskclf.tables.cells import cell
 from riskclf.tables.reading import Row, TableReader
 from riskclf.tables.rejects import Reject
@@ -94,9 +95,12 @@ class ParquetReader(TableReader):
             try:
                 values[column] = batch.column(column)[0].as_py()
             except UnicodeDecodeError:
-                return Reject(self._done, column, "it is not UTF-8")
+                return Reject(
+                    self._done, column, Sentence("it is not {encoding}", encoding="UTF-8")
+                )
             except Exception:  # of many kinds: a date out of range, an unknown time zone ...
-                return Reject(self._done, column, "it cannot be read: it may be out of range")
+                reason = Sentence("it cannot be read: it may be out of range")
+                return Reject(self._done, column, reason)
         return self._checked(self._done, values)
 
 

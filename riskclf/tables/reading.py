@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from riskclf.errors import ColumnNotFound, FormatError, ReadingWarning
+from riskclf.language import Sentence
 from riskclf.tables.encodings import AUTO, ERRORS, Encoding, encoding_name, find_encoding
 from riskclf.tables.formats import NAMES, WHOLE, Dialect, Format, delimiter_of, format_of
 from riskclf.tables.rejects import Reject
@@ -134,8 +135,12 @@ def open_table(
             encoding = find_encoding(content.name, wanted, head, content.lines_beyond_ascii)
             if wanted == AUTO and encoding.name != "utf-8" and not encoding.marked:
                 warn(
-                    f"{content.name} is not UTF-8; it is read as {encoding.name}. If its posts "
-                    "look wrong, name the encoding with --encoding"
+                    Sentence(
+                        "{name} is not UTF-8; it is read as {encoding}. If its posts look wrong, "
+                        "name the encoding with --encoding",
+                        name=content.name,
+                        encoding=encoding.name,
+                    )
                 )
         elif content.size is None or content.is_packed:
             raise FormatError(
@@ -148,7 +153,7 @@ def open_table(
         raise
 
 
-def warn(message: str) -> None:
+def warn(message: Sentence) -> None:
     """Tell how a file is read where that is not certain."""
     warnings.warn(ReadingWarning(message), stacklevel=2)
 

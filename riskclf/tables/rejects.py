@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from riskclf.files import target_of
+from riskclf.language import Language, Sentence, current
+from riskclf.tables.formats import Dialect
 
 if TYPE_CHECKING:
     from riskclf.tables.writing import TableWriter
@@ -28,13 +29,16 @@ class Reject:
     column: str | None
     """The column that is to blame, or None when it is the row as a whole."""
 
-    reason: str
+    reason: Sentence
+    """In English; `reason.translated()` is in the current language."""
 
 
 class RejectsFile:
     """Lists rejected rows in a CSV file (row, column, reason), which takes its place on `commit`.
 
-    Without a place it only counts them and keeps the first 20 to be shown.
+    Without a place it only counts them and keeps the first 20 to be shown. The reasons are in the
+    current language (`riskclf.language`); a Japanese list has a byte order mark, for Excel. A link
+    of that name to a file is removed, not followed: the name is ours more often than the user's.
 
     Raises:
         InputError: the file cannot be made there, or another run is writing it.
@@ -54,8 +58,11 @@ class RejectsFile:
         if place is not None:  # at once, so that a place that cannot be written is found early
             from riskclf.tables.writing import create_table
 
+            if place.is_symlink() and place.is_file():  # not where it leads to a device
+                place.unlink()
             columns = ("row", "column", "reason")
-            self._writer = create_table(place, columns=columns, format="csv")
+            dialect = Dialect(marked=current() is Language.JAPANESE)
+            self._writer = create_table(place, columns=columns, format="csv", dialect=dialect)
 
     def add(self, reject: Reject) -> None:
         """List one more row."""
@@ -63,7 +70,11 @@ class RejectsFile:
         if len(self.first) < _FIRST:
             self.first.append(reject)
         if self._writer is not None:
-            row = {"row": reject.number, "column": reject.column, "reason": reject.reason}
+            row = {
+                "row": reject.number,
+                "column": reject.column,
+                "reason": reject.reason.translated(),
+            }
             self._writer.write([row])
 
     def commit(self) -> None:
@@ -73,7 +84,8 @@ class RejectsFile:
         if self.count:
             self._writer.commit()
         else:
-            target_of(self.place).unlink(missing_ok=True)
+            if self.place.is_file():
+                self.place.unlink()
             self._writer.discard()
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from riskclf.errors import FormatError
 from riskclf.files import Replacement
+from riskclf.language import Sentence
 from riskclf.tables.cells import cell
 from riskclf.tables.encodings import ENCODINGS
 from riskclf.tables.formats import NAMES, SEPARATORS, Dialect, Format
@@ -54,7 +55,11 @@ class SeparatedReader(TableReader):
             if isinstance(fields, str):
                 yield Reject(number, None, fields)
             elif len(fields) != width:
-                reason = f"it has {len(fields)} fields and the header has {width}"
+                reason = Sentence(
+                    "it has {fields} fields and the header has {width}",
+                    fields=len(fields),
+                    width=width,
+                )
                 yield Reject(number, None, reason)
             elif (bad := self._bad_field(fields)) is not None:
                 index, reason = bad
@@ -62,14 +67,14 @@ class SeparatedReader(TableReader):
             else:
                 yield self._checked(number, dict(zip(self.columns, fields, strict=True)))
 
-    def _bad_field(self, fields: list[str]) -> tuple[int, str] | None:
+    def _bad_field(self, fields: list[str]) -> tuple[int, Sentence] | None:
         """The first field with a NUL or with what cannot be decoded, and what is wrong with it."""
         row = "".join(fields)
         if row.isascii() and "\0" not in row:
             return None
         for index, field in enumerate(fields):
             if "\0" in field:
-                return index, "it holds a NUL character"
+                return index, Sentence("it holds a NUL character")
             if self._encoding.is_bad(field):
                 return index, self._encoding.problem
         return None
@@ -83,7 +88,7 @@ class _Unclosed(Exception):
     """A quoted field runs on for longer than a record may be."""
 
 
-def _records(text: Iterable[str], separator: str) -> Iterator[tuple[int, list[str] | str]]:
+def _records(text: Iterable[str], separator: str) -> Iterator[tuple[int, list[str] | Sentence]]:
     """The records of a CSV as (line number, fields), or (line number, what is wrong with it).
 
     A stray quote would swallow all lines up to the next quote. So a record whose quotes are wrong
@@ -115,7 +120,7 @@ def _records(text: Iterable[str], separator: str) -> Iterator[tuple[int, list[st
         except StopIteration:
             return
         except (csv.Error, _Unclosed):
-            yield number, "a quote is not closed, or text follows the closing quote"
+            yield number, Sentence("a quote is not closed, or text follows the closing quote")
             again.extendleft(reversed(taken[1:]))
             number += 1
             reader = csv.reader(lines(), delimiter=separator, strict=True)

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from riskclf.errors import ColumnNotFound, InputError
+from riskclf.language import Sentence, ngettext
 from riskclf.tables.formats import Dialect
 from riskclf.tables.frames import Frame, frame_rows
 from riskclf.tables.keys import Key
@@ -125,7 +126,8 @@ class Source(_Columns):
     def _numbered(self, rows: Iterator[Mapping[str, Any]]) -> Iterator[Row | Reject]:
         for self._done, row in enumerate(rows, start=1):
             if not isinstance(row, Mapping):
-                yield Reject(self._done, None, "it is not a mapping from column to value")
+                reason = Sentence("it is not a mapping from column to value")
+                yield Reject(self._done, None, reason)
                 continue
             values = dict(row)
             for column, names in self._class_names.items():
@@ -202,8 +204,14 @@ class UnlabelledPosts(_Columns):
         if not self.rejects:
             return ""
         first = self.rejects[0]
-        were = "row was" if len(self.rejects) == 1 else "rows were"
-        return (
-            f"{self.name}: {len(self.rejects):,} {were} left out; row {first.number}: "
-            f"{first.reason}"
+        left_out = ngettext(
+            "{name}: {count:,} row was left out; row {number}: {reason}",
+            "{name}: {count:,} rows were left out; row {number}: {reason}",
+            len(self.rejects),
+        )
+        return left_out.format(
+            name=self.name,
+            count=len(self.rejects),
+            number=first.number,
+            reason=first.reason.translated(),
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from riskclf.errors import InputError
+from riskclf.language import Sentence
 from riskclf.tables.cells import number_of
 from riskclf.tables.texts import is_missing
 
@@ -52,9 +53,9 @@ class TargetReader:
                 f"are {', '.join(labels)}, and '{UNCLEAR}'"
             )
         self._labels, self._label_map = tuple(labels), label_map
-        self._known: dict[str, Target | str] = {}
+        self._known: dict[str, Target | Sentence] = {}
 
-    def read(self, value: Any) -> Target | str:
+    def read(self, value: Any) -> Target | Sentence:
         """The target of a value, or what is wrong with it, in words that do not name it.
 
         A label column that was chosen by mistake may hold posts.
@@ -62,7 +63,7 @@ class TargetReader:
         if isinstance(value, Mapping):
             return self._soft(value)
         if is_missing(value):
-            return "it is missing"
+            return Sentence("it is missing")
         name = str(value)
         found = self._known.get(name)
         if found is None:
@@ -71,7 +72,7 @@ class TargetReader:
                 self._known[name] = found
         return found
 
-    def _parsed(self, name: str) -> Target | str:
+    def _parsed(self, name: str) -> Target | Sentence:
         mapped = self._label_map.get(name, name)
         if mapped in self._labels:
             return self._soft({mapped: 1.0})
@@ -81,15 +82,15 @@ class TargetReader:
             try:
                 target = json.loads(name)
             except (ValueError, RecursionError):
-                return "it starts with { but is not a JSON object"
+                return Sentence("it starts with { but is not a JSON object")
             if isinstance(target, Mapping):
                 return self._soft(target)
-        return (
-            f"it is not a label of the model ({', '.join(self._labels)}), not '{UNCLEAR}', and not "
-            "in the label map"
+        return Sentence(
+            "it is not a label of the model ({labels}), not 'unclear', and not in the label map",
+            labels=", ".join(self._labels),
         )
 
-    def _soft(self, target: Mapping[str, Any]) -> Target | str:
+    def _soft(self, target: Mapping[str, Any]) -> Target | Sentence:
         shares = dict.fromkeys(self._labels, 0.0)
         for name, value in target.items():
             label = self._label_map.get(name, name)
@@ -97,10 +98,10 @@ class TargetReader:
                 continue
             share = number_of(value)
             if label not in shares or share is None or share < 0:
-                return "its soft target must give labels of the model shares of 0 or more"
+                return Sentence("its soft target must give labels of the model shares of 0 or more")
             shares[label] += share
         if abs(sum(shares.values()) - 1) > 1e-6:
-            return "its soft target does not add up to 1"
+            return Sentence("its soft target does not add up to 1")
         parts = [label for label in self._labels if shares[label] > 1e-6]
         values = tuple(shares.values())
         if len(parts) == 1:

@@ -21,13 +21,14 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any
 
+from riskclf.language import Sentence
 from riskclf.tables.wording import kind_of
 from riskclf.text import normalise
 
 __all__ = ["is_blank", "is_missing", "same_text", "text_key", "text_problem"]
 
 
-def text_problem(value: Any, *, blank_allowed: bool = True) -> str | None:
+def text_problem(value: Any, *, blank_allowed: bool = True) -> Sentence | None:
     """What is wrong with a value of the text column, in words without the text; None if nothing.
 
     Args:
@@ -35,8 +36,10 @@ def text_problem(value: Any, *, blank_allowed: bool = True) -> str | None:
         blank_allowed: accept a blank text.
     """
     if isinstance(value, str):
-        return None if blank_allowed or not is_blank(value) else "it is blank"
-    return "it is missing" if _is_null(value) else f"it is {kind_of(value)}, not text"
+        return None if blank_allowed or not is_blank(value) else Sentence("it is blank")
+    if _is_null(value):
+        return Sentence("it is missing")
+    return Sentence("it is {kind}, not text", kind=kind_of(value))
 
 
 def is_blank(text: str) -> bool:

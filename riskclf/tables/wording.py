@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from riskclf.language import Sentence
+
 __all__ = ["cause", "kind_of", "lacks_column", "listed"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
@@ -75,12 +77,18 @@ def _separator_in(line: str, column: str) -> str | None:
     return max(found, key=lambda x: (column in line.split(x), line.count(x)), default=None)
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: Any) -> Sentence:
     """What kind of value it is, as JSON calls it."""
-    if value is None:
-        return "null"
-    kinds = {str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-    return kinds.get(type(value)) or ("a list" if isinstance(value, list) else "an object")
+    if isinstance(value, bool):
+        return Sentence("a boolean")
+    kinds = {
+        type(None): Sentence("null"),
+        str: Sentence("a string"),
+        int: Sentence("a number"),
+        float: Sentence("a number"),
+        list: Sentence("a list"),
+    }
+    return kinds.get(type(value), Sentence("an object"))
 
 
 def cause(error: Exception) -> str:

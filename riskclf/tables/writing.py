@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Self, cast
 
 from riskclf.errors import FormatError, InputError
 from riskclf.files import Replacement
+from riskclf.language import Sentence
 from riskclf.tables.formats import NAMES, WHOLE, Dialect, format_of, is_packed
 from riskclf.tables.reading import Row
 from riskclf.tables.rejects import Reject
@@ -104,7 +105,9 @@ class TableWriter(ABC):
         """
         if row.values.keys() <= self._known:
             return row
-        reason = "it has a column that the first row does not have: write JSON Lines instead"
+        reason = Sentence(
+            "it has a column that the first row does not have: write JSON Lines instead"
+        )
         return Reject(row.number, None, reason)
 
     def write(self, rows: Iterable[Mapping[str, Any]]) -> None:

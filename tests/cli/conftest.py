@@ -18,9 +18,9 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """2,500 rows, that is three batches, two of them bad."""
+    """2,500 rows of different posts, that is three batches, two of them bad."""
     path = tmp_path / "posts.csv"
-    rows = [f'{n},"{"散歩した。" * (n % 20)}"' for n in range(2500)]
+    rows = [f'{n},"{"散歩した。" * (n % 19)}{n:04}"' for n in range(2500)]
     rows[700] = "700"
     rows[1800] = "1800,a,b"
     path.write_text("id,text\n" + "\n".join(rows) + "\n", encoding="utf-8")

@@ -47,6 +47,28 @@ def test_a_stopped_run_is_continued_to_the_same_bytes(
     assert "2,048 of them from the run that was stopped" in err
 
 
+def test_posts_that_repeat_are_scored_once_and_counted_also_in_a_continued_run(
+    tmp_path: Path, fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "posts.csv"
+    # Many come again in a later batch, some of them written with other characters.
+    posts = [f"散歩{n % 1500}した{'！!'[n > 2000]}" for n in range(4000)]
+    source.write_text("\n".join(["text", *posts]), encoding="utf-8")
+    assert run("predict", "--input", source, "--output", tmp_path / "u.csv") == 0
+    assert len(fake.posts) == 1500
+    told = capsys.readouterr().err
+    assert "4,000 posts, 2,500 of them repeat an earlier one and were scored with it" in told
+
+    fake.posts.clear()
+    fake.stop_after = 1024
+    assert run("predict", "--input", source, "--output", tmp_path / "o.csv") == 130
+    fake.stop_after = None
+    assert run("predict", "--input", source, "--output", tmp_path / "o.csv") == 0
+    assert (tmp_path / "o.csv").read_bytes() == (tmp_path / "u.csv").read_bytes()
+    assert len(fake.posts) == 1500
+    assert "2,500 of them repeat" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("change", ["model", "input", "option"])
 def test_a_changed_job_starts_afresh_and_says_so(
     tmp_path: Path, table: Path, fake: Fake, capsys: pytest.CaptureFixture[str], change: str

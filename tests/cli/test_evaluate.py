@@ -59,7 +59,7 @@ def test_summary_and_report_are_in_the_language_that_is_asked_for(
     assert '<html lang="ja">' in (report / "report.html").read_text(encoding="utf-8")
     figures = json.loads((report / "report.json").read_text(encoding="utf-8"))
     assert next(iter(figures["data"]["reasons"])).startswith("モデルのラベル")
-    assert "it is not a label" in (report / "rejects.csv").read_text(encoding="utf-8")
+    assert records(report / "rejects.csv")[0]["reason"].startswith("モデルのラベル")
 
 
 def test_labels_of_the_user_are_mapped(labelled: Path, tmp_path: Path) -> None:

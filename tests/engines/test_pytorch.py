@@ -94,12 +94,16 @@ def test_padding_is_on_the_right_and_masked() -> None:
 
 
 def test_every_sequence_is_in_one_batch_beside_its_like() -> None:
-    sequences = [[0] * length for length in (3, 9, 1, 7, 9, 2, 5)]
-    batches = list(length_sorted_batches(sequences, 3))
-    assert sorted(index for batch in batches for index in batch) == list(range(7))
-    lengths = [len(sequences[index]) for batch in batches for index in batch]
-    assert lengths == sorted(lengths, reverse=True)
-    assert [len(batch) for batch in batches] == [3, 3, 1]
+    lengths = (3, 9, 1, 7, 9, 2, *range(40, 60), *[21] * 5)
+    batches = list(length_sorted_batches([[0] * length for length in lengths], 4))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    found = [[lengths[index] for index in batch] for batch in batches]
+    assert [x for batch in found for x in batch] == sorted(lengths, reverse=True)
+    assert max(map(len, found)) == 4
+    for batch in found:
+        assert max(batch) * len(batch) <= 1.1 * sum(batch)  # a tenth of padding
+    assert len(batches) < 16  # and not each by itself
+    assert list(length_sorted_batches([], 4)) == []
 
 
 @pytest.mark.parametrize("batch_size", [0, -1])
@@ -143,7 +147,7 @@ import os, sys
 import torch
 torch.set_num_threads(2)
 from riskclf import RiskClassifier
-classifier = RiskClassifier.load(device="cpu")
+classifier = RiskClassifier.load(device="cpu", engine="pytorch")
 posts = ["今日は図書館で本を借りました。" * 8] * 64
 before = [x.risk for x in classifier.predict_many(posts)]
 child = os.fork()

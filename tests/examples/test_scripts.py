@@ -10,7 +10,6 @@ from typing import Any
 import datasets
 import pandas as pd
 import pytest
-from fastapi.testclient import TestClient
 
 import riskclf
 from riskclf import RiskClassifier
@@ -51,32 +50,6 @@ def test_datasets_map_labels_and_leaves_no_cache(
     assert list(labelled["risk"]) == pytest.approx([p.risk for p in expected])
     assert not labelled.cache_files
     assert not list(tmp_path.iterdir())
-
-
-@pytest.fixture
-def client(model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("RISKCLF_MODEL", str(model_directory))
-    # FastAPI looks the types of an endpoint up in its module.
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    with TestClient(__import__("service").app) as opened:
-        yield opened
-
-
-def test_the_service_answers_in_order(client: TestClient, classifier: RiskClassifier) -> None:
-    answers = client.post("/predict", json={"posts": _texts()}).json()
-    expected = classifier.predict_many(_texts())
-    assert [x["label"] for x in answers] == [p.label for p in expected]
-    assert [x["risk"] for x in answers] == pytest.approx([p.risk for p in expected])
-    assert client.get("/health").json() == {"model": classifier.fingerprint}
-
-
-def test_the_service_refuses_without_repeating_a_post(client: TestClient) -> None:
-    text = _texts()[4]
-    for asked in ({"posts": text}, {"posts": [text, 1]}, {"posts": [text * 1000]}):
-        answer = client.post("/predict", json=asked)
-        assert answer.status_code == 422
-        assert "posts" in answer.text
-        assert text not in answer.text and text not in str(answer.json())
 
 
 def test_the_nightly_job_can_be_run_again(

@@ -22,7 +22,7 @@ import torch
 from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, pipeline
 
 from riskclf import artifact, cli
-from riskclf.artifact import Artifact, locate_base, save
+from riskclf.artifact import Artifact, save
 from riskclf.classifier import RiskClassifier
 from riskclf.decide import OperatingPoint
 from riskclf.engines.pytorch import PytorchEngine
@@ -36,6 +36,7 @@ from riskclf.errors import (
 )
 from riskclf.evaluation.evaluation import evaluate
 from riskclf.finetuning import Example, TrainingConfig, train_classifier
+from riskclf.finetuning.base import locate_base
 from riskclf.manifest import Manifest
 from riskclf.tokens import Tokenizer
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from riskclf.artifact import Base
 from riskclf.errors import ColumnNotFound, EvaluationError, InputError
+from riskclf.finetuning.base import Base
 from riskclf.finetuning.data import (
     LabelledPosts,
     choose_labels,

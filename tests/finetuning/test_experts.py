@@ -13,12 +13,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from riskclf import FineTuning, RiskClassifier, artifact, finetune
-from riskclf.artifact import Artifact, load, locate_base
+from riskclf.artifact import Artifact, load
 from riskclf.aspects import Heads
 from riskclf.cli.app import main
 from riskclf.encoder import Outputs
 from riskclf.engines.pytorch import PytorchEngine
 from riskclf.errors import InputError
+from riskclf.finetuning.base import locate_base
 from riskclf.finetuning.known import Known
 from riskclf.finetuning.learning import Trainings
 from riskclf.finetuning.replay import OurPost
@@ -145,7 +146,7 @@ def test_a_quick_run_trains_no_transformer_and_is_measured_as_any_other(
         quick=True,
         progress=lambda *step: told.append(step),
     )
-    assert {stage for stage, *_ in told} >= {"cross-validation, 2 of 2", "final training"}
+    assert {stage for stage, *_ in told} >= {"cross-validation 2/2", "final training"}
     assert result.report.split.to_dict() == {"folds": 2, "held_out": 16}
     checked = {(check.part, check.figure) for check in result.report.checks if check.change}
     assert ("old", "recall") in checked and ("new", "recall") in checked
@@ -205,7 +206,7 @@ def test_a_run_that_was_stopped_continues_to_the_same_model(
     with pytest.raises(KeyboardInterrupt):
         run()
     resumed = run()
-    assert stages == [f"cross-validation, {n} of 2" for n in (1, 2, 2)] + ["final training"]
+    assert stages == [f"cross-validation {n}/2" for n in (1, 2, 2)] + ["final training"]
     assert resumed.report == unbroken.report
     for name in ("model", *FILES):
         one, again = (_weights(x, name) for x in (unbroken.directory, resumed.directory))
@@ -289,7 +290,11 @@ def test_a_quick_run_is_refused_where_it_could_not_learn(
     assert main([*command, str(make_model(seed=5))]) == 2
     assert "leave out --quick" in capsys.readouterr().err
     assert not output.exists()
-    assert main([*command, str(expert_base), "--accept-regression"]) == 0
+    assert main([*command, str(expert_base), "--accept-regression", "--lang", "ja"]) == 0
+    shown = capsys.readouterr()
+    assert "側を取り違えた危険な投稿：" in shown.out and "保存しました" in shown.err
+    assert "## 採否" in (output / "finetuning.md").read_text(encoding="utf-8")
+    assert json.loads((output / "finetuning.json").read_text(encoding="utf-8"))["lang"] == "ja"
 
 
 def _many_posts(snow: int = 0) -> list[dict[str, str]]:

@@ -128,8 +128,8 @@ def test_the_minutes_are_told_before_training_and_one_count_goes_over_all_of_it(
     assert stages == [
         "reading posts",
         "about 1 minute (3 trainings)",
-        "cross-validation, 1 of 2",
-        "cross-validation, 2 of 2",
+        "cross-validation 1/2",
+        "cross-validation 2/2",
         "final training",
         "measuring",
     ]

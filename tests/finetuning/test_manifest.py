@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from riskclf.artifact import Base
 from riskclf.decide import windows_read
 from riskclf.encoder import Outputs
+from riskclf.finetuning.base import Base
 from riskclf.finetuning.computed import Computed
 from riskclf.finetuning.data import LabelledPosts
 from riskclf.finetuning.folds import HeldOut

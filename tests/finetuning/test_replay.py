@@ -13,6 +13,7 @@ from riskclf import FineTuning, RiskClassifier, artifact, finetune
 from riskclf.errors import RegressionWarning
 from riskclf.evaluation.figures import Proportion
 from riskclf.finetuning import Example
+from riskclf.finetuning.base import locate_base
 from riskclf.finetuning.known import Known
 from riskclf.finetuning.replay import OurPost, load_our_posts, training_mix
 from tests.conftest import MakeModel
@@ -96,4 +97,4 @@ def test_a_base_that_was_not_accepted_is_warned_of(make_model: MakeModel, tmp_pa
         manifest=replace(loaded.manifest, accepted=False),
     )
     with pytest.warns(RegressionWarning, match="was not accepted"):
-        Known.of(artifact.locate_base(tmp_path / "worse"), device="cpu", batch_size=8)
+        Known.of(locate_base(tmp_path / "worse"), device="cpu", batch_size=8)

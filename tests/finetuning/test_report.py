@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 
 from riskclf.finetuning.figures import NewWords, Part, Report, Split, TrainedOn
 from riskclf.finetuning.gate import Verdict, alone, judge, paired
-from riskclf.finetuning.report import lines, markdown, reason
+from riskclf.finetuning.report import lines, markdown
+from riskclf.finetuning.wording import reason
+from riskclf.language import speaking
 from tests.finetuning.scores import CLEAR, FLAG, SECRET, change, scored
 
 
@@ -173,3 +176,19 @@ def test_a_model_with_other_labels_before_has_only_one_side() -> None:
     assert "risky" not in text and "--natural" not in text
     page = markdown(report)
     assert "|  | after |" in page and "before |" not in page
+
+
+def test_a_japanese_report_has_the_same_figures_and_no_english_sentence() -> None:
+    parts = _sides_lost(), change(benign=5000, lost=8), change(risky=16, won=8)
+    english = report_of(*parts)
+    with speaking("ja"):
+        japanese = report_of(*parts, lang="ja", warnings=["注意"])
+    shown = markdown(japanese)
+    names = {"flag", "review", "clear", "riskclf", "natural", "FILE", "accepted", "false", "accept"}
+    names |= {"minor", "adult", "solicitation", "benign", "regression", "McNemar", "abcdef"}
+    # What was trained on and the settings are names and numbers, for engineers.
+    words = shown.partition("## データ")[0] + shown.partition("## この報告書の読み方")[2]
+    words += "\n".join(lines(japanese))
+    assert {*re.findall("[A-Za-z]{2,}", words)} - names == set()
+    numbers = [sorted(re.findall(r"\d+\.\d+", page)) for page in (shown, markdown(english))]
+    assert numbers[0] == numbers[1] and len(numbers[0]) > 100

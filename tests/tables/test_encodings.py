@@ -10,6 +10,7 @@ import pytest
 
 import riskclf
 from riskclf.errors import FormatError, InputError, ReadingWarning
+from riskclf.language import Sentence
 from riskclf.tables import Reject, TableFile, create_table, open_table
 from tests.tables.helpers import read, texts, write
 
@@ -90,7 +91,10 @@ def test_bytes_that_cannot_be_decoded_cost_their_row_only(tmp_path: Path) -> Non
     file = TableFile(write(tmp_path / "t.csv", b"".join(lines)), encoding="cp932")
     rows, rejects = read(file)
     assert [row.values["text"] for row in rows] == [SHORT[0], *SHORT[3:]]
-    assert rejects == [Reject(3, "text", "it is not cp932"), Reject(4, "text", "it is not cp932")]
+    assert rejects == [
+        Reject(3, "text", Sentence("it is not cp932")),
+        Reject(4, "text", Sentence("it is not cp932")),
+    ]
 
 
 def test_a_few_bad_rows_do_not_make_a_file_another_encoding(tmp_path: Path) -> None:

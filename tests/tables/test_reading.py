@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from riskclf.errors import ColumnNotFound, FormatError, InputError, RiskclfError
+from riskclf.language import Sentence
 from riskclf.tables import Reject, Row, Source, UnlabelledPosts, create_table, open_table
 from tests.tables.helpers import FORMATS, read, stdin, texts, write
 
@@ -48,7 +49,7 @@ def test_plain_lines_are_rows_one_to_one(tmp_path: Path) -> None:
         (2, ""),
         (4, "fourth"),
     ]
-    assert rejects == [Reject(3, "text", "it is not UTF-8")]
+    assert rejects == [Reject(3, "text", Sentence("it is not UTF-8"))]
 
 
 def test_standard_input_is_json_lines_unless_said_otherwise(
@@ -87,7 +88,7 @@ def test_parquet_rows_count_from_one(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a", None, "c"]}), tmp_path / "t.parquet")
     rows, rejects = read(tmp_path / "t.parquet")
     assert [row.number for row in rows] == [1, 3]
-    assert rejects == [Reject(2, "text", "it is missing")]
+    assert rejects == [Reject(2, "text", Sentence("it is missing"))]
 
 
 def test_bad_csv_rows_are_rejected_and_the_others_read(tmp_path: Path) -> None:
@@ -95,11 +96,11 @@ def test_bad_csv_rows_are_rejected_and_the_others_read(tmp_path: Path) -> None:
     rows, rejects = read(write(tmp_path / "t.csv", content))
     assert [row.values["id"] for row in rows] == ["1", "7"]
     assert rejects == [
-        Reject(3, None, "it has 1 fields and the header has 2"),
-        Reject(4, None, "it has 3 fields and the header has 2"),
-        Reject(5, "text", "it is not UTF-8"),
-        Reject(6, "id", "it is not UTF-8"),
-        Reject(7, "text", "it holds a NUL character"),
+        Reject(3, None, Sentence("it has 1 fields and the header has 2")),
+        Reject(4, None, Sentence("it has 3 fields and the header has 2")),
+        Reject(5, "text", Sentence("it is not UTF-8")),
+        Reject(6, "id", Sentence("it is not UTF-8")),
+        Reject(7, "text", Sentence("it holds a NUL character")),
     ]
 
 
@@ -166,7 +167,7 @@ def test_a_parquet_value_that_is_not_utf8_costs_its_row_only(tmp_path: Path) -> 
     pq.write_table(table, tmp_path / "t.parquet")
     rows, rejects = read(tmp_path / "t.parquet")
     assert [row.values["text"] for row in rows] == ["a", "c"]
-    assert rejects == [Reject(2, "other", "it is not UTF-8")]
+    assert rejects == [Reject(2, "other", Sentence("it is not UTF-8"))]
 
 
 def test_rejects_never_hold_text_of_the_row(tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_several_text_columns_are_checked(tmp_path: Path) -> None:
     path = write(tmp_path / "t.jsonl", '{"text":"a","label":"x"}\n{"text":"b","label":null}\n')
     rows, rejects = read(path, text_columns=("text", "label"))
     assert [row.values["text"] for row in rows] == ["a"]
-    assert rejects == [Reject(2, "label", "it is missing")]
+    assert rejects == [Reject(2, "label", Sentence("it is missing"))]
 
 
 def test_json_columns_are_those_of_the_whole_file(tmp_path: Path) -> None:

@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from riskclf.errors import InputError
+from riskclf.language import Sentence
 from riskclf.tables import Reject, RejectsFile, nothing_usable, write_rejects
 
-REJECTS = [Reject(3, "text", "it is missing"), Reject(7, None, 'a "quote" is not closed')]
+REJECTS = [
+    Reject(3, "text", Sentence("it is missing")),
+    Reject(7, None, Sentence('a "quote" is not closed')),
+]
 LISTED = 'row,column,reason\n3,text,it is missing\n7,,"a ""quote"" is not closed"\n'
 
 
@@ -33,10 +37,22 @@ def test_with_none_to_list_the_older_list_goes(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_link_in_its_place_is_removed_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    place, other = tmp_path / "r.csv", tmp_path / "other.csv"
+    other.write_text("mine\n")
+    for rejects, left in ((REJECTS, ["other.csv", "r.csv"]), ([], ["other.csv"])):
+        place.unlink(missing_ok=True)
+        place.symlink_to(other)
+        write_rejects(place, rejects)
+        assert sorted(path.name for path in tmp_path.iterdir()) == left
+        assert not place.is_symlink()
+        assert other.read_text() == "mine\n"
+
+
 def test_without_a_place_the_first_are_kept_and_all_are_counted() -> None:
     with RejectsFile(None) as file:
         for number in range(100):
-            file.add(Reject(number, None, "it is not UTF-8"))
+            file.add(Reject(number, None, Sentence("it is not UTF-8")))
         file.commit()
     assert file.count == 100
     assert [reject.number for reject in file.first] == list(range(20))

@@ -27,7 +27,10 @@ def main(arguments: Sequence[str]) -> int:
     say(f"Reading {file}. Ctrl-C stops it.", f"{file} を読んでいます。Ctrl-C で中止できます。")
     from riskclf.cli import main as riskclf  # takes seconds, so the message comes first
 
-    status = riskclf(["predict", "--input", str(file), "--output", str(output)])
+    options = ["--lang", "ja"]
+    if file.suffix.lower() in (".csv", ".tsv"):
+        options.append("--excel")  # else Excel shows Japanese text garbled
+    status = riskclf(["predict", "--input", str(file), "--output", str(output), *options])
     if status == 0:
         say(f"The result is in {output}.", f"結果は {output} にあります。")
     elif status == 1:

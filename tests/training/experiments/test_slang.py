@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import torch
 
-from riskclf import RiskClassifier, artifact
-from riskclf.artifact import Base
+from riskclf import RiskClassifier
 from riskclf.errors import FormatError, MissingExtra
 from riskclf.evaluation.intervals import wilson
 from riskclf.evaluation.scored import read_rows
 from riskclf.finetuning import Example, TrainingConfig, job, learning, train_classifier
+from riskclf.finetuning.base import Base, locate_base
 from riskclf.labels import LABELS
 from tests.experts import with_experts
 from training.experiments.slang import choice, experiment, measuring, methods
@@ -72,7 +72,7 @@ class _Bench:
     """The experiment with a small model, a short recipe, and SetFit played by a uniform guess."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
-        self.base = artifact.locate_base(model)
+        self.base = locate_base(model)
         self.tuned: list[Sequence[Example]] = []
         self.vocabularies: list[int] = []
         self.asked: list[Sequence[str]] = []
@@ -184,7 +184,7 @@ def test_finished_runs_count_only_for_the_posts_and_the_model_that_they_are_of(
     other = [replace(x, text=f"{x.text}！") if x.split == "slang_test" else x for x in POSTS]
     bench.run(file, other, sizes=(2,))
     assert len(bench.tuned) == 2
-    bench.base = artifact.locate_base(make_model(seed=1))
+    bench.base = locate_base(make_model(seed=1))
     found = bench.run(file, other, sizes=(2,))
     assert len(bench.tuned) == 3
     assert found["model"] == RiskClassifier.load(bench.base.directory).fingerprint
@@ -221,7 +221,7 @@ def test_without_setfit_nothing_is_begun(
 ) -> None:
     monkeypatch.setitem(sys.modules, "setfit", None)
     begun: list[str] = []
-    base = artifact.locate_base(model_directory)
+    base = locate_base(model_directory)
     with pytest.raises(MissingExtra, match="pip install setfit"):
         experiment.experiment(POSTS, base, tmp_path / "slang.json", log=begun.append)
     assert not begun
@@ -233,7 +233,7 @@ def test_setfit_gives_the_probabilities_of_our_labels_in_our_order(model_directo
     learnt = as_examples([post for post in POSTS if post.fold == "1"])
     learnt.append(Example("川の本", (0.5, 0.0, 0.5)))
     texts = [example.text for example in learnt[:5]]
-    base = artifact.locate_base(model_directory)
+    base = locate_base(model_directory)
     scores, _ = methods.setfit_probabilities(base, learnt, texts, 0)
     assert scores.shape == (5, 3)
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
@@ -271,7 +271,7 @@ def test_a_mean_over_seeds_is_no_surer_than_one_run() -> None:
 
 
 def test_the_table_and_the_plot_show_every_method(bench: _Bench, tmp_path: Path) -> None:
-    bench.base = artifact.locate_base(with_experts(bench.base.directory, tmp_path / "m").directory)
+    bench.base = locate_base(with_experts(bench.base.directory, tmp_path / "m").directory)
     results = bench.run(tmp_path / "slang.json")
     found = table(results).splitlines()
     assert found[0].startswith("8 risky and 8 innocent posts")

@@ -31,8 +31,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from riskclf import artifact
 from riskclf.files import write_bytes, write_text
+from riskclf.finetuning.base import locate_base
 from training.command import run_command
 from training.experiments.slang.choice import choose
 from training.experiments.slang.experiment import experiment
@@ -50,7 +50,7 @@ def main(
 ) -> None:
     """Fine-tune on invented slang and measure; writes slang.json and the pages in docs/."""
     console = Console(stderr=True)
-    base = artifact.locate_base(None)
+    base = locate_base(None)
     run = choose if choosing else experiment
     results = run(load_posts(), base, RESULTS, progress=True, log=console.log)
     if not {"choose", "means"} <= set(results):

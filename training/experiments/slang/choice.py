@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from riskclf.artifact import Base
 from riskclf.engines.pytorch import open_classifier
 from riskclf.finetuning import Example, training_config_for
+from riskclf.finetuning.base import Base
 from riskclf.finetuning.known import Known
 from riskclf.finetuning.learning import Learned
 from riskclf.finetuning.replay import training_mix

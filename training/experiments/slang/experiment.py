@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from riskclf.artifact import Base
 from riskclf.experts import NO_EXPERTS
 from riskclf.finetuning import training_config_for
+from riskclf.finetuning.base import Base
 from riskclf.finetuning.known import Known
 from riskclf.finetuning.replay import training_mix
 from riskclf.progress import Progress

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from riskclf import RiskClassifier
-from riskclf.artifact import Base
 from riskclf.evaluation.metrics import ALARMS, intervals_of, label_figures
 from riskclf.evaluation.scored import Classifier, ScoredRows, read_rows
 from riskclf.finetuning import gate
+from riskclf.finetuning.base import Base
 from riskclf.tables import Columns
 from training.experiments.predicted import scored_rows
 from training.experiments.slang.draws import is_cue_free

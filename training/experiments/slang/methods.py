@@ -23,11 +23,11 @@ from torch.optim.optimizer import (
 from transformers import ProgressCallback
 
 from riskclf import RiskClassifier, artifact
-from riskclf.artifact import Base
 from riskclf.engines.pytorch import open_classifier, padded
 from riskclf.errors import MissingExtra
 from riskclf.evaluation.baselines import tfidf
 from riskclf.finetuning import Example
+from riskclf.finetuning.base import Base
 from riskclf.finetuning.data import LabelledPosts
 from riskclf.finetuning.job import Job
 from riskclf.finetuning.known import Known

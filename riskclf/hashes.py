@@ -1,0 +1,55 @@
+"""SHA-256 of a model's files, and their check before anything else is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from riskclf.encoder import ENGINE_FILES
+from riskclf.errors import ArtifactCorrupt
+from riskclf.manifest import MANIFEST_FILE, MODEL_FILES
+
+__all__ = ["sha256", "verify_files"]
+
+# Weights that a library might read beside the model's own: refused unless riskclf.json lists them.
+_WEIGHTS = ("*.safetensors", "adapter_*", "model.safetensors.index.json")
+
+# The model computes the same without files of these roles.
+_MAY_LACK = ("report", "support", *ENGINE_FILES)
+
+
+def verify_files(directory: Path, hashes: Mapping[str, str], roles: Mapping[str, str]) -> None:
+    """Compare the files of a model with their hashes.
+
+    Args:
+        directory: of the model.
+        hashes: name of every file, with its SHA-256.
+        roles: of those that are not among `MODEL_FILES` (`riskclf.manifest`).
+
+    Raises:
+        ArtifactCorrupt: a file is missing or altered, or weights lie there that are not listed.
+    """
+    for name in hashes:
+        file = directory / name
+        if not file.is_file():
+            if name not in MODEL_FILES and roles.get(name, "report") in _MAY_LACK:
+                continue
+            raise ArtifactCorrupt(f"{file} is missing: copy the whole model directory again")
+        if sha256(file) != hashes[name]:
+            raise ArtifactCorrupt(
+                f"{file} is not the file that was saved, its SHA-256 differs: copy the model again"
+            )
+    for file in sorted(directory.iterdir()):
+        if file.name not in hashes and any(fnmatchcase(file.name, x) for x in _WEIGHTS):
+            raise ArtifactCorrupt(
+                f"{file} holds weights that {MANIFEST_FILE} does not list: remove it, or copy the "
+                "model again"
+            )
+
+
+def sha256(file: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
