@@ -16,6 +16,7 @@
      │    ├── ColumnNotFound         a named column is missing
      │    ├── EvaluationError        labelled posts do not allow what was asked
      │    └── NotText                a single post is not a str
+     ├── CaseError                   a case, or the case store, does not allow what was asked
      ├── MissingExtra                an optional dependency is not installed
      ├── ReadingWarning              only warned of: how a file is read was not certain
      └── RegressionWarning           only warned of: the model was not accepted
@@ -31,6 +32,7 @@ __all__ = [
     "ArtifactError",
     "ArtifactMismatch",
     "ArtifactNotFound",
+    "CaseError",
     "ColumnNotFound",
     "DictionaryNotFound",
     "EvaluationError",
@@ -101,6 +103,10 @@ class EvaluationError(InputError):
 
 class NotText(InputError, TypeError):
     """A single post was expected as a str, and something else was given."""
+
+
+class CaseError(RiskclfError):
+    """A case, or the case store, does not allow what was asked: a step, a person, a time."""
 
 
 class MissingExtra(RiskclfError, ImportError):

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 import riskclf
+from riskclf.cli.casework import casework
 from riskclf.cli.console import error as failed
 from riskclf.cli.console import os_error_line, visible
 from riskclf.cli.evaluate import evaluate
@@ -31,6 +32,7 @@ from riskclf.cli.predict import predict
 from riskclf.cli.serve import serve
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
+from riskclf.cli.triage import triage
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
 from riskclf.language import Sentence
 from riskclf.language import gettext as _
@@ -73,12 +75,14 @@ for _command in (
     evaluate,
     finetune,
     suggest,
+    triage,
     thresholds,
     optimize,
     serve,
     info,
 ):
     app.command()(_command)
+app.add_typer(casework, name="casework")
 
 
 def main(

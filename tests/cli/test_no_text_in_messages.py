@@ -85,6 +85,7 @@ def check(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ["suggest", "FILE", "--output", "o.csv"],
         ["suggest", "labelled.csv", "--labelled", "FILE", "--output", "o.csv"],
         ["suggest", "labelled.csv", "--terms", "--reference", "FILE", "--output", "o.csv"],
+        ["triage", "FILE", "--capacity", "20/hour", "--hours", "1", "--output", "o.csv"],
     ],
     ids=lambda arguments: " ".join(arguments[:3]),
 )
@@ -181,6 +182,11 @@ def test_the_text_column_in_another_place(
         ["suggest", "POST", "--output", "o.csv"],
         ["suggest", "labelled.csv", "--output", "o.csv", "--n", "POST"],
         ["suggest", "labelled.csv", "--output", "o.csv", "--labelled", "POST"],
+        ["triage", "POST", "--capacity", "20/hour", "--hours", "1", "--output", "o.csv"],
+        ["triage", "labelled.csv", "--capacity", "POST", "--hours", "1", "--output", "o.csv"],
+        ["casework", "POST"],
+        ["casework", "verify", "POST"],
+        ["casework", "purge", "POST", "--officer", "a", "--second", "b"],
     ],
     ids=lambda arguments: " ".join(arguments),
 )

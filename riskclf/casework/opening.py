@@ -1,0 +1,77 @@
+"""Puts the cases that `triage` chose into a store."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from riskclf.casework import log
+from riskclf.casework.schema import Case, Post, StoreRecord
+from riskclf.casework.states import State
+from riskclf.casework.triage import NewCase
+from riskclf.tables import text_key
+
+__all__ = ["open_cases"]
+
+
+def open_cases(
+    session: Session,
+    record: StoreRecord,
+    now: datetime,
+    cases: Sequence[NewCase],
+    model: str,
+    officer: str,
+) -> list[int]:
+    """Open cases, see `Store.add`; in a transaction that holds the lock of `record`."""
+    draw = random.SystemRandom()
+    opened: list[int] = []
+    for new in cases:
+        case = _case_of(session, new)
+        if case is None:
+            continue
+        case.opened_at = case.changed_at = now
+        case.double = not new.support and draw.random() < record.double_share
+        case.model = model
+        session.add(case)
+        session.flush()
+        opened.append(case.id)
+    # Open cases keep the scores that they were opened with.
+    detail: dict[str, Any] = {"cases": len(opened), "model": model}
+    if record.model not in (None, model):
+        detail["model_before"] = record.model
+    record.model = model
+    log.add_event(session, record, now, "open_cases", officer, detail=detail)
+    return opened
+
+
+def _case_of(session: Session, new: NewCase) -> Case | None:
+    """The case with its posts; None where the store holds all of them."""
+    posts = [
+        Post(
+            reference=post.reference,
+            posted_at=post.posted_at,
+            text=post.text,
+            context=post.context,
+            text_key=text_key(post.text),
+        )
+        for post in new.posts
+        if not session.scalar(select(exists().where(Post.reference == post.reference)))
+    ]
+    if not posts:
+        return None
+    same = select(Post.case_id).where(Post.text_key == posts[0].text_key)
+    return Case(
+        state=State.NEW,
+        priority=new.priority,
+        because=str(new.because),
+        support=new.support,
+        held=False,
+        earlier_id=session.scalar(same.order_by(Post.id.desc()).limit(1)),
+        suggested=new.prediction.to_dict(),
+        posts=posts,
+    )

@@ -1,0 +1,269 @@
+"""The steps that officers take with a case, inside a transaction of the store."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from riskclf.casework import log
+from riskclf.casework.people import checked_second
+from riskclf.casework.schema import Case, Event, Lease, Ruling, StoreRecord
+from riskclf.casework.states import (
+    Action,
+    Decision,
+    Recipient,
+    State,
+    is_finished,
+    needs_second_person,
+    step_of,
+)
+from riskclf.errors import CaseError, InputError
+
+__all__ = ["LEASE", "How", "Steps", "refuse_purged"]
+
+LEASE = timedelta(minutes=30)
+"""How long a case is an officer's; every step with it begins the time anew."""
+
+_UNDO = frozenset(Action) - {Action.ASSIGN, Action.RELEASE, Action.SKIP}
+
+
+class How(TypedDict, total=False):
+    """What an action asks for; all else is left out."""
+
+    decision: str
+    """With `decide` and `settle`: one of `Decision`, but `differ`."""
+    note: str | None
+    """With these two: the officer's own words."""
+    recipient: str
+    """With `refer`: one of `Recipient`."""
+    gone: bool
+    """With `check`: whether the post is gone."""
+    second: str | None
+    """Id of a second person, who must agree to guidance, a referral and a settlement."""
+
+
+class Steps:
+    """Steps at one time, in one transaction that holds the lock of `record`."""
+
+    def __init__(self, session: Session, record: StoreRecord, now: datetime) -> None:
+        self._session, self._record, self._now = session, record, now
+
+    def assign(self, case: Case, officer: str) -> None:
+        """Give an undecided case to an officer; a lease of their own is only renewed."""
+        lease = self._session.get(Lease, (case.id, officer))
+        is_new = lease is None or lease.until <= self._now
+        self.hold_lease(case, officer)
+        if is_new:
+            end = step_of(Action.ASSIGN, case.state).end
+            self._event(Action.ASSIGN, officer, case, end, case.decision)
+
+    def hold_lease(self, case: Case, officer: str) -> None:
+        """Begin the time of an officer's lease anew; leases that have run out are removed."""
+        self._session.execute(
+            delete(Lease).where(
+                Lease.case_id == case.id, Lease.officer != officer, Lease.until <= self._now
+            )
+        )
+        until = self._now + LEASE
+        self._session.merge(Lease(case_id=case.id, officer=officer, until=until))
+
+    def refuse_others(self, case: Case, officer: str) -> None:
+        """Refuse an officer who may not have the case now.
+
+        Raises:
+            CaseError: another officer has it; it is to be decided by two, and this one has; or it
+                was purged.
+        """
+        refuse_purged(case)
+        others = self._session.scalars(
+            select(Lease).where(
+                Lease.case_id == case.id, Lease.officer != officer, Lease.until > self._now
+            )
+        ).all()
+        places = 1
+        if case.state in (State.NEW, State.ASSIGNED):
+            rulings = self._rulings(case)
+            if any(ruling.officer == officer for ruling in rulings):
+                raise CaseError(f"case {case.id}: you have decided; another officer must, blind")
+            places = (2 if case.double else 1) - len(rulings)
+        if len(others) >= places:
+            raise CaseError(f"another officer has case {case.id} in hand until their time ends")
+
+    def act(self, case: Case, officer: str, action: str, **how: Unpack[How]) -> Case:
+        """Take a step, see `Store.act`.
+
+        Args:
+            case: with which case.
+            officer: who takes it, as `riskclf.casework.people.checked_id` gave the id.
+            action: one of `Action`, but `assign`.
+            how: what the action asks for.
+        """
+        refuse_purged(case)
+        note, gone = how.get("note"), how.get("gone")
+        decision, recipient = how.get("decision"), how.get("recipient")
+        what = _word(Action, action, "action")
+        if what is Action.ASSIGN:
+            raise InputError("a case is assigned by next_case or take")
+        chosen = None if decision is None else _word(Decision, decision, "decision")
+        to = None if recipient is None else _word(Recipient, recipient, "recipient")
+        decides = what in (Action.DECIDE, Action.SETTLE)
+        if decides != (chosen is not None) or chosen is Decision.DIFFER:
+            raise InputError("give a decision with decide and settle, and with no other action")
+        if note is not None and not decides:
+            raise InputError("only decide and settle take a note")
+        if (what is Action.CHECK) != (gone is not None):
+            raise InputError("say with check, and with no other action, whether the post is gone")
+        step = step_of(what, case.state, case.decision, to)
+        needed_for = None
+        if needs_second_person(what, chosen):
+            needed_for = str(chosen if chosen is Decision.GUIDANCE else what)
+        second = checked_second(officer, how.get("second"), needed_for)
+        if step.start is State.ASSIGNED:
+            if self._session.get(Lease, (case.id, officer)) is None:
+                raise CaseError(f"case {case.id} is not in your hands; take it first")
+        else:
+            self.refuse_others(case, officer)
+        detail: dict[str, Any] = {}
+        if to is not None:
+            detail["recipient"] = str(to)
+        if gone is not None:
+            case.gone = detail["gone"] = gone
+        end, after = step.end, case.decision
+        if what in (Action.RELEASE, Action.SKIP):
+            end = self._released(case, officer)
+        elif what is Action.GONE and self._rulings(case):
+            raise CaseError(f"another officer has read case {case.id}; decide it")
+        elif what is Action.WARN:
+            case.warned_at = self._now
+        elif what is Action.SETTLE:
+            after = chosen
+        elif what is Action.DECIDE:
+            assert chosen is not None
+            detail["decided"] = str(chosen)
+            end, after = self._decided(case, chosen)
+        event = self._event(what, officer, case, end, after, second=second, detail=detail)
+        if chosen is not None:
+            self._session.add(
+                Ruling(
+                    event_id=event.id,
+                    case_id=case.id,
+                    officer=officer,
+                    decision=chosen,
+                    note=note,
+                    undone=False,
+                )
+            )
+        if is_finished(case.state, case.decision) or case.decision is Decision.DIFFER:
+            self._session.execute(delete(Lease).where(Lease.case_id == case.id))
+        elif what is Action.DECIDE and case.state is State.ASSIGNED:  # blind: the other one's turn
+            self._drop_lease(case, officer)
+        elif what not in (Action.RELEASE, Action.SKIP):
+            self.hold_lease(case, officer)
+        return case
+
+    def undo(self, case: Case, officer: str, second: str | None) -> Case:
+        """Take back the last step; see `Store.undo`."""
+        refuse_purged(case)
+        events = self._session.scalars(
+            select(Event).where(Event.case_id == case.id).order_by(Event.id)
+        ).all()
+        undone = {event.undoes for event in events}
+        steps = [x for x in events if x.action in _UNDO and x.id not in undone]
+        if not steps:
+            raise CaseError(f"case {case.id}: there is nothing to undo")
+        last = steps[-1]
+        if last.officer != officer:
+            if case.double and last.action == Action.DECIDE:
+                raise CaseError(f"case {case.id} is decided blind: only who decided can undo it")
+            checked_second(officer, second, "undoing the step of another officer")
+        others = self._session.scalars(
+            select(Lease).where(
+                Lease.case_id == case.id, Lease.officer != officer, Lease.until > self._now
+            )
+        ).all()
+        assert last.start is not None
+        if others and not (case.double and case.state is State.ASSIGNED):
+            raise CaseError(f"another officer has case {case.id} in hand until their time ends")
+        if last.action == Action.WARN:
+            case.warned_at = None
+        if last.action == Action.CHECK:
+            checks = [x for x in steps[:-1] if x.action == Action.CHECK]
+            case.gone = checks[-1].detail["gone"] if checks else None
+        ruling = self._session.get(Ruling, last.id)
+        if ruling is not None:
+            ruling.undone = True
+        self._event("undo", officer, case, last.start, last.before, second=second, undoes=last.id)
+        self.hold_lease(case, officer)
+        return case
+
+    def _event(
+        self,
+        action: str,
+        officer: str,
+        case: Case,
+        end: State,
+        after: Decision | None,
+        **further: Any,
+    ) -> Event:
+        return log.add_event(
+            self._session,
+            self._record,
+            self._now,
+            action,
+            officer,
+            case=case,
+            end=end,
+            after=after,
+            **further,
+        )
+
+    def _decided(self, case: Case, chosen: Decision) -> tuple[State, Decision | None]:
+        """State and decision after an officer's decision."""
+        if not case.double:
+            return State.DECIDED, chosen
+        rulings = self._rulings(case)
+        if not rulings:
+            return State.ASSIGNED, None
+        agreed = rulings[0].decision is chosen
+        return State.DECIDED, chosen if agreed else Decision.DIFFER
+
+    def _rulings(self, case: Case) -> list[Ruling]:
+        return list(
+            self._session.scalars(
+                select(Ruling).where(Ruling.case_id == case.id, Ruling.undone.is_(False))
+            )
+        )
+
+    def _released(self, case: Case, officer: str) -> State:
+        self._drop_lease(case, officer)
+        left = select(Lease).where(Lease.case_id == case.id, Lease.until > self._now)
+        return State.ASSIGNED if self._session.scalars(left).first() else State.NEW
+
+    def _drop_lease(self, case: Case, officer: str) -> None:
+        self._session.execute(
+            delete(Lease).where(Lease.case_id == case.id, Lease.officer == officer)
+        )
+
+
+def refuse_purged(case: Case) -> None:
+    """Refuse a case of which nothing is left to read.
+
+    Raises:
+        CaseError: it was purged.
+    """
+    if case.purged_at is not None:
+        raise CaseError(f"case {case.id} was purged: nothing can be done with it")
+
+
+_Word = TypeVar("_Word", Action, Decision, Recipient)
+
+
+def _word(kind: type[_Word], word: str, what: str) -> _Word:
+    try:
+        return kind(word)
+    except ValueError:
+        known = ", ".join(kind)
+        raise InputError(f"'{word}' is no {what}: choose one of {known}") from None

@@ -1,0 +1,325 @@
+"""`triage`: the posts of a shift that are most worth a person's time.
+
+Posts are read in the order of the model's decision, then of the risk. So a post that could not be
+read comes after all that were flagged, and before those at `clear`. Near-duplicates are one case,
+if the model gives them the same label and they hold the same numbers: 16 and 26 are not the same.
+A short reply to a post that the model does not find clear is shown after that post: alone it says
+nothing. Authors are neither read nor ranked.
+
+For a case store, posts in which an apparent child may ask for help are a list of their own, which
+takes nothing from the capacity. A file has no such list: no file says which posts are on it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from riskclf.casework.expectation import Expectation, expectation_of
+from riskclf.casework.intake import DeskColumns, DeskPost, Intake, Known, read_posts
+from riskclf.errors import InputError
+from riskclf.labels import DECISIONS, Prediction
+from riskclf.language import gettext as _
+from riskclf.progress import Progress, following
+from riskclf.tables import Data, Dialect, Reject, create_table, same_text
+from riskclf.tables.duplicates import near_duplicate_groups
+from riskclf.tables.predictions import prediction_columns, prediction_values
+from riskclf.text import normalise
+
+if TYPE_CHECKING:
+    from riskclf.casework.support import SupportHead
+    from riskclf.classifier import RiskClassifier
+
+__all__ = ["Because", "NewCase", "Triage", "triage"]
+
+_SHORT_REPLY = 30
+"""Characters; a longer reply has words of its own to be judged by."""
+
+_REPLIES = 10
+"""Replies to one text that are shown at most."""
+
+
+class Because(StrEnum):
+    """Why a post is shown."""
+
+    RISK = "risk"
+    REPLY = "reply"
+    """It is a short reply to a post that the model does not find clear."""
+    NEAR_DUPLICATE = "near_duplicate"
+    """It says the same as the first post of the case."""
+    SUPPORT = "support"
+
+
+@dataclass(frozen=True)
+class NewCase:
+    """Posts that are read as one."""
+
+    posts: Sequence[DeskPost]
+    """The first one is read, the others say the same."""
+    prediction: Prediction
+    """Of the first one."""
+    because: Because
+    priority: float
+    """Cases with a higher one are read first."""
+    support: bool = False
+
+
+@dataclass(frozen=True)
+class Triage:
+    """What `triage` found."""
+
+    cases: Sequence[NewCase]
+    """The cases to read, the first one first; no more than the capacity."""
+    support: Sequence[NewCase] = field(repr=False)
+    """Posts in which an apparent child may ask for help; empty unless asked for."""
+    expected: Expectation | None
+    """What to expect; None without a stated prevalence."""
+    rejects: Sequence[Reject] = field(repr=False)
+    """The rows that could not be used."""
+    notes: Sequence[str]
+    """What else to know, one sentence each; without text of a post."""
+    labels: Sequence[str] = ()
+    risk_labels: Sequence[str] = ()
+    has_reference: bool = False
+    has_context: bool = False
+    dialect: Dialect = field(repr=False, default_factory=Dialect)
+    predictions: Sequence[Sequence[Prediction]] = field(repr=False, default=())
+    """Of every post of every case."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the cases as a table, one row a post; the suffix of `path` sets the format.
+
+        The columns are ``case`` (a number from 1; posts that say the same share one), ``row`` (of
+        the input), ``reference``, ``posted_at``, ``context``, ``text``, ``because`` (see
+        `Because`), ``side``, and those of a prediction (`riskclf.tables.predictions`).
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        added: dict[str, type] = {"case": int, "row": int}
+        if self.has_reference:
+            added["reference"] = str
+        added["posted_at"] = str
+        if self.has_context:
+            added["context"] = str
+        added |= {"text": str, "because": str, "side": str, **prediction_columns(self.labels)}
+        with create_table(path, columns=(), added=added, dialect=self.dialect) as table:
+            try:
+                table.write(self._rows(list(prediction_columns(self.labels))))
+                table.commit()
+            except BaseException:
+                table.discard()
+                raise
+
+    def _rows(self, names: list[str]) -> Iterator[dict[str, Any]]:
+        for number, (case, found) in enumerate(
+            zip(self.cases, self.predictions, strict=True), start=1
+        ):
+            for place, (post, prediction) in enumerate(zip(case.posts, found, strict=True)):
+                values = prediction_values(prediction, self.risk_labels)
+                row = {
+                    "case": number,
+                    "row": post.number,
+                    "reference": post.reference,
+                    "posted_at": post.posted_at.isoformat() if post.posted_at else None,
+                    "context": post.context,
+                    "text": post.text,
+                    "because": str(Because.NEAR_DUPLICATE if place else case.because),
+                    "side": prediction.side,
+                    **dict(zip(names, values, strict=True)),
+                }
+                dropped = {
+                    name
+                    for name, there in (
+                        ("reference", self.has_reference),
+                        ("context", self.has_context),
+                    )
+                    if not there
+                }
+                yield {name: value for name, value in row.items() if name not in dropped}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    post: DeskPost
+    prediction: Prediction
+    because: Because = Because.RISK
+    priority: float = 0.0
+
+
+def triage(
+    data: Data,
+    classifier: RiskClassifier,
+    capacity: int,
+    *,
+    columns: DeskColumns | None = None,
+    prevalence: float | None = None,
+    known: Known | None = None,
+    for_store: bool = False,
+    progress: Progress = None,
+) -> Triage:
+    """Choose the posts to read.
+
+    Args:
+        data: a CSV, TSV, JSON Lines, Excel or Parquet file, a data frame, or rows as mappings. All
+            posts are kept in memory.
+        classifier: scores them; loaded with the same `prevalence`.
+        capacity: how many cases a person can read.
+        columns: names of columns.
+        prevalence: share of risky posts in the data; with it, `Triage.expected` is computed.
+        known: gives those of many references that are not to be shown again, `Store.known`.
+        for_store: every post must have a reference, and there is a support list.
+        progress: None, True, or a callback; see `riskclf.progress`.
+
+    Raises:
+        InputError: the data, a column or a value cannot be used.
+    """
+    if capacity < 1:
+        raise InputError(f"the capacity is {capacity} posts: it must be 1 or more")
+    columns = columns or DeskColumns()
+    read = read_posts(data, columns, known=known, needs_reference=for_store)
+    with following(progress) as tell:
+        scored: list[_Scored] = []
+        support: list[_Scored] = []
+        head: SupportHead | None = None
+        found = classifier.stream_with_vectors(post.text for post in read.posts)
+        for done, (post, (prediction, vector)) in enumerate(zip(read.posts, found, strict=True)):
+            if for_store and not done:
+                from riskclf.casework.support import SupportHead
+
+                head = SupportHead.of(classifier.info(), len(vector))
+            priority = _priority(prediction)
+            if head is not None and head.found(vector):
+                support.append(_Scored(post, prediction, Because.SUPPORT, priority))
+            else:
+                scored.append(_Scored(post, prediction, Because.RISK, priority))
+            if done % 64 == 0:
+                tell("scoring posts", done, len(read.posts))
+        tell("scoring posts", len(read.posts), len(read.posts))
+    scored, left_out = _with_replies(scored, classifier)
+    scored.sort(key=lambda x: (-x.priority, x.because is Because.REPLY, x.post.number))
+    groups = _grouped(scored, capacity)
+    shown = {x.post.number for group in groups for x in group}
+    expected = None
+    if prevalence is not None:
+        expected = expectation_of(
+            [group[0].prediction.risk for group in groups],
+            [x.prediction.risk for group in [*groups, support] for x in group],
+            [x.prediction.risk for x in scored if x.post.number not in shown],
+            prevalence,
+        )
+    return Triage(
+        cases=[_case(group) for group in groups],
+        support=[_case([x]) for x in sorted(support, key=lambda x: -x.priority)],
+        expected=expected,
+        rejects=read.rejects,
+        notes=_notes(read, left_out, head is None and for_store),
+        labels=classifier.labels,
+        risk_labels=classifier.risk_labels,
+        has_reference=read.has_reference,
+        has_context=columns.context is not None,
+        dialect=read.dialect,
+        predictions=[[x.prediction for x in group] for group in groups],
+    )
+
+
+def _priority(prediction: Prediction) -> float:
+    return DECISIONS.index(prediction.decision) + prediction.risk
+
+
+def _case(group: Sequence[_Scored]) -> NewCase:
+    first = group[0]
+    return NewCase(
+        [x.post for x in group],
+        first.prediction,
+        first.because,
+        first.priority,
+        first.because is Because.SUPPORT,
+    )
+
+
+def _with_replies(
+    scored: Sequence[_Scored], classifier: RiskClassifier
+) -> tuple[list[_Scored], int]:
+    """The posts, short replies moved up to what they answer; and how many replies were not."""
+    replies = [
+        x
+        for x in scored
+        if x.post.context is not None
+        and x.prediction.decision == "clear"
+        and len(same_text(x.post.text)) <= _SHORT_REPLY
+    ]
+    contexts = list(dict.fromkeys(str(x.post.context) for x in replies))
+    answered = dict(zip(contexts, classifier.predict_many(contexts), strict=True))
+    moved: Counter[str] = Counter()
+    left_out = 0
+    up: dict[int, float] = {}
+    for reply in sorted(replies, key=lambda x: (-x.prediction.risk, x.post.number)):
+        context = str(reply.post.context)
+        if answered[context].decision == "clear":
+            continue
+        moved[context] += 1
+        if moved[context] > _REPLIES:
+            left_out += 1
+        else:
+            up[reply.post.number] = _priority(answered[context])
+    return [
+        _Scored(x.post, x.prediction, Because.REPLY, up[x.post.number])
+        if x.post.number in up
+        else x
+        for x in scored
+    ], left_out
+
+
+def _grouped(ranked: Sequence[_Scored], capacity: int) -> list[list[_Scored]]:
+    """The first cases of the ranked posts, near-duplicates together."""
+    size = 2 * capacity
+    while True:
+        part = ranked[:size]
+        same = near_duplicate_groups([x.post.text for x in part]).tolist()
+        groups: dict[tuple[Any, ...], list[_Scored]] = {}
+        for group, x in zip(same, part, strict=True):
+            # Without its context a reply says nothing, so that no two of them say the same.
+            alone = x.post.number if x.because is Because.REPLY else None
+            numbers = tuple(re.findall(r"\d+", normalise(x.post.text).text))
+            groups.setdefault((group, x.prediction.label, numbers, alone), []).append(x)
+        if len(groups) >= capacity or size >= len(ranked):
+            return list(groups.values())[:capacity]
+        size *= 2
+
+
+def _notes(read: Intake, left_out: int, no_support: bool) -> list[str]:
+    notes = []
+    if read.known:
+        notes.append(
+            _("Already in the store, and not shown again: {count:,} posts.").format(
+                count=read.known
+            )
+        )
+    if read.repeated:
+        notes.append(
+            _("Left out, because an earlier row has the same reference: {count:,} rows.").format(
+                count=read.repeated
+            )
+        )
+    if read.without_time:
+        notes.append(
+            _(
+                "The time of {count:,} posts cannot be read. Write it like "
+                "2026-01-31T18:00:00+09:00."
+            ).format(count=read.without_time)
+        )
+    if left_out:
+        notes.append(
+            _("Not shown: {count:,} more short replies to posts that are shown.").format(
+                count=left_out
+            )
+        )
+    if no_support and read.posts:
+        notes.append(_("The model has no support head: there is no support list."))
+    return notes
