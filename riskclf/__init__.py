@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riskclf.errors import RiskclfError
-from riskclf.labels import Label, Prediction
+from riskclf.labels import Aspect, Explanation, Label, Prediction, Scenario, Span
 
 if TYPE_CHECKING:
     from riskclf.classifier import RiskClassifier
@@ -30,14 +30,18 @@ if TYPE_CHECKING:
     from riskclf.tables.sources import Columns
 
 __all__ = [
+    "Aspect",
     "Columns",
     "Evaluation",
+    "Explanation",
     "FineTuning",
     "Label",
     "Optimized",
     "Prediction",
     "RiskClassifier",
     "RiskclfError",
+    "Scenario",
+    "Span",
     "Suggestions",
     "__version__",
     "evaluate",

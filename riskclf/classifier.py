@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from riskclf import __version__, artifact, publishing
@@ -16,7 +17,7 @@ from riskclf.decide import OperatingPoint, predictions_with_rows, prior_shift, w
 from riskclf.encoder import AUTO
 from riskclf.errors import OperatingPointError
 from riskclf.inputs import checked_post, checked_posts
-from riskclf.labels import Prediction
+from riskclf.labels import Explanation, Prediction
 from riskclf.mecab import dictionary_version
 from riskclf.pickling import Origin, opened
 from riskclf.reading import Reading, read
@@ -37,6 +38,8 @@ __all__ = ["RiskClassifier"]
 # Posts are sorted by length within a chunk: larger chunks pad less, smaller ones hold less memory.
 _BATCHES_PER_CHUNK = 16
 _CHARACTERS_PER_CHUNK = 1 << 18
+
+_EXPLAINED_AT_ONCE = 32
 
 
 class RiskClassifier:
@@ -222,6 +225,32 @@ class RiskClassifier:
         """
         return self._stream(checked_posts(posts, "stream_with_vectors"))
 
+    def explain(self, post: str) -> Explanation:
+        """Why a post got its prediction; see `explain_many`.
+
+        Raises:
+            NotText: `post` is not a str.
+        """
+        return self.explain_many([checked_post(post)])[0]
+
+    def explain_many(self, posts: Iterable[str]) -> list[Explanation]:
+        """Predictions with reasons: answers to the questions behind the label, and phrases.
+
+        It costs as much as predicting some 50 posts for each one.
+
+        Raises:
+            NotText: as for `predict_many`.
+        """
+        from riskclf.explanation.explaining import explain
+
+        found: list[Explanation] = []
+        given = checked_posts(posts, "explain_many")
+        while chunk := [*islice(given, _EXPLAINED_AT_ONCE)]:
+            encodings, outputs = self._compute([read(post) for post in chunk])
+            predictions, rows = self._decide(encodings, outputs)
+            found += explain(self._artifact, chunk, encodings, outputs, predictions, rows)
+        return found
+
     def save(
         self,
         directory: str | os.PathLike[str],
@@ -354,20 +383,26 @@ class RiskClassifier:
 
     def _score(self, readings: list[Reading]) -> Iterator[_Scored]:
         encodings, outputs = self._compute(readings)
-        predictions, rows = predictions_with_rows(
-            encodings, outputs, self._artifact.manifest, self._point, shift=self._shift
-        )
+        predictions, rows = self._decide(encodings, outputs)
         # A copy of each row, for a view would keep the vectors of all.
         vectors = (outputs.pooled[row].copy() for row in rows)
         return zip(predictions, vectors, strict=True)
 
     def _compute(self, readings: list[Reading]) -> tuple[list[Encoding], Outputs]:
-        """The main path: text -> windows of ids -> outputs; `_score` has the rest."""
+        """The main path: text -> windows of ids -> outputs ..."""
         loaded = self._artifact
         encodings = loaded.tokenizer.encode_readings(readings)
         windows = [x for found in windows_read(encodings, loaded.manifest) for x in found]
         computed = loaded.engine.compute([window.ids for window in windows])
         return encodings, loaded.experts.complete(windows, computed)
+
+    def _decide(
+        self, encodings: list[Encoding], outputs: Outputs
+    ) -> tuple[list[Prediction], NDArray[np.int64]]:
+        """... -> predictions, and the rows of the outputs that decided."""
+        return predictions_with_rows(
+            encodings, outputs, self._artifact.manifest, self._point, shift=self._shift
+        )
 
 
 def _received(

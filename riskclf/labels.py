@@ -12,10 +12,15 @@ __all__ = [
     "LABELS",
     "REASON_CODES",
     "RISK_LABELS",
+    "Aspect",
     "Decision",
+    "Explanation",
     "Label",
     "Prediction",
     "ReasonCode",
+    "Scenario",
+    "Span",
+    "Strength",
 ]
 
 Decision = Literal["flag", "review", "clear"]
@@ -35,6 +40,8 @@ REASON_CODES: tuple[ReasonCode, ...] = ("blank", "unreadable", "unsupported_scri
 - ``unsupported_script``: half of its letters or more stand in words of a script other than those of
   Japanese, English, Korean and Chinese.
 """
+
+Strength = Literal["strong", "medium", "weak"]
 
 
 class Label(StrEnum):
@@ -100,4 +107,120 @@ class Prediction:
             "truncated": self.truncated,
             "side": self.side,
             "reason_codes": list(self.reason_codes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """The answer to one of the questions behind a label."""
+
+    question: str
+    """Its name; for the packaged model `age`, `side`, `act` or `matter`."""
+
+    answers: tuple[str, ...]
+    """The likeliest answer; where several may be right, all that are likelier than not, or none."""
+
+    probabilities: Mapping[str, float]
+    """Of every possible answer, as the head of the question gives it; it is not calibrated further.
+    They add up to 1 where just one answer can be right."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The aspect as plain JSON-ready values."""
+        return {
+            "question": self.question,
+            "answers": list(self.answers),
+            "probabilities": dict(self.probabilities),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A phrase of a post that speaks for the risk or against it."""
+
+    start: int
+    """Offset into the post as it was given."""
+
+    end: int
+    """Offset behind the span."""
+
+    weight: float
+    """What the phrase adds to the log-odds of the risk (natural logarithm), below 0 where it speaks
+    against it. In a model without risk labels: to the log-odds of the predicted label."""
+
+    strength: Strength
+    """The size of the weight in three steps."""
+
+    question: str = ""
+    """The question that the phrase answers; empty where it answers none, and where the explanation
+    has no aspects."""
+
+    def to_dict(self, *, numbers: bool = False) -> dict[str, Any]:
+        """The span as plain JSON-ready values, without its text.
+
+        Args:
+            numbers: with the weight too.
+        """
+        return {
+            "start": self.start,
+            "end": self.end,
+            "for_risk": self.weight > 0,
+            "strength": self.strength,
+            "question": self.question,
+            **({"weight": self.weight} if numbers else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A scenario of the known posts that a post is near to."""
+
+    name: str
+    """Of its family."""
+
+    similarity: float
+    """Cosine of the sentence vectors, to the nearest post of the family."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The scenario as plain JSON-ready values."""
+        return {"name": self.name, "similarity": self.similarity}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a post got its prediction."""
+
+    prediction: Prediction
+    """As `RiskClassifier.predict` gives it."""
+
+    aspects: tuple[Aspect, ...]
+    """The answers to the questions behind the label. Empty where the decision is `clear`, where the
+    post could not be read, and for a model without aspects."""
+
+    spans: tuple[Span, ...]
+    """Phrases with a weight that counts, the largest first. They never overlap."""
+
+    window: tuple[int, int]
+    """Offsets of the part of the post that was explained: all of a short post, and of a long one
+    the window that decided."""
+
+    partial: bool
+    """The post is longer than that."""
+
+    scenarios: tuple[Scenario, ...] = ()
+    """The nearest known scenarios by name, the nearest first; empty where there are no `aspects`.
+    Show them after a person has decided: before, they would sway the decision."""
+
+    def to_dict(self, *, numbers: bool = False) -> dict[str, Any]:
+        """The explanation as plain JSON-ready values, without the text of the post.
+
+        Args:
+            numbers: spans with their weights; otherwise with the three steps only.
+        """
+        return {
+            "prediction": self.prediction.to_dict(),
+            "aspects": [aspect.to_dict() for aspect in self.aspects],
+            "spans": [span.to_dict(numbers=numbers) for span in self.spans],
+            "window": list(self.window),
+            "partial": self.partial,
+            "scenarios": [scenario.to_dict() for scenario in self.scenarios],
         }

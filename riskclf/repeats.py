@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from riskclf.reading import Reading
 
-__all__ = ["Recent", "key_of"]
+__all__ = ["Recent", "key_of", "key_of_raw"]
 
 _MOST = 1 << 14
 
@@ -24,6 +24,11 @@ def key_of(reading: Reading) -> bytes:
     """A digest of what is read of a post; two posts with the same one get the same result."""
     content = "\0".join((reading.text, *reading.codes))  # there is no NUL in normalised text
     return blake2b(content.encode("utf-8"), digest_size=16).digest()
+
+
+def key_of_raw(post: str) -> bytes:
+    """A digest of a post as it was given, for results with offsets into it."""
+    return blake2b(post.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Recent(Generic[V]):

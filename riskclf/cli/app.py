@@ -1,4 +1,4 @@
-"""The command line: `riskclf predict`, `evaluate`, `finetune`, `suggest` and so on.
+"""The command line: `riskclf predict`, `explain`, `evaluate`, `finetune`, `suggest` and others.
 
 Exit status: 0 success; 1 finished, but some rows were rejected; 2 usage error or other error; 3 a
 fine-tuned model is not accepted; 130 stopped with Ctrl-C; 141 the reader of standard output left.
@@ -24,6 +24,7 @@ from riskclf.cli.casework import casework
 from riskclf.cli.console import error as failed
 from riskclf.cli.console import os_error_line, visible
 from riskclf.cli.evaluate import evaluate
+from riskclf.cli.explain import explain
 from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
 from riskclf.cli.optimize import optimize
@@ -70,6 +71,7 @@ def _riskclf(
 
 for _command in (
     predict,
+    explain,
     evaluate,
     finetune,
     suggest,

@@ -5,6 +5,7 @@ The checks run before any work: what would fail or destroy a file is refused at 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +36,7 @@ __all__ = [
     "Review",
     "TextColumn",
     "check_directory",
+    "check_no_file",
     "check_outputs",
     "decisions_of",
     "label_pairs",
@@ -197,6 +199,18 @@ def label_pairs(items: Iterable[str] | None) -> dict[str, str]:
             )
         pairs[yours] = ours
     return pairs
+
+
+def check_no_file(texts: Iterable[str]) -> None:
+    """Refuse a file name in the place of a post: it would be labelled, most likely as clear.
+
+    Raises:
+        InputError: a text is the name of a file.
+    """
+    for text in texts:
+        with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a NUL in it
+            if Path(text).is_file():
+                raise InputError(f"{text} is a file; to label its posts, use --input {text}")
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | None]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +17,7 @@ from riskclf.cli.console import (
     print_summary,
     stoppable,
 )
+from riskclf.cli.explained import print_explanation
 from riskclf.cli.predicting import Labelled, TableJob, Tally, label_table
 from riskclf.errors import InputError
 from riskclf.language import Language, listed, ngettext, speaking
@@ -88,6 +87,14 @@ def predict(
     operating_point: options.OperatingPoint = None,
     flag: options.Flag = None,
     review: options.Review = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Explain each prediction, see `riskclf explain`. In an output: a column "
+            "explanation with JSON. Takes as long as labelling some 50 posts for each one.",
+        ),
+    ] = False,
     lang: options.Lang = Language.ENGLISH,
     device: options.Device = "auto",
     engine: options.Engine = "auto",
@@ -112,7 +119,7 @@ def predict(
         raise InputError("give either posts as TEXT or a file with --input (see --help)")
     decisions = options.decisions_of(prevalence, operating_point, flag, review)
     if input is None:
-        _check_no_file(texts or [])
+        options.check_no_file(texts or [])
         if output or rejects or format or excel or delimiter or encoding != "auto":
             raise InputError(
                 "--output, --rejects, --format, --excel, --encoding and --delimiter need --input "
@@ -120,17 +127,25 @@ def predict(
             )
         with speaking(lang), stoppable():
             classifier = options.load_classifier(model, device, batch_size, decisions, engine)
-            predictions = classifier.predict_many(texts or [])
+            explained = classifier.explain_many(texts or []) if explain else []
+            predictions = [x.prediction for x in explained] or classifier.predict_many(texts or [])
             risk_labels = classifier.risk_labels
             shown = [
                 ShownPost(None, text, prediction_values(prediction, risk_labels))
                 for text, prediction in zip(texts or [], predictions, strict=True)
             ]
             print_posts(shown, classifier.labels)
+            for text, explanation in zip(texts or [], explained, strict=bool(explained)):
+                print()
+                print_explanation(text, explanation, numbers=False)
         return
+    if explain and output is None:
+        raise InputError("--explain needs --output where --input is given (see --help)")
     if excel and output is None:
         raise InputError("--excel needs --output (see --help)")
     settings = {"device": device, "engine": engine, "batch size": batch_size, **decisions}
+    if explain:
+        settings["language of the explanations"] = str(lang)
     job = TableJob(
         input,
         text_column,
@@ -141,6 +156,7 @@ def predict(
         rejects,
         excel,
         settings,
+        explain,
     )
     with speaking(lang), stoppable() as hint:
         if job.can_continue:
@@ -157,14 +173,6 @@ def predict(
         _report(found, job)
     if found.rejects.count:
         raise typer.Exit(1)
-
-
-def _check_no_file(texts: list[str]) -> None:
-    """Refuse a file name in the place of a post: it would be labelled, most likely as clear."""
-    for text in texts:
-        with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a NUL in it
-            if Path(text).is_file():
-                raise InputError(f"{text} is a file; to label its posts, use --input {text}")
 
 
 def _progress(done: int, total: int | None, tally: Tally) -> tuple[int, int | None, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import riskclf
 from riskclf.cli.console import ShownPost
+from riskclf.cli.explained import explanation_json
 from riskclf.cli.options import check_outputs
 from riskclf.errors import InputError
 from riskclf.files import beside, locked
 from riskclf.language import gettext as _
 from riskclf.language import listed
 from riskclf.reading import read
-from riskclf.repeats import Recent, key_of
+from riskclf.repeats import Recent, key_of, key_of_raw
 from riskclf.tables import (
     Journal,
     RejectsFile,
@@ -75,6 +76,8 @@ class TableJob:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What else the result depends on, such as the device. JSON values; a change of one of them
     makes a stopped run start again."""
+    explain: bool = False
+    """Add a column with an explanation of each prediction, in the current language."""
 
     @property
     def output_file(self) -> Path | None:
@@ -212,7 +215,11 @@ class _Run:
         stack: ExitStack,
     ) -> None:
         self._job, self._table, self._classifier, self._show = job, table, classifier, show
-        self._added = free_columns(prediction_columns(classifier.labels), table.columns)
+        added = prediction_columns(classifier.labels)
+        self._told = len(added)
+        if job.explain:
+            added["explanation"] = str
+        self._added = free_columns(added, table.columns)
         self._risk_labels = classifier.risk_labels
         self._journal = _open_journal(job, table, classifier, tell)
         if self._journal is not None:
@@ -265,14 +272,13 @@ class _Run:
         if not rows:
             return
         posts = [row.values[self._job.text_column] for row in rows]
-        keys = [key_of(read(post)) for post in posts]
+        keys = [self._key(post) for post in posts]
         new = {key: x for key, x in zip(keys, posts, strict=True) if key not in self._recent}
         self._tally.repeated += len(posts) - len(new)
         results = self._journal.next_batch(len(rows)) if self._journal else None
         recorded = results is not None
         if results is None:
-            predictions = self._classifier.predict_many(new.values())
-            scored = [prediction_values(x, self._risk_labels) for x in predictions]
+            scored = self._scored(new.values())
             results = self._recent.complete(keys, dict(zip(new, scored, strict=True)))
             if self._journal:
                 self._journal.append(results)
@@ -286,8 +292,22 @@ class _Run:
         else:
             shown = map(ShownPost, (row.number for row in rows), posts, results)
             self._riskiest = heapq.nsmallest(_SHOWN_ROWS, [*self._riskiest, *shown], key=_rank)
-        self._tally.add(results, recorded)
+        self._tally.add([result[: self._told] for result in results], recorded)
         self._show(self._table.position, self._table.size, self._tally)
+
+    def _key(self, post: str) -> bytes:
+        """Posts with the same one get the same values. An explanation holds offsets into a post."""
+        return key_of_raw(post) if self._job.explain else key_of(read(post))
+
+    def _scored(self, posts: Iterable[str]) -> list[list[Any]]:
+        """The values of the columns that are added, post by post."""
+        if not self._job.explain:
+            predictions = self._classifier.predict_many(posts)
+            return [prediction_values(x, self._risk_labels) for x in predictions]
+        return [
+            [*prediction_values(x.prediction, self._risk_labels), explanation_json(x)]
+            for x in self._classifier.explain_many(posts)
+        ]
 
 
 def _rank(post: ShownPost) -> tuple[float, int]:

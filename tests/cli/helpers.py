@@ -20,7 +20,7 @@ import pytest
 import python_calamine
 
 from riskclf import cli
-from riskclf.labels import Decision, Prediction, ReasonCode
+from riskclf.labels import Aspect, Decision, Explanation, Prediction, ReasonCode, Span
 
 LABELS = ("minor_solicitation", "adult_solicitation", "benign")
 ADDED = [
@@ -63,6 +63,22 @@ class Fake:
         if codes and decision == "clear":
             decision = "review"
         return Prediction(label, scores, risk, decision, len(post) > 200, reason_codes=codes)
+
+    def explain_many(self, posts: Iterable[str]) -> list[Explanation]:
+        """The first two characters speak for the risk, the third against it."""
+        posts = list(posts)
+        aspects = (Aspect("age", ("under_18",), {"under_18": 0.9, "adult": 0.1}),)
+        spans = (Span(0, 2, 3.0, "strong", "age"), Span(2, 3, -0.5, "weak"))
+        return [
+            Explanation(
+                prediction,
+                aspects if prediction.decision != "clear" else (),
+                spans if len(post) >= 3 else (),
+                (0, len(post)),
+                prediction.truncated,
+            )
+            for post, prediction in zip(posts, self.predict_many(posts), strict=True)
+        ]
 
     def info(self) -> dict[str, Any]:
         return {

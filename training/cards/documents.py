@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.cards.explained import explained_sections
 from training.cards.summaries import summary_sections
 from training.cards.tables import bulk_sections
 from training.posts.post import Post
@@ -22,7 +23,9 @@ _SUMMARIES: Mapping[Path, tuple[str, ...]] = {
 }
 _BULK = _ROOT / "docs" / "results.md"
 
-DOCUMENTS = (*_SUMMARIES, _BULK)
+_EXPLAINED = _ROOT / "docs" / "explain.md"
+
+DOCUMENTS = (*_SUMMARIES, _EXPLAINED, _BULK)
 """Every document with measured sections, each between `<!-- NAME -->` and `<!-- /NAME -->`."""
 
 
@@ -46,6 +49,7 @@ def documents(
     short = summary_sections(results)
     parts = {path: {name: short[name] for name in names} for path, names in _SUMMARIES.items()}
     parts[_BULK] = bulk_sections(results, experiments, posts)
+    parts[_EXPLAINED] = explained_sections(experiments)
     return {path: _filled(path.name, read(path), found) for path, found in parts.items()}
 
 

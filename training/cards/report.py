@@ -1,6 +1,7 @@
 """Measure the packaged model, store the figures, and write them into the documents.
 
-These are MODEL_CARD.md, docs/results.md, README.md and README.ja.md (`training.cards.documents`).
+These are MODEL_CARD.md, docs/results.md, docs/explain.md, README.md and README.ja.md
+(`training.cards.documents`).
 
 ``python -m training.cards.report --corpora DIR --work DIR`` reads what the recipe found out about
 our posts out of fold (`judged.json` in its work directory), scores the posts and lines that the
@@ -39,7 +40,9 @@ RESULTS = Path(__file__).parent / "results.json"
 
 def load_experiments(directory: Path = Path(__file__).parents[1] / "experiments") -> dict[str, Any]:
     """What parts of the recipe are worth, by experiment; one that has not been run is missing."""
-    files = (directory / f"{name}.json" for name in ("rungs", "nearest", "multitask"))
+    files = (
+        directory / f"{name}.json" for name in ("rungs", "nearest", "multitask", "faithfulness")
+    )
     return {
         file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()
     }

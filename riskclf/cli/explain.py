@@ -1,0 +1,53 @@
+"""`riskclf explain`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from riskclf.cli import options
+from riskclf.cli.console import safe_json, stoppable
+from riskclf.cli.explained import explanation_values, print_explanation
+from riskclf.language import Language, speaking
+
+__all__ = ["explain"]
+
+
+def explain(
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Posts to explain.")],
+    numbers: Annotated[
+        bool,
+        typer.Option(
+            "--numbers", help="Show what each phrase adds to the log-odds of the risk, too."
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print JSON: offsets into each post instead of its text, one list."
+        ),
+    ] = False,
+    lang: options.Lang = Language.ENGLISH,
+    model: options.Model = None,
+    device: options.Device = "auto",
+    engine: options.Engine = "auto",
+) -> None:
+    """Explain why posts are labelled as they are.
+
+    Where the decision is flag or review: the answers to the questions of the labelling guide (age,
+    side, act, matter), with their probabilities. And the phrases that speak for the risk or
+    against it, in three steps. They tell what the model counted, not what is true.
+
+    For posts in a file, use `riskclf predict --explain`.
+    """
+    options.check_no_file(texts)
+    with speaking(lang), stoppable():
+        explained = options.load_classifier(model, device, 64, {}, engine).explain_many(texts)
+        if as_json:
+            print(safe_json([explanation_values(x, numbers=numbers) for x in explained]))
+            return
+        for number, (text, explanation) in enumerate(zip(texts, explained, strict=True)):
+            if number:
+                print()
+            print_explanation(text, explanation, numbers=numbers)

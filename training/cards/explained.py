@@ -1,0 +1,83 @@
+"""The measured sections of docs/explain.md, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from training.cards.markdown import NOT_MEASURED, percent, statistic, table
+
+__all__ = ["explained_sections"]
+
+_MEASURES = {
+    "comprehensiveness": "risk lost without the first 1 to 3 (higher is better)",
+    "comprehensiveness_unknown": "the same, made unknown tokens (higher)",
+    "sufficiency": "risk lost with these alone (lower)",
+    "deletion": "area, taken away (lower)",
+    "insertion": "area, added (higher)",
+}
+
+_ROWS = {
+    "first three: age": "posts whose age cue is among the first three spans",
+    "first three: ask": "posts whose ask is",
+    "first three: matter": "posts whose matter is",
+    "top span is marked": "first spans that are marked at all",
+    "precision: age": "spans for `age` that are marked as age",
+    "recall: age": "marks of age that a span for `age` meets",
+    "precision: ask": "spans for `act` that are marked as ask",
+    "recall: ask": "marks of the ask that such a span meets",
+    "precision: matter": "spans for `matter` that are marked as matter",
+    "recall: matter": "marks of matter that a span for `matter` meets",
+    "any span: age": "marks of age that any span meets",
+    "any span: ask": "marks of the ask that any span meets",
+    "any span: matter": "marks of matter that any span meets",
+    "same top span": "posts with the same first span after a blank is put in anywhere",
+}
+
+
+def explained_sections(experiments: Mapping[str, Any]) -> dict[str, str]:
+    """Name of a section to its text.
+
+    Args:
+        experiments: as for `training.cards.tables.bulk_sections`; `faithfulness` counts.
+    """
+    results = experiments.get("faithfulness")
+    if results is None:
+        return dict.fromkeys(("faithfulness", "spans", "answers"), NOT_MEASURED)
+    return {
+        "faithfulness": _faithfulness(results),
+        "spans": table(
+            ("what", "share"),
+            ((words, percent(results["spans"][name])) for name, words in _ROWS.items()),
+        ),
+        "answers": table(
+            ("question", "answers", "mean probability", "share that is right", "ECE"),
+            (
+                (
+                    f"`{name}`",
+                    f"{row['answers']:,}",
+                    f"{row['given']:.3f}",
+                    statistic(row["right"]),
+                    f"{row['ece']:.3f}",
+                )
+                for name, row in results["answers"].items()
+            ),
+        ),
+    }
+
+
+def _faithfulness(results: Mapping[str, Any]) -> str:
+    told = (
+        f"{results['posts']} posts of {results['families']} families, out of fold; our way scores "
+        f"{results['versions']:.0f} versions of a post on average.\n\n"
+    )
+    rows = (
+        (method, *(statistic(part[name]) for name in _MEASURES))
+        for method, part in results["methods"].items()
+    )
+    less = (
+        (method, *(statistic(part[name]) for name in _MEASURES))
+        for method, part in results["less_ours"].items()
+    )
+    head = ("way", *_MEASURES.values())
+    return f"{told}{table(head, rows)}\nLess ours, paired:\n\n{table(head, less)}"
