@@ -48,6 +48,14 @@ def serve(
     timeout: Annotated[
         float, typer.Option(min=0.1, help="Seconds in which a request is answered.")
     ] = 30.0,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Answer POST /v1/explain too, which says why. One post costs as much as labelling "
+            "some 50.",
+        ),
+    ] = False,
     model: options.Model = None,
     prevalence: options.Prevalence = None,
     operating_point: options.OperatingPoint = None,
@@ -75,7 +83,7 @@ def serve(
     from riskclf.serve.settings import Settings, check_address, read_token
 
     decisions = options.decisions_of(prevalence, operating_point, flag, review)
-    settings = Settings(read_token(token_file), max_posts, max_bytes, queue, timeout)
+    settings = Settings(read_token(token_file), max_posts, max_bytes, queue, timeout, explain)
     check_address(host, settings.token)
     with stoppable(), bound(host, port) as listening:
         classifier = options.load_classifier(model, device, batch_size, decisions, engine)

@@ -6,6 +6,7 @@ A further endpoint is a module like `predicting`, whose router is included in `m
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,10 +19,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from riskclf import __version__
 from riskclf.classifier import RiskClassifier
 from riskclf.serve.batching import Batcher
+from riskclf.serve.explaining import COST, explaining
 from riskclf.serve.guard import HEALTH, Guard
 from riskclf.serve.metrics import Metrics
 from riskclf.serve.page import page_of
 from riskclf.serve.predicting import predicting
+from riskclf.serve.schema import Rows
 from riskclf.serve.settings import Settings
 
 __all__ = ["make_app"]
@@ -35,19 +38,36 @@ a person sends. `clear` does not mean safe.
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 # What a message may name of a request: all else in a location may be text of a post.
-_PARTS = ("body", "text")
+_PARTS = ("body", "text", "query", "lang")
 
 
 def make_app(classifier: RiskClassifier, settings: Settings) -> FastAPI:
     """The application; it computes between its start and its shutdown (ASGI's lifespan)."""
-    metrics = Metrics(classifier.fingerprint, lambda: batcher.waiting)
-    batcher = Batcher(classifier.predict_many, capacity=settings.queue, tell=metrics.batch)
+    metrics = Metrics(classifier.fingerprint, lambda: sum(one.waiting for one in batchers))
+    rows = Rows(classifier)
+    thread = ThreadPoolExecutor(1, "riskclf-compute")
+    batcher = Batcher(classifier.predict_many, thread, capacity=settings.queue, tell=metrics.batch)
+    batchers: list[Batcher[Any]] = [batcher]
+    routers = [predicting(classifier.fingerprint, rows, batcher, settings, metrics)]
+    if settings.explain:
+        explainer = Batcher(
+            classifier.explain_many,
+            thread,
+            capacity=settings.queue,
+            tell=metrics.explained,
+            weight=COST,
+        )
+        batchers.append(explainer)
+        routers.append(explaining(classifier.fingerprint, rows, explainer, settings))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        batcher.start()
+        for one in batchers:
+            one.start()
         yield
-        await batcher.stop()
+        for one in batchers:
+            await one.stop()
+        thread.shutdown(wait=False)
 
     app = FastAPI(
         title="riskclf",
@@ -73,7 +93,8 @@ def make_app(classifier: RiskClassifier, settings: Settings) -> FastAPI:
                 }
             },
         }
-    app.include_router(predicting(classifier, batcher, settings, metrics), **needs_token)
+    for router in routers:
+        app.include_router(router, **needs_token)
 
     @app.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> PlainTextResponse:
@@ -87,7 +108,7 @@ def make_app(classifier: RiskClassifier, settings: Settings) -> FastAPI:
     )
     async def readyz() -> PlainTextResponse:
         """200 while further posts are taken."""
-        ready = batcher.is_ready
+        ready = all(one.is_ready for one in batchers)
         return PlainTextResponse("ready" if ready else "the queue is full", 200 if ready else 503)
 
     @app.get("/metrics", response_class=PlainTextResponse, **needs_token)

@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Generic, TypeVar
 
 from riskclf.errors import RiskclfError
-from riskclf.labels import Prediction
 
 __all__ = ["Batcher", "QueueFull"]
 
@@ -27,6 +27,8 @@ _BATCH = 256
 _SLICE = 32
 
 _CHARACTERS = 200
+
+T = TypeVar("T")
 
 
 class QueueFull(RiskclfError):
@@ -39,46 +41,53 @@ class QueueFull(RiskclfError):
 
 
 @dataclass(eq=False, slots=True)
-class _Job:
+class _Job(Generic[T]):
     """The posts of one request."""
 
     posts: list[str]
-    answer: asyncio.Future[list[Prediction]]
+    weight: int
+    answer: asyncio.Future[list[T]]
     since: float
     taken: int = 0
-    found: list[Prediction] = field(default_factory=list)
+    found: list[T] = field(default_factory=list)
 
     def take(self) -> tuple[list[str], int]:
         """The next slice, and its cost."""
         first, cost = self.taken, 0
         while self.taken < len(self.posts) and cost < _SLICE:
-            cost += _cost(self.posts[self.taken])
+            cost += self.weight * _cost(self.posts[self.taken])
             self.taken += 1
         return self.posts[first : self.taken], cost
 
 
-class Batcher:
-    """Hands posts to one thread that computes them, in batches across requests."""
+class Batcher(Generic[T]):
+    """Hands posts to a thread that computes them, in batches across requests."""
 
     def __init__(
         self,
-        compute: Callable[[list[str]], list[Prediction]],
+        compute: Callable[[list[str]], list[T]],
+        thread: ThreadPoolExecutor,
         *,
         capacity: int,
         tell: Callable[[int, float], None],
+        weight: int = 1,
     ) -> None:
         """Nothing is computed before `start`.
 
         Args:
-            compute: labels posts, in their order; called in one thread of its own.
+            compute: gives a result for each post, in their order.
+            thread: where it is called; of one worker, which several batchers may share, so that
+                they do not compete for the cores.
             capacity: posts that may wait or be computed, 1 or more. A long post counts as one for
                 each 200 characters. A request that alone is larger is taken if nothing waits.
             tell: called after each batch with its number of posts and seconds.
+            weight: what a post costs, in posts that are only labelled.
         """
         self._compute, self._capacity, self._tell = compute, capacity, tell
-        self._jobs: deque[_Job] = deque()
+        self._weight = weight
+        self._jobs: deque[_Job[T]] = deque()
         self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, "riskclf-compute")
+        self._thread = thread
         self._worker: asyncio.Task[None] | None = None
         self.waiting = 0
         """Cost of the posts that wait or are computed."""
@@ -101,10 +110,11 @@ class Batcher:
                 await worker
         for job in self._jobs:
             job.answer.cancel()
-        self._thread.shutdown(wait=False)
 
-    async def predict(self, posts: list[str]) -> list[Prediction]:
-        """Label posts, in their order. When the caller is cancelled, what is left is not computed.
+    async def results(self, posts: list[str]) -> list[T]:
+        """The results of posts, in their order.
+
+        When the caller is cancelled, what is left is not computed.
 
         Raises:
             QueueFull: too many posts wait already.
@@ -112,10 +122,11 @@ class Batcher:
         """
         if not posts:
             return []
-        cost = sum(map(_cost, posts))
+        cost = self._weight * sum(map(_cost, posts))
         if self.waiting and self.waiting + cost > self._capacity:
             raise QueueFull(self._delay())
-        job = _Job(posts, asyncio.get_running_loop().create_future(), time.monotonic())
+        answer: asyncio.Future[list[T]] = asyncio.get_running_loop().create_future()
+        job = _Job(posts, self._weight, answer, time.monotonic())
         self._jobs.append(job)
         self.waiting += cost
         self._arrived.set()
@@ -152,8 +163,8 @@ class Batcher:
                 if len(job.found) == len(job.posts) and not job.answer.done():
                     job.answer.set_result(job.found)
 
-    def _next_batch(self) -> list[tuple[_Job, list[str]]]:
-        batch = []
+    def _next_batch(self) -> list[tuple[_Job[T], list[str]]]:
+        batch: list[tuple[_Job[T], list[str]]] = []
         room = _BATCH
         while room > 0 and self._jobs:
             job = self._jobs.popleft()

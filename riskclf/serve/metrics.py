@@ -61,6 +61,9 @@ class Metrics:
         self._computing = Counter(
             "riskclf_compute_seconds", "Seconds spent on computing.", registry=registry
         )
+        self._explained = Counter(
+            "riskclf_explained_posts", "Posts that were explained.", registry=registry
+        )
         Gauge(
             "riskclf_waiting_posts", "Posts that wait or are computed.", registry=registry
         ).set_function(waiting)
@@ -73,6 +76,11 @@ class Metrics:
     def batch(self, posts: int, seconds: float) -> None:
         """Count what was computed together."""
         self._batch.observe(posts)
+        self._computing.inc(seconds)
+
+    def explained(self, posts: int, seconds: float) -> None:
+        """Count what was explained together."""
+        self._explained.inc(posts)
         self._computing.inc(seconds)
 
     def labelled(self, predictions: Iterable[Prediction]) -> None:

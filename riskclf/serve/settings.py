@@ -38,6 +38,9 @@ class Settings:
     timeout: float = 30.0
     """Seconds in which a request must have arrived, and then those in which it must be answered."""
 
+    explain: bool = False
+    """Answer `POST /v1/explain` too."""
+
 
 def read_token(file: Path | None) -> str | None:
     """The token from a file, or from the environment variable `TOKEN_VARIABLE`.

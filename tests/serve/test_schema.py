@@ -19,7 +19,7 @@ from riskclf.serve.settings import Settings
 def test_the_service_keeps_to_its_schema(
     mode: GenerationMode, token: str | None, classifier: RiskClassifier
 ) -> None:
-    app = make_app(classifier, Settings(max_posts=5, token=token))
+    app = make_app(classifier, Settings(max_posts=5, token=token, explain=True))
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     schema: Any = schemathesis.openapi.from_asgi("/openapi.json", app, headers=headers)
 

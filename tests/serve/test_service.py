@@ -16,6 +16,8 @@ import pytest
 
 from riskclf import cli
 from riskclf.classifier import RiskClassifier
+from riskclf.explanation.wording import sentence
+from riskclf.language import speaking
 from tests.serve.helpers import Gated, eventually, metric, running
 
 TOKEN = "abcdefgh-12345678"
@@ -76,6 +78,31 @@ def test_one_post_is_answered_like_a_list_of_one(
     assert one == many
     assert one["model"] == none["model"] == classifier.fingerprint
     assert none["predictions"] == []
+
+
+def test_an_explanation_is_that_of_the_library_in_the_language_asked_for(
+    classifier: RiskClassifier,
+) -> None:
+    posts = [f"  {POST}", POST]
+    with running(classifier, explain=True) as client:
+        for query, language in (("", "en"), ("?lang=ja", "ja")):
+            answer = client.post(f"/v1/explain{query}", json={"text": posts}).json()
+            assert answer["model"] == classifier.fingerprint
+            expected = classifier.explain_many(posts)
+            for found, explanation in zip(answer["explanations"], expected, strict=True):
+                places = [(span.start, span.end) for span in explanation.spans]
+                assert [(x["start"], x["end"]) for x in found["spans"]] == places
+                with speaking(language):
+                    assert found["sentence"] == sentence(explanation.aspects)
+                assert found["prediction"]["decision"] == explanation.prediction.decision
+        assert POST not in client.post("/v1/explain", json={"text": posts}).text
+        assert client.post("/v1/explain?lang=xx", json={"text": posts}).status_code == 422
+        assert metric(client, "riskclf_explained_posts_total") == 6
+
+
+def test_nothing_is_explained_unless_it_is_switched_on(service: httpx2.Client) -> None:
+    assert service.post("/v1/explain", json={"text": POST}).status_code == 404
+    assert "/v1/explain" not in service.get("/openapi.json").json()["paths"]
 
 
 def test_64_clients_at_once_get_every_answer_in_its_place(
