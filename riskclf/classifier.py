@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
-from importlib import metadata
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from riskclf import __version__, artifact, publishing
+from riskclf import artifact, publishing
+from riskclf.about import described
 from riskclf.acceptance import warn_if_not_accepted
 from riskclf.artifact import Artifact
 from riskclf.decide import OperatingPoint, predictions_with_rows, prior_shift, windows_read
@@ -18,11 +16,9 @@ from riskclf.encoder import AUTO
 from riskclf.errors import OperatingPointError
 from riskclf.inputs import checked_post, checked_posts
 from riskclf.labels import Explanation, Prediction
-from riskclf.mecab import dictionary_version
 from riskclf.pickling import Origin, opened
 from riskclf.reading import Reading, read
 from riskclf.repeats import Recent, key_of
-from riskclf.text import NORMALISER_VERSION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -322,26 +318,7 @@ class RiskClassifier:
 
     def info(self) -> dict[str, Any]:
         """What this model is, as JSON values: where from, which versions, which hashes."""
-        loaded = self._artifact
-        saved_as = {name: x for name, x in loaded.raw.items() if name != "probes"}
-        return {
-            "model": str(loaded.directory),
-            "fingerprint": self.fingerprint,
-            "engine": loaded.engine_name,
-            "device": loaded.engine.where,
-            "thresholds": None if self._point is None else asdict(self._point),
-            "max_tokens": loaded.tokenizer.max_tokens,
-            "parameters": loaded.engine.parameters,
-            "versions": {
-                "riskclf": __version__,
-                "normaliser": NORMALISER_VERSION,
-                "dictionary": f"{loaded.tokenizer.dictionary} "
-                f"{dictionary_version(loaded.tokenizer.dictionary)}",
-                **{name: metadata.version(name) for name in ("torch", "transformers", "fugashi")},
-                **_version("openvino"),
-            },
-            "saved_as": saved_as,
-        }
+        return described(self._artifact, self._point)
 
     def __copy__(self) -> Self:
         return self  # nothing in it ever changes
@@ -414,9 +391,3 @@ def _received(
     """What unpickling calls."""
     classifier = kind(opened(sent), point, shift)
     return classifier._from(sent) if isinstance(sent, Origin) else classifier
-
-
-def _version(package: str) -> dict[str, str]:
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        return {package: metadata.version(package)}
-    return {}
