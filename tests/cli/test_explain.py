@@ -88,3 +88,16 @@ def test_a_file_is_explained_into_an_output_only(
 ) -> None:
     assert run("predict", "--explain", "--input", table) == 2
     assert "--output" in only_line(capsys.readouterr().err)
+
+
+def test_posts_that_read_alike_but_are_written_otherwise_have_offsets_of_their_own(
+    tmp_path: Path, fake: Fake
+) -> None:
+    file, output = tmp_path / "posts.jsonl", tmp_path / "out.jsonl"
+    posts = [LONG, f"  {LONG}", LONG]
+    rows = "".join(json.dumps({"text": post}) + "\n" for post in posts)
+    file.write_text(rows, encoding="utf-8")
+    assert run("predict", "--explain", "--input", file, "--output", output) == 0
+    windows = [json.loads(row["explanation"])["window"] for row in records(output)]
+    assert windows == [[0, len(post)] for post in posts]
+    assert fake.posts == posts[:2]
