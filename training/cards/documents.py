@@ -49,7 +49,7 @@ def documents(
     short = summary_sections(results)
     parts = {path: {name: short[name] for name in names} for path, names in _SUMMARIES.items()}
     parts[_BULK] = bulk_sections(results, experiments, posts)
-    parts[_EXPLAINED] = explained_sections(experiments)
+    parts[_EXPLAINED] = explained_sections(experiments, posts)
     return {path: _filled(path.name, read(path), found) for path, found in parts.items()}
 
 

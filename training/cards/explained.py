@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from training.cards.markdown import NOT_MEASURED, percent, statistic, table
+from training.posts.marked_spans import SECOND_MARKS, agreement, load_marks
+from training.posts.post import Post
 
 __all__ = ["explained_sections"]
 
@@ -35,16 +37,18 @@ _ROWS = {
 }
 
 
-def explained_sections(experiments: Mapping[str, Any]) -> dict[str, str]:
+def explained_sections(experiments: Mapping[str, Any], posts: Iterable[Post]) -> dict[str, str]:
     """Name of a section to its text.
 
     Args:
         experiments: as for `training.cards.tables.bulk_sections`; `faithfulness` counts.
+        posts: ours.
     """
+    agreed = {"agreement": _agreement(posts)}
     results = experiments.get("faithfulness")
     if results is None:
-        return dict.fromkeys(("faithfulness", "spans", "answers"), NOT_MEASURED)
-    return {
+        return agreed | dict.fromkeys(("faithfulness", "spans", "answers"), NOT_MEASURED)
+    return agreed | {
         "faithfulness": _faithfulness(results),
         "spans": table(
             ("what", "share"),
@@ -64,6 +68,17 @@ def explained_sections(experiments: Mapping[str, Any]) -> dict[str, str]:
             ),
         ),
     }
+
+
+def _agreement(posts: Iterable[Post]) -> str:
+    found = agreement(load_marks(), load_marks(SECOND_MARKS), posts)
+    return table(
+        ("marks of", "F1 of the characters", "posts in which a mark of one meets one of the other"),
+        (
+            (question, statistic(x.characters.to_dict()), percent(x.posts.to_dict()))
+            for question, x in found.items()
+        ),
+    )
 
 
 def _faithfulness(results: Mapping[str, Any]) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from riskclf.errors import FormatError
-from training.posts.marked_spans import MARKED, load_marks
+from training.posts.marked_spans import MARKED, MARKS, SECOND_MARKS, Mark, agreement, load_marks
 from training.posts.post import FOLDS, load_posts
 
 
-def test_every_mark_lies_in_a_post_of_a_fold() -> None:
+@pytest.mark.parametrize("file", [MARKS, SECOND_MARKS])
+def test_every_mark_lies_in_a_post_of_a_fold(file: Path) -> None:
     posts = {post.id: post for post in load_posts()}
-    marks = load_marks()
+    marks = load_marks(file)
     assert len(marks) == 200
     for name, found in marks.items():
         assert posts[name].fold in FOLDS
@@ -38,3 +39,13 @@ def test_a_bad_line_is_named(tmp_path: Path, row: dict[str, object]) -> None:
     file.write_text(f"{good}\n{json.dumps(row)}\n", encoding="utf-8")
     with pytest.raises(FormatError, match=r"line 2 .*spans\.md"):
         load_marks(file)
+
+
+def test_agreement_counts_characters_and_posts() -> None:
+    posts = load_posts()[:2]
+    first = {posts[0].id: (Mark("age", 0, 4),), posts[1].id: (Mark("ask", 0, 2),)}
+    second = {posts[0].id: (Mark("age", 2, 4), Mark("age", 5, 6)), posts[1].id: ()}
+    found = agreement(first, second, posts)
+    assert found["age"].characters.value == pytest.approx(2 * 2 / (4 + 3))
+    assert [found[name].posts.value for name in MARKED] == [1.0, 0.5, 1.0]
+    assert found["matter"].characters.value is None
