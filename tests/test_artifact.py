@@ -22,6 +22,7 @@ from riskclf import artifact
 from riskclf.artifact import Artifact, load, save
 from riskclf.classifier import RiskClassifier
 from riskclf.decide import OperatingPoint
+from riskclf.encoder import ENGINE_FILES
 from riskclf.errors import (
     ArtifactCorrupt,
     ArtifactError,
@@ -637,7 +638,9 @@ def test_packaged_model_is_small_safe_and_computed_with_in_float32() -> None:
     experts = ("aspects", "neighbours", "ngrams", "support")
     weights = {f"{name}.safetensors" for name in ("model", *experts)}
     assert {name for name in files if name.endswith(".safetensors")} == weights
-    assert not [name for name in files if name.endswith((".bin", ".pt", ".pkl", ".pickle"))]
+    others = {*files} - {name for names in ENGINE_FILES.values() for name in names}
+    assert not [name for name in others if name.endswith((".bin", ".pt", ".pkl", ".pickle"))]
+    assert files["openvino.bin"].stat().st_size < 100_000  # the weights are in model.safetensors
     config = json.loads(files["config.json"].read_text(encoding="utf-8"))
     assert config["dtype"] == "float32"
 
