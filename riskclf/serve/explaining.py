@@ -15,7 +15,7 @@ from riskclf.serve.batching import Batcher
 from riskclf.serve.schema import REFUSALS, Rows, posts_type, results_in_time
 from riskclf.serve.settings import Settings
 
-__all__ = ["COST", "explaining"]
+__all__ = ["COST", "Aspect", "Scenario", "Span", "explaining"]
 
 COST = 50
 """About what an explanation costs, in posts that are only labelled."""
