@@ -370,8 +370,7 @@ class RiskClassifier:
         loaded = self._artifact
         encodings = loaded.tokenizer.encode_readings(readings)
         windows = [x for found in windows_read(encodings, loaded.manifest) for x in found]
-        computed = loaded.engine.compute([window.ids for window in windows])
-        return encodings, loaded.experts.complete(windows, computed)
+        return encodings, loaded.experts.compute(windows, loaded.engine)
 
     def _decide(
         self, encodings: list[Encoding], outputs: Outputs

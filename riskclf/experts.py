@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riskclf.encoder import Outputs
+from riskclf.encoder import Engine, Outputs
 from riskclf.neighbours import Neighbours
 from riskclf.ngrams import Ngrams
 
@@ -48,6 +48,10 @@ class Experts:
             None if ngrams is None else Ngrams.load(ngrams, labels),
             None if neighbours is None else Neighbours.load(neighbours, labels, hidden),
         )
+
+    def compute(self, windows: Sequence[Window], engine: Engine) -> Outputs:
+        """What the engine and these experts give for windows, one row for each."""
+        return self.complete(windows, engine.compute([window.ids for window in windows]))
 
     def complete(self, windows: Sequence[Window], outputs: Outputs) -> Outputs:
         """What an engine computed for the windows, with the logits of these experts."""

@@ -44,7 +44,7 @@ def outputs(
 ) -> Outputs:
     """What all experts give for the head of each text."""
     windows = [encoding.head for encoding in tokenizer.encode_batch(texts)]
-    return experts.complete(windows, engine.compute([window.ids for window in windows]))
+    return experts.compute(windows, engine)
 
 
 def written(texts: Sequence[str], computed: Outputs) -> list[dict[str, Any]]:

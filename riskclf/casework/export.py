@@ -15,7 +15,7 @@ from riskclf.casework import log
 from riskclf.casework.people import checked_id, checked_second
 from riskclf.casework.schema import Case
 from riskclf.casework.states import Decision
-from riskclf.tables import create_table
+from riskclf.tables import write_table
 
 if TYPE_CHECKING:
     from riskclf.casework.store import Store
@@ -55,11 +55,5 @@ def export(store: Store, path: str | os.PathLike[str], officer: str, second: str
         log.add_event(
             session, record, now, "export", officer, second=agreed, detail={"posts": len(rows)}
         )
-    with create_table(path, columns=("text", "label")) as table:
-        try:
-            table.write(rows)
-            table.commit()
-        except BaseException:
-            table.discard()
-            raise
+    write_table(path, rows, columns=("text", "label"))
     return len(rows)

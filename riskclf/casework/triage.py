@@ -26,7 +26,7 @@ from riskclf.errors import InputError
 from riskclf.labels import DECISIONS, Prediction
 from riskclf.language import gettext as _
 from riskclf.progress import Progress, following
-from riskclf.tables import Data, Dialect, Reject, create_table, same_text
+from riskclf.tables import Data, Dialect, Reject, same_text, write_table
 from riskclf.tables.duplicates import near_duplicate_groups
 from riskclf.tables.predictions import prediction_columns, prediction_values
 from riskclf.text import normalise
@@ -108,21 +108,17 @@ class Triage:
         if self.has_context:
             added["context"] = str
         added |= {"text": str, "because": str, "side": str, **prediction_columns(self.labels)}
-        with create_table(path, columns=(), added=added, dialect=self.dialect) as table:
-            try:
-                table.write(self._rows(list(prediction_columns(self.labels))))
-                table.commit()
-            except BaseException:
-                table.discard()
-                raise
+        rows = ({name: row[name] for name in added} for row in self._rows())
+        write_table(path, rows, columns=(), added=added, dialect=self.dialect)
 
-    def _rows(self, names: list[str]) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        names = prediction_columns(self.labels)
         for number, (case, found) in enumerate(
             zip(self.cases, self.predictions, strict=True), start=1
         ):
             for place, (post, prediction) in enumerate(zip(case.posts, found, strict=True)):
                 values = prediction_values(prediction, self.risk_labels)
-                row = {
+                yield {
                     "case": number,
                     "row": post.number,
                     "reference": post.reference,
@@ -133,15 +129,6 @@ class Triage:
                     "side": prediction.side,
                     **dict(zip(names, values, strict=True)),
                 }
-                dropped = {
-                    name
-                    for name, there in (
-                        ("reference", self.has_reference),
-                        ("context", self.has_context),
-                    )
-                    if not there
-                }
-                yield {name: value for name, value in row.items() if name not in dropped}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +186,8 @@ def triage(
             else:
                 scored.append(_Scored(post, prediction, Because.RISK, priority))
             if done % 64 == 0:
-                tell("scoring posts", done, len(read.posts))
-        tell("scoring posts", len(read.posts), len(read.posts))
+                tell(_("scoring posts"), done, len(read.posts))
+        tell(_("scoring posts"), len(read.posts), len(read.posts))
     scored, left_out = _with_replies(scored, classifier)
     scored.sort(key=lambda x: (-x.priority, x.because is Because.REPLY, x.post.number))
     groups = _grouped(scored, capacity)

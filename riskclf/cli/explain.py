@@ -8,7 +8,8 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import safe_json, stoppable
-from riskclf.cli.explained import explanation_values, print_explanation
+from riskclf.cli.explained import print_explanation
+from riskclf.explanation.wording import explanation_values
 from riskclf.language import Language, speaking
 
 __all__ = ["explain"]

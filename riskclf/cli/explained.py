@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from rich.text import Text
 
 from riskclf.cli.console import Screen, visible
 from riskclf.explanation.wording import (
     answer_words,
+    explanation_values,
     question_words,
     sentence,
     strength_words,
@@ -19,21 +19,15 @@ from riskclf.labels import Aspect, Explanation, Span
 from riskclf.language import gettext as _
 from riskclf.language import listed
 
-__all__ = ["explanation_json", "explanation_values", "print_explanation"]
+__all__ = ["explanation_json", "print_explanation"]
 
 _FOR = {"strong": "bold white on red", "medium": "black on yellow", "weak": "underline"}
 _AGAINST = {"strong": "bold white on blue", "medium": "black on cyan", "weak": "dim underline"}
 
 
-def explanation_values(explanation: Explanation, *, numbers: bool) -> dict[str, Any]:
-    """An explanation as JSON values: offsets, no text of the post; with the sentence."""
-    values = explanation.to_dict(numbers=numbers)
-    return {"sentence": sentence(explanation.aspects), **values}
-
-
 def explanation_json(explanation: Explanation) -> str:
-    """The same on one line without the prediction, for a cell of a table."""
-    values = explanation_values(explanation, numbers=False)
+    """An explanation on one line without the prediction, for a cell of a table."""
+    values = explanation_values(explanation)
     del values["prediction"]
     return json.dumps(values, ensure_ascii=False)
 

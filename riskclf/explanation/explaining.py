@@ -121,7 +121,7 @@ def figures(loaded: Artifact, windows: Sequence[Window], labels: Sequence[str]) 
     Returns:
         Shape (windows, 1 + answers of all questions); without aspects, (windows, 1).
     """
-    outputs = loaded.experts.complete(windows, loaded.engine.compute([x.ids for x in windows]))
+    outputs = loaded.experts.compute(windows, loaded.engine)
     encodings = [Encoding(x, False, (x,), False, 0.0) for x in windows]
     told = predictions_from_outputs(encodings, outputs, loaded.manifest)
     manifest = loaded.manifest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from riskclf.labels import Aspect, Explanation, Strength
 from riskclf.language import gettext as _
@@ -10,6 +11,7 @@ from riskclf.language import listed, marked
 
 __all__ = [
     "answer_words",
+    "explanation_values",
     "question_words",
     "sentence",
     "strength_words",
@@ -62,6 +64,12 @@ def sentence(aspects: Iterable[Aspect]) -> str:
             known = (aspect.question, answer) in _ANSWERS
             words.append(told if known else f"{question_words(aspect.question)}: {told}")
     return listed(words)
+
+
+def explanation_values(explanation: Explanation, *, numbers: bool = False) -> dict[str, Any]:
+    """An explanation as JSON values: offsets, no text of the post; with the sentence."""
+    values = explanation.to_dict(numbers=numbers)
+    return {"sentence": sentence(explanation.aspects), **values}
 
 
 def question_words(question: str) -> str:

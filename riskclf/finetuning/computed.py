@@ -68,5 +68,4 @@ def computed_by(
     """Compute posts with an engine and the experts beside it; see `compute`."""
     encodings = tokenizer.encode_batch(texts)
     windows = [window for read in windows_read(encodings, manifest) for window in read]
-    outputs = engine.compute([window.ids for window in windows])
-    return Computed(encodings, experts.complete(windows, outputs))
+    return Computed(encodings, experts.compute(windows, engine))

@@ -111,7 +111,7 @@ def compare(by_pytorch: Artifact, by_other: Artifact, texts: Sequence[str]) -> A
 
 def _outputs(loaded: Artifact, encodings: list[Encoding]) -> Outputs:
     windows = [x for read in windows_read(encodings, loaded.manifest) for x in read]
-    return loaded.experts.complete(windows, loaded.engine.compute([x.ids for x in windows]))
+    return loaded.experts.compute(windows, loaded.engine)
 
 
 def _cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> list[float]:

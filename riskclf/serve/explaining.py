@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, create_model
 
-from riskclf.explanation.wording import sentence
+from riskclf.explanation.wording import explanation_values
 from riskclf.labels import Explanation, Strength
 from riskclf.language import Language, speaking
 from riskclf.serve.batching import Batcher
@@ -95,6 +95,5 @@ def explaining(
 
 
 def _values(explanation: Explanation, rows: Rows) -> dict[str, Any]:
-    values = explanation.to_dict()
-    values["prediction"] = rows.of(explanation.prediction)
-    return {"sentence": sentence(explanation.aspects), **values}
+    """As `riskclf explain --json` prints it, but the prediction as `riskclf predict` writes it."""
+    return explanation_values(explanation) | {"prediction": rows.of(explanation.prediction)}

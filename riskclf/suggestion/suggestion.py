@@ -36,9 +36,9 @@ from riskclf.tables import (
     Reject,
     Row,
     UnlabelledPosts,
-    create_table,
     key_beside,
     same_text,
+    write_table,
 )
 from riskclf.tables.predictions import (
     PREFIX,
@@ -107,7 +107,14 @@ class Suggestions:
             InputError: a file cannot be written.
         """
         if with_scores:
-            _write(path, self.columns, self.added, self.schema, self.rows, self.dialect)
+            write_table(
+                path,
+                self.rows,
+                columns=self.columns,
+                added=self.added,
+                schema=self.schema,
+                dialect=self.dialect,
+            )
             return
         ids, from_input = ids_of(self.rows, self.numbers, self.id_column)
         to_label = rows_to_label(self.rows, ids, self.text_column)
@@ -115,8 +122,9 @@ class Suggestions:
         added = {name: kind for name, kind in self.added.items() if name != "label"}
         key = key_rows(self.rows, ids, names, list(added))
         place = key_beside(path)
-        _write(place, ["id", *names.values()], added, None, key, self.dialect)
-        _write(path, TO_LABEL, {}, None, to_label, self.dialect)
+        columns = ["id", *names.values()]
+        write_table(place, key, columns=columns, added=added, dialect=self.dialect)
+        write_table(path, to_label, columns=TO_LABEL, dialect=self.dialect)
 
     def save_terms(self, path: str | os.PathLike[str]) -> None:
         """Write the emerging terms to a table, as `save` does.
@@ -127,7 +135,7 @@ class Suggestions:
         kinds = {"posts": int, "of": int, "reference_posts": int, "reference_of": int}
         added = {**kinds, "ratio": float, "low": float, "high": float}
         rows = [{name: getattr(x, name) for name in ("term", *added)} for x in self.terms]
-        _write(path, ["term"], added, None, rows, self.dialect)
+        write_table(path, rows, columns=["term"], added=added, dialect=self.dialect)
 
     def reasons(self) -> dict[str, int]:
         """How many rows were chosen for which reason."""
@@ -263,20 +271,3 @@ def _added_columns(labels: Iterable[str], existing: Sequence[str]) -> dict[str, 
     columns = {f"{PREFIX}{name}": kind for name, kind in prediction_columns(labels).items()}
     columns = free_columns({**columns, "suggested_because": str}, existing)
     return columns if "label" in existing else {"label": str, **columns}
-
-
-def _write(
-    path: str | os.PathLike[str],
-    columns: Sequence[str],
-    added: Mapping[str, type],
-    schema: Any,
-    rows: Iterable[Mapping[str, Any]],
-    dialect: Dialect,
-) -> None:
-    with create_table(path, columns=columns, added=added, schema=schema, dialect=dialect) as table:
-        try:
-            table.write(rows)
-            table.commit()
-        except BaseException:
-            table.discard()
-            raise

@@ -40,7 +40,7 @@ from riskclf.tables.rejects import Reject, RejectsFile, nothing_usable, write_re
 from riskclf.tables.sources import Columns, Data, Source, UnlabelledPosts
 from riskclf.tables.targets import UNCLEAR, Target, TargetReader
 from riskclf.tables.texts import is_blank, is_missing, same_text, text_key, text_problem
-from riskclf.tables.writing import TableWriter, create_table
+from riskclf.tables.writing import TableWriter, create_table, write_table
 
 __all__ = [
     "UNCLEAR",
@@ -71,4 +71,5 @@ __all__ = [
     "text_key",
     "text_problem",
     "write_rejects",
+    "write_table",
 ]

@@ -18,7 +18,7 @@ from riskclf.tables.reading import Row
 from riskclf.tables.rejects import Reject
 from riskclf.tables.wording import cause
 
-__all__ = ["TableWriter", "create_table"]
+__all__ = ["TableWriter", "create_table", "write_table"]
 
 
 def create_table(
@@ -71,6 +71,32 @@ def create_table(
         if output is not None:
             output.discard()
         raise
+
+
+def write_table(
+    target: str | os.PathLike[str],
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    columns: Sequence[str],
+    added: Mapping[str, type] | None = None,
+    schema: Any = None,
+    dialect: Dialect | None = None,
+) -> None:
+    """Write a whole table; where that fails, nothing of it stays. Arguments as `create_table`.
+
+    Raises:
+        InputError: the file cannot be written, or another run is writing it.
+        FormatError: unknown suffix, or a value that the format cannot hold.
+    """
+    with create_table(
+        target, columns=columns, added=added, schema=schema, dialect=dialect
+    ) as table:
+        try:
+            table.write(rows)
+            table.commit()
+        except BaseException:
+            table.discard()
+            raise
 
 
 class TableWriter(ABC):

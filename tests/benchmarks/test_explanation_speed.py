@@ -5,13 +5,10 @@ python -m pytest -o addopts= tests/benchmarks/test_explanation_speed.py -s
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
-
 import pytest
 
 from riskclf import RiskClassifier
+from tests.benchmarks.machine import in_turn
 
 REPEATS = 7
 POSTS = 50
@@ -27,20 +24,10 @@ def test_an_explanation_costs_about_as_much_as_labelling_some_posts(
     post = text[:characters]
     others = [f"{number} {text[number : number + characters]}" for number in range(POSTS)]
     classifier = RiskClassifier.load(device="cpu")
-    explaining = median_seconds(lambda: classifier.explain(post))
-    labelling = median_seconds(lambda: classifier.predict_many(others))
+    works = [lambda: classifier.explain(post), lambda: classifier.predict_many(others)]
+    (explaining, _), (labelling, _) = in_turn(works, REPEATS)
     print(
         f"\n{characters} characters: {explaining:.2f} s, "
         f"{explaining / labelling:.2f} times as long as labelling {POSTS} posts"
     )
     assert explaining < AT_MOST * labelling
-
-
-def median_seconds(work: Callable[[], object]) -> float:
-    work()
-    seconds = []
-    for _ in range(REPEATS):
-        before = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - before)
-    return statistics.median(seconds)
