@@ -33,6 +33,8 @@ _REMOTE |= {"nfs4", "smb2", "smb3", "smbfs", "vboxsf", "webdav"}
 """Kinds of file systems that other computers can write to."""
 _WAIT = 30
 """Seconds to wait for another writer."""
+_SQLITE = b"SQLite format 3\x00"
+"""How a file of SQLite begins; one that is new and empty does not yet."""
 
 
 def connect(name: str, *, new: bool = False) -> Engine:
@@ -81,8 +83,8 @@ def _sqlite(name: str, new: bool) -> Engine:
         open_private(path).close()
     elif not path.is_file():
         raise InputError(f"{name} is no case store; make one with: riskclf casework init {name}")
-    elif path.read_bytes()[:16] not in (b"", b"SQLite format 3\x00"):
-        raise InputError(f"{name} is no case store")
+    elif _first_bytes(path) not in (b"", _SQLITE):
+        raise _no_store(name)
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=NullPool,
@@ -168,13 +170,22 @@ def check_version(connection: Connection, name: str, *, older_too: bool = False)
     """
     found = MigrationContext.configure(connection).get_current_revision()
     if found is None:
-        raise InputError(f"{_shown(name)} is no case store")
+        raise _no_store(_shown(name))
     _refuse_newer(connection, name)
     if not older_too and found != ScriptDirectory.from_config(_config()).get_current_head():
         raise CaseError(
             f"{_shown(name)} was made by an older riskclf; copy it, then run: riskclf casework "
             f"upgrade {_shown(name)}"
         )
+
+
+def _no_store(name: str) -> InputError:
+    return InputError(f"{name} is no case store: name the one that riskclf casework init made")
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE))
 
 
 def erase(engine: Engine, name: str) -> None:

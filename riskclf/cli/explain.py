@@ -42,7 +42,7 @@ def explain(
 
     For posts in a file, use `riskclf predict --explain`.
     """
-    options.check_no_file(texts)
+    options.check_no_file(texts, "use riskclf predict --explain --output OUT --input")
     with speaking(lang), stoppable():
         explained = options.load_classifier(model, device, 64, {}, engine).explain_many(texts)
         if as_json:

@@ -201,8 +201,12 @@ def label_pairs(items: Iterable[str] | None) -> dict[str, str]:
     return pairs
 
 
-def check_no_file(texts: Iterable[str]) -> None:
+def check_no_file(texts: Iterable[str], instead: str = "use --input") -> None:
     """Refuse a file name in the place of a post: it would be labelled, most likely as clear.
+
+    Args:
+        texts: that were given as posts.
+        instead: what to do for a file, for the message.
 
     Raises:
         InputError: a text is the name of a file.
@@ -210,7 +214,7 @@ def check_no_file(texts: Iterable[str]) -> None:
     for text in texts:
         with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a NUL in it
             if Path(text).is_file():
-                raise InputError(f"{text} is a file; to label its posts, use --input {text}")
+                raise InputError(f"{text} is a file; for its posts, {instead} {text}")
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | None]) -> None:

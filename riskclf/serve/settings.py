@@ -62,7 +62,10 @@ def read_token(file: Path | None) -> str | None:
         try:
             found = file.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            raise InputError(f"{file} cannot be read ({type(error).__name__})") from None
+            raise InputError(
+                f"{file} cannot be read ({type(error).__name__}): name a file that holds the token "
+                "and nothing else"
+            ) from None
     if found is None:
         return None
     if not _TOKEN.fullmatch(found):
