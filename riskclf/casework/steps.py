@@ -78,19 +78,14 @@ class Steps:
                 was purged.
         """
         refuse_purged(case)
-        others = self._session.scalars(
-            select(Lease).where(
-                Lease.case_id == case.id, Lease.officer != officer, Lease.until > self._now
-            )
-        ).all()
         places = 1
         if case.state in (State.NEW, State.ASSIGNED):
             rulings = self._rulings(case)
             if any(ruling.officer == officer for ruling in rulings):
                 raise CaseError(f"case {case.id}: you have decided; another officer must, blind")
             places = (2 if case.double else 1) - len(rulings)
-        if len(others) >= places:
-            raise CaseError(f"another officer has case {case.id} in hand until their time ends")
+        if len(self._others(case, officer)) >= places:
+            raise _in_other_hands(case)
 
     def act(self, case: Case, officer: str, action: str, **how: Unpack[How]) -> Case:
         """Take a step, see `Store.act`.
@@ -179,14 +174,10 @@ class Steps:
             if case.double and last.action == Action.DECIDE:
                 raise CaseError(f"case {case.id} is decided blind: only who decided can undo it")
             checked_second(officer, second, "undoing the step of another officer")
-        others = self._session.scalars(
-            select(Lease).where(
-                Lease.case_id == case.id, Lease.officer != officer, Lease.until > self._now
-            )
-        ).all()
         assert last.start is not None
-        if others and not (case.double and case.state is State.ASSIGNED):
-            raise CaseError(f"another officer has case {case.id} in hand until their time ends")
+        blind = case.double and case.state is State.ASSIGNED
+        if not blind and self._others(case, officer):
+            raise _in_other_hands(case)
         if last.action == Action.WARN:
             case.warned_at = None
         if last.action == Action.CHECK:
@@ -230,6 +221,16 @@ class Steps:
         agreed = rulings[0].decision is chosen
         return State.DECIDED, chosen if agreed else Decision.DIFFER
 
+    def _others(self, case: Case, officer: str) -> list[Lease]:
+        """Leases of other officers that have not run out."""
+        return list(
+            self._session.scalars(
+                select(Lease).where(
+                    Lease.case_id == case.id, Lease.officer != officer, Lease.until > self._now
+                )
+            )
+        )
+
     def _rulings(self, case: Case) -> list[Ruling]:
         return list(
             self._session.scalars(
@@ -256,6 +257,10 @@ def refuse_purged(case: Case) -> None:
     """
     if case.purged_at is not None:
         raise CaseError(f"case {case.id} was purged: nothing can be done with it")
+
+
+def _in_other_hands(case: Case) -> CaseError:
+    return CaseError(f"another officer has case {case.id} in hand until their time ends")
 
 
 _Word = TypeVar("_Word", Action, Decision, Recipient)
