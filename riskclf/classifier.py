@@ -15,7 +15,7 @@ from riskclf.decide import OperatingPoint, predictions_with_rows, prior_shift, w
 from riskclf.encoder import AUTO
 from riskclf.errors import OperatingPointError
 from riskclf.inputs import checked_post, checked_posts
-from riskclf.labels import Explanation, Prediction
+from riskclf.labels import Explanation, Prediction, Scenario
 from riskclf.pickling import Origin, opened
 from riskclf.reading import Reading, read
 from riskclf.repeats import Recent, key_of
@@ -246,6 +246,25 @@ class RiskClassifier:
             predictions, rows = self._decide(encodings, outputs)
             found += explain(self._artifact, chunk, encodings, outputs, predictions, rows)
         return found
+
+    def nearest(self, post: str) -> tuple[Scenario, ...]:
+        """The two scenarios of our posts that a post is nearest to, the nearest first.
+
+        Show them after a person has decided: before, they would sway the decision. They are found
+        by the vectors of the neighbours expert and have names (`riskclf.explanation.scenarios`); no
+        known post is shown. Empty where the post could not be read, and for a model that does not
+        hold our posts.
+
+        Raises:
+            NotText: `post` is not a str.
+        """
+        from riskclf.explanation.scenarios import nearest
+
+        encodings, outputs = self._compute([read(checked_post(post))])
+        (prediction,), (row,) = self._decide(encodings, outputs)
+        if prediction.reason_codes:
+            return ()
+        return nearest(self._artifact, outputs.sentence[row])
 
     def save(
         self,

@@ -175,14 +175,17 @@ class Scenario:
     """A scenario of the known posts that a post is near to."""
 
     name: str
-    """Of its family."""
+    """In English, such as "a meal together for money"."""
+
+    label: str
+    """Of the nearest known post: a scenario has risky posts and harmless ones."""
 
     similarity: float
-    """Cosine of the sentence vectors, to the nearest post of the family."""
+    """Cosine of the sentence vectors, to that post."""
 
     def to_dict(self) -> dict[str, Any]:
         """The scenario as plain JSON-ready values."""
-        return {"name": self.name, "similarity": self.similarity}
+        return {"name": self.name, "label": self.label, "similarity": self.similarity}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,8 @@ class Explanation:
     post could not be read, and for a model without aspects."""
 
     spans: tuple[Span, ...]
-    """Phrases with a weight that counts, the largest first. They never overlap."""
+    """Phrases with a weight that counts. First comes, for each question, the one that answers it
+    most, then the others; both by the size of their weights. They never overlap."""
 
     window: tuple[int, int]
     """Offsets of the part of the post that was explained: all of a short post, and of a long one
@@ -205,10 +209,6 @@ class Explanation:
 
     partial: bool
     """The post is longer than that."""
-
-    scenarios: tuple[Scenario, ...] = ()
-    """The nearest known scenarios by name, the nearest first; empty where there are no `aspects`.
-    Show them after a person has decided: before, they would sway the decision."""
 
     def to_dict(self, *, numbers: bool = False) -> dict[str, Any]:
         """The explanation as plain JSON-ready values, without the text of the post.
@@ -222,5 +222,4 @@ class Explanation:
             "spans": [span.to_dict(numbers=numbers) for span in self.spans],
             "window": list(self.window),
             "partial": self.partial,
-            "scenarios": [scenario.to_dict() for scenario in self.scenarios],
         }
