@@ -186,7 +186,9 @@ def test_the_nearest_scenarios_are_named_from_near_to_far(loaded: Artifact) -> N
     sentence = loaded.engine.compute([window.ids]).sentence[0]
     names = {"snow": "white", "rain": "wet"}
     named = neighbours.nearest(sentence, names, 5)
-    assert named[0] == ("white", 1, pytest.approx(1, abs=1e-2))
+    name, label, similarity = named[0]
+    assert (name, label) == ("white", 1)
+    assert similarity == pytest.approx(1, abs=1e-2)
     assert [name for name, *_ in named] == ["white", "wet"]  # a natural line has no scenario
     assert [name for name, *_ in neighbours.nearest(sentence, {"rain": "wet"}, 5)] == ["wet"]
     assert len(neighbours.nearest(sentence, names, 1)) == 1

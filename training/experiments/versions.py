@@ -57,12 +57,17 @@ class Versions:
 
     def kept(self, members: NDArray[np.bool_]) -> Window:
         """The window with these parts only; shape (parts,)."""
-        return self.phrases.kept(self.of_part[members].any(axis=0))
+        return self.phrases.kept(self._phrases(members))
 
     def risk(self, members: NDArray[np.bool_], *, unknown: bool = False) -> Floats:
         """The risk of versions: the parts that each has, shape (versions, parts)."""
-        phrases = np.array([self.of_part[x].any(axis=0) for x in members])
+        phrases = np.array([self._phrases(x) for x in members])
         found: Floats = expit(self._figures(phrases, unknown=unknown)[:, 0])
+        return found
+
+    def _phrases(self, members: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which phrases these parts hold."""
+        found: NDArray[np.bool_] = members @ self.of_part
         return found
 
     def _figures(self, members: NDArray[np.bool_], *, unknown: bool) -> Floats:
