@@ -13,10 +13,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, logit, softmax
 
 from riskclf.errors import ArtifactCorrupt, InputError, OperatingPointError
 from riskclf.labels import REASON_CODES, Decision, Prediction, ReasonCode
+from riskclf.numerics import expit, logit, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

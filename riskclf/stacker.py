@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import log_expit, log_softmax, logsumexp
 
 from riskclf.encoder import Outputs
+from riskclf.numerics import log_expit, log_softmax, logsumexp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
