@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import logit
 
 from riskclf.aspects import Heads, parts
 from riskclf.decide import predictions_from_outputs, windows_read
 from riskclf.explanation.phrases import Phrases
 from riskclf.explanation.shapley import Orders
 from riskclf.labels import Aspect, Explanation, Prediction, Span, Strength
+from riskclf.numerics import logit
 from riskclf.tokens import Encoding
 
 if TYPE_CHECKING:
