@@ -16,7 +16,7 @@ from riskclf.decide import OperatingPoint, decisive, predictions_with_rows, wind
 from riskclf.encoder import AUTO
 from riskclf.errors import OperatingPointError
 from riskclf.inputs import checked_post, checked_posts
-from riskclf.labels import Explanation, Prediction, Scenario
+from riskclf.labels import UNREAD_CODES, Explanation, Prediction, Scenario
 from riskclf.pickling import Origin, opened
 from riskclf.reading import Reading, read
 from riskclf.repeats import Recent, key_of
@@ -264,7 +264,7 @@ class RiskClassifier:
         encodings = self._artifact.tokenizer.encode_batch([checked_post(post)])
         outputs = self._compute(encodings)
         (prediction,), (row,) = self._decide(encodings, outputs)
-        if prediction.reason_codes:
+        if not UNREAD_CODES.isdisjoint(prediction.reason_codes):
             return ()
         return nearest(self._artifact, outputs.sentence[row])
 
