@@ -12,6 +12,7 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, stoppable
 from riskclf.errors import InputError
+from riskclf.files import write_text
 from riskclf.language import Language, speaking
 from riskclf.tables import format_of
 
@@ -152,6 +153,33 @@ def _verify(store: StoreName) -> None:
     with stoppable():
         count, head = Store.open(store).verify()
         print(f"{count} {head}")
+
+
+@casework.command("drafts")
+def _drafts(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The agency's own file (.toml).")],
+    new: Annotated[bool, typer.Option("--new", help="Write the samples to FILE, a new file.")] = (
+        False
+    ),
+) -> None:
+    """Check the drafts of warnings, or write the samples to begin with.
+
+    Lists what must be set in FILE before a text can be copied. Nothing is sent.
+    """
+    from riskclf.casework.drafts import Templates, sample
+
+    with stoppable():
+        if new:
+            if file.exists():
+                raise InputError(f"{file} exists already; name a new file")
+            write_text(file, sample())
+        found = Templates.read(file)
+        missing = dict.fromkeys(key for draft in found.drafts() for key in draft.missing)
+        missing |= dict.fromkeys(key for x in found.support.values() for key in x.missing)
+        for key in missing:
+            print(key)
+        languages = ", ".join(found.languages)
+        note(f"{file}: {len(found.drafts())} texts ({languages}), {len(missing)} keys to be set")
 
 
 @casework.command("upgrade")
