@@ -96,6 +96,7 @@ def make_app(desk: Desk, access: Access) -> FastAPI:
     def answer(change: Callable[[], str]) -> Response:
         """Run `change`, which returns what is to be shown, in the officer's language."""
         with desk.lock, speaking(desk.language):
+            desk.seen()
             try:
                 return JSONResponse({**pages.parts(change())})
             except RiskclfError as error:

@@ -172,17 +172,20 @@ class Desk:
         now = counts.time_of(self.store)
         return [self._row(case, now) for case in self.store.unfinished() if not case.support]
 
-    def pause(self) -> str:
-        """Why to stop now, in words; empty where there is no reason."""
+    def seen(self) -> None:
+        """The officer is here; a time without any request counts as a break."""
         now = self._clock()
         if now - self._last_request >= _A_BREAK:
             self._since_break = now
         self._last_request = now
+
+    def pause(self) -> str:
+        """Why to stop now, in words; empty where there is no reason."""
         if self._today() >= self._may_read:
             return _("You have read {count:,} cases today. That is enough: stop here.").format(
                 count=self._today()
             )
-        minutes = (now - self._since_break) / 60
+        minutes = (self._clock() - self._since_break) / 60
         if minutes >= self._limits.minutes:
             return _("You have read for {count:.0f} minutes. Take a break.").format(count=minutes)
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -35,6 +36,7 @@ class Pages:
         self._templates.globals |= {
             "_": gettext,
             "Action": Action,
+            "body": lambda **values: json.dumps(values),
             "choices": _CHOICES,
             "decision_words": decision_words,
             "recipient_words": recipient_words,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from riskclf.casework.handover import state_words
-from riskclf.casework.states import STEPS, Action, Decision, Recipient, State
+from riskclf.casework.states import STEPS, Action, Decision, Recipient
 from riskclf.explanation.wording import question_words, sentence, strength_words, window_words
 from riskclf.language import gettext as _
 from riskclf.language import listed
@@ -66,7 +66,6 @@ class Shown:
     state: str
     decision: str
     """Of the officers; empty where there is none."""
-    is_decided: bool
     support: bool
     double: bool
     held: bool
@@ -115,7 +114,6 @@ def shown(
         id=case.id,
         state=state_words(case.state),
         decision="" if case.decision is None else decision_words(case.decision),
-        is_decided=case.state not in (State.NEW, State.ASSIGNED),
         support=case.support,
         double=case.double,
         held=case.held,

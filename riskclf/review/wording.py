@@ -56,7 +56,7 @@ _RECIPIENTS: Mapping[Recipient, str] = {
 _URGENCIES: Mapping[str, str] = {
     "flag": marked("look at it first"),
     "review": marked("look at it"),
-    "clear": marked("not conspicuous; that does not mean safe"),
+    "clear": marked("nothing found; that does not mean safe"),
 }
 
 

@@ -25,7 +25,7 @@
       });
       const answer = await response.json();
       if (answer.reload) window.location.reload();
-      else if (response.ok) show(answer);
+      else if (response.ok) show(answer, path === "/api/open" ? "#post" : "[data-focus]");
       else $("#error").textContent = answer.error;
       return response.ok;
     } catch {
@@ -37,13 +37,13 @@
     }
   }
 
-  function show(answer) {
+  function show(answer, focus) {
     $("#main").innerHTML = answer.main;
     $("#status").innerHTML = answer.status;
     $("#done").innerHTML = answer.done;
     $("#said").textContent = answer.said;
     showKeys();
-    $("[data-focus]", $("#main"))?.focus();
+    ($(focus, $("#main")) || $("[data-focus]", $("#main")))?.focus();
   }
 
   async function copy(text) {
