@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from riskclf import __version__
 from riskclf.casework.states import Action, Decision
@@ -30,6 +30,7 @@ class Pages:
         self._templates = Environment(
             loader=PackageLoader("riskclf.review"),
             autoescape=True,
+            undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -127,7 +128,12 @@ class Pages:
         return self._render("pasted", pasted=pasted)
 
     def _home(self, *, is_empty: bool = False) -> str:
-        return self._render("home", status=self._desk.status(), is_empty=is_empty)
+        return self._render(
+            "home",
+            status=self._desk.status(),
+            checks=len(self._desk.checks_due()),
+            is_empty=is_empty,
+        )
 
     def _case(self) -> str:
         case = self._desk.current()

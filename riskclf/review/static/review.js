@@ -42,6 +42,7 @@
     $("#status").innerHTML = answer.status;
     $("#done").innerHTML = answer.done;
     $("#said").textContent = answer.said;
+    $("[data-contrast]")?.setAttribute("aria-pressed", $("#main").classList.contains("full"));
     showKeys();
     ($(focus, $("#main")) || $("[data-focus]", $("#main")))?.focus();
   }
