@@ -72,6 +72,15 @@ def _case_of(session: Session, new: NewCase) -> Case | None:
         support=new.support,
         held=False,
         earlier_id=session.scalar(same.order_by(Post.id.desc()).limit(1)),
-        suggested=new.prediction.to_dict(),
+        suggested=_suggested(new),
         posts=posts,
     )
+
+
+def _suggested(new: NewCase) -> dict[str, Any]:
+    """What the model said: the prediction, and why. Scenarios would sway an officer's decision."""
+    found = new.prediction.to_dict()
+    if new.explanation is not None:
+        why = new.explanation.to_dict()
+        found |= {name: why[name] for name in ("aspects", "spans", "window", "partial")}
+    return found

@@ -113,7 +113,8 @@ class Case(Base):
     model: Mapped[str] = mapped_column(String(64))
     """Fingerprint of the model that scored it when it was opened."""
     suggested: Mapped[dict[str, Any]]
-    """What that model said: `Prediction.to_dict` of the first post."""
+    """What that model said of the first post: `Prediction.to_dict`; outside the support list also
+    ``aspects``, ``spans``, ``window`` and ``partial`` as in `Explanation.to_dict`."""
     warned_at: Mapped[datetime | None]
     gone: Mapped[bool | None]
     """Whether the post was gone at the last check."""

@@ -85,6 +85,22 @@ def test_a_day_at_the_desk(
     assert (int(count), len(digest)) == (desk.verify()[0], 64)
 
 
+def test_an_agency_starts_from_the_samples_and_is_told_what_to_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "drafts.toml"
+    assert run("casework", "drafts", place, "--new") == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[:2] == ["sample", "agency.ja.agency"]
+    assert "8 texts (ja, en), 19 keys to be set" in told.err
+    ours = place.read_text(encoding="utf-8").replace("sample = true", "sample = false")
+    place.write_text(re.sub(r'= ""(?!")', '= "x"', ours), encoding="utf-8")
+    assert run("casework", "drafts", place) == 0
+    assert capsys.readouterr().out == ""
+    assert run("casework", "drafts", place, "--new") == 2
+    assert "exists already" in only_line(capsys.readouterr().err)
+
+
 def test_the_page_on_the_desk_runs_as_it_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
