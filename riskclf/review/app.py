@@ -60,6 +60,7 @@ class Acting(OfCase):
     note: str | None = None
     recipient: str | None = None
     gone: bool | None = None
+    template: str | None = None
     second: str | None = None
     next: bool = False
 
@@ -68,6 +69,12 @@ class Holding(OfCase):
     """Puts a case on hold, or lifts that."""
 
     on: bool
+
+
+class Drafting(OfCase):
+    """Asks for drafts in a language."""
+
+    language: str
 
 
 class Pasting(Body):
@@ -135,6 +142,10 @@ def make_app(desk: Desk, access: Access) -> FastAPI:
         given = body.model_dump(exclude={"case", "action", "next"})
         how = {name: value for name, value in given.items() if value not in (None, "")}
         return answer(lambda: pages.act(body.case, body.action, body.next, how))
+
+    @app.post("/api/drafts")
+    def drafts(body: Drafting) -> Response:
+        return answer(lambda: pages.drafts(body.case, body.language))
 
     @app.post("/api/undo")
     def undo(_body: Body) -> Response:

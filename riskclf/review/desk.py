@@ -112,6 +112,8 @@ class Desk:
         """
         self.store, self.officer, self.templates = store, officer, templates
         self.language = language
+        self.drafts_in: str | None = None
+        """The language of drafts; None: that of the page."""
         self.lock = threading.Lock()
         """Held while a request is answered."""
         self.done: Done | None = None
@@ -150,11 +152,15 @@ class Desk:
         before = case.state in (State.DECIDED, State.EVIDENCE_SECURED)
         if case.support or not before or case.decision not in _TO_WARN:
             return None
-        return self.templates.offer(case, self._language_of_texts())
+        return self.templates.offer(case, self.language_of_drafts())
+
+    def language_of_drafts(self) -> str:
+        """The language that drafts are offered in."""
+        return self._there(self.drafts_in or self.language)
 
     def instructions(self) -> Support:
         """The agency's emergency instructions and contacts."""
-        return self.templates.support[self._language_of_texts()]
+        return self.templates.support[self._there(self.language)]
 
     def support_list(self) -> list[Row]:
         """The support list; the store logs that it was opened."""
@@ -321,9 +327,9 @@ class Desk:
             tuple(post.reference for post in case.posts),
         )
 
-    def _language_of_texts(self) -> str:
+    def _there(self, language: str) -> str:
         has = self.templates.languages
-        return self.language if self.language in has else has[0]
+        return language if language in has else has[0]
 
     def _today(self) -> int:
         return counts.read_since(self.store, self.officer, self._midnight())

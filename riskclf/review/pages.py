@@ -20,6 +20,7 @@ from riskclf.review.wording import decision_words, recipient_words
 __all__ = ["Pages"]
 
 _CHOICES = tuple(x for x in Decision if x is not Decision.DIFFER)
+_LANGUAGES = {"en": "English", "ja": "日本語"}
 
 
 class Pages:
@@ -40,6 +41,7 @@ class Pages:
             "body": lambda **values: json.dumps(values),
             "choices": _CHOICES,
             "decision_words": decision_words,
+            "language_names": _LANGUAGES,
             "recipient_words": recipient_words,
         }
 
@@ -100,6 +102,11 @@ class Pages:
             return self._case()
         return self._home() if of_support else self.next(on=False)
 
+    def drafts(self, case_id: int, language: str) -> str:
+        """The case with drafts in another language."""
+        self._desk.drafts_in = language
+        return self.take(case_id)
+
     def undo(self) -> str:
         """The case whose last step is undone."""
         self._desk.undo()
@@ -138,7 +145,13 @@ class Pages:
     def _case(self) -> str:
         case = self._desk.current()
         assert case is not None
-        return self._render("case", case=case, offer=self._desk.offer(case.id))
+        return self._render(
+            "case",
+            case=case,
+            offer=self._desk.offer(case.id),
+            draft_languages=self._desk.templates.languages,
+            drafts_in=self._desk.language_of_drafts(),
+        )
 
     def _render(self, name: str, **values: Any) -> str:
         return self._templates.get_template(f"{name}.html.j2").render(values)

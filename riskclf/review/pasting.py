@@ -11,7 +11,8 @@ from riskclf.errors import InputError
 
 __all__ = ["rows_of"]
 
-_MOST_ROWS = 2_000
+_MOST_ROWS = 200
+"""Each is explained, which takes a while."""
 _COLUMNS: Mapping[str, str] = {
     "reference": "reference",
     "参照": "reference",

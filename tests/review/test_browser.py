@@ -120,6 +120,8 @@ def test_an_hours_work_by_keys_alone(officer: Officer) -> None:
     assert states.count(State.WARNED) == 8
     decisions = [store.case(number).decision for number in range(2, 24)]
     assert decisions.count(Decision.UNCLEAR) == 5 and None not in decisions
+    warned = [x for x in store.events(5) if x.action == "warn"]
+    assert len(warned[0].detail["template"]) == 16
     officer.press("z")
     assert officer.title == "Case 23" and store.case(23).decision is None
     assert "undone" in page.inner_text("#said")

@@ -168,6 +168,16 @@ def test_a_sample_draft_cannot_be_copied(classifier: RiskClassifier, tmp_path: P
         assert radios and all("disabled" in radio.split(">")[0] for radio in radios)
 
 
+def test_drafts_are_there_in_each_language_of_the_agency(
+    classifier: RiskClassifier, tmp_path: Path
+) -> None:
+    with page_of(classifier, tmp_path, new_case(classifier, "r1", TEXT)) as (page, _store):
+        main(page, "/api/next")
+        assert "This is no punishment" in decide(page, 1, "minor_solicitation")
+        shown = main(page, "/api/drafts", case=1, language="ja")
+        assert "ばつではありません" in shown and "This is no punishment" not in shown
+
+
 def test_guidance_needs_a_second_person_and_keeps_the_note(
     classifier: RiskClassifier, tmp_path: Path
 ) -> None:

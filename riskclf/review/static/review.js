@@ -76,8 +76,8 @@
     } else if (data.rebind) {
       listenFor(data.rebind);
     } else if (data.post) {
-      if ("copyDraft" in data && !(await copyDraft())) return;
-      await post(data.post, bodyOf(button));
+      const copied = "copyDraft" in data ? await copyDraft() : {};
+      if (copied) await post(data.post, { ...bodyOf(button), ...copied });
     }
   }
 
@@ -85,12 +85,12 @@
   async function copyDraft() {
     const draft = $("#drafts input:checked");
     if (!draft) {
-      ($("#drafts input:enabled") || $("#draft-title")).focus();
-      return false;
+      $("#drafts input:enabled")?.focus();
+      return null;
     }
     const isCopied = !busy && (await copy($(".text", draft.closest("label")).textContent));
     if (!isCopied) $("#error").textContent = words.uncopied;
-    return isCopied;
+    return isCopied ? { template: draft.value } : null;
   }
 
   document.addEventListener("click", (event) => {
