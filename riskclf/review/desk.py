@@ -242,9 +242,7 @@ class Desk:
         if action in _DECIDES and case_id not in self._read:
             raise CaseError(f"open the text of case {case_id} before you decide")
         case = self.store.act(case_id, self.officer, action, **how)
-        what = (
-            decision_words(how["decision"]) if action in _DECIDES else action_words(action)
-        )
+        what = decision_words(how["decision"]) if action in _DECIDES else action_words(action)
         self._note(_("Case {number}: {what}.").format(number=case_id, what=what), case)
         rests = case.decision in (Decision.UNCLEAR, Decision.DIFFER)
         ended = is_finished(case.state, case.decision) and not rests
@@ -274,9 +272,7 @@ class Desk:
             InputError: the rows cannot be used.
         """
         rows = rows_of(pasted)
-        found = triage(
-            rows, self._classifier, len(rows), known=self.store.known, for_store=True
-        )
+        found = triage(rows, self._classifier, len(rows), known=self.store.known, for_store=True)
         opened = self.store.add(
             [*found.support, *found.cases],
             model=self._classifier.fingerprint,

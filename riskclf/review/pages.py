@@ -155,5 +155,3 @@ class Pages:
 
     def _render(self, name: str, **values: Any) -> str:
         return self._templates.get_template(f"{name}.html.j2").render(values)
-
-

@@ -1,4 +1,4 @@
-"""Rows that were copied from Excel: cells parted by tabs, quoted where a cell holds a line break."""
+"""Rows that were copied from Excel: cells parted by tabs, quoted where one holds a line break."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def rows_of(pasted: str) -> list[dict[str, Any]]:
     columns = [name for name in names if name]
     empty: dict[str, Any] = dict.fromkeys(columns)
     return [
-        empty | {name: cell for name, cell in zip(names, row, strict=False) if name} for row in cells
+        empty | {name: cell for name, cell in zip(names, row, strict=False) if name}
+        for row in cells
     ]
 
 

@@ -25,24 +25,23 @@ _POSTS = Path(riskclf.__file__).parent / "example_posts.csv"
 
 
 _SHOTS = (
-    # name, language, keys, what of the page, width, scheme
-    ("case", Language.ENGLISH, "no", "body", 1000, "light"),
-    ("drafts", Language.JAPANESE, "nomo", "#drafts", 1000, "light"),
-    ("phone", Language.JAPANESE, "no", "body", 360, "dark"),
+    # name, language, width, scheme
+    ("case", Language.ENGLISH, 1000, "light"),
+    ("phone", Language.JAPANESE, 360, "dark"),
 )
 
 
-def _shoot(browser: Any, page: Running, keys: str, what: str, size: int, scheme: str) -> Image:
+def _shoot(browser: Any, page: Running, width: int, scheme: str) -> Image:
     context = browser.new_context(
-        viewport={"width": size, "height": 400}, color_scheme=scheme, reduced_motion="reduce"
+        viewport={"width": width, "height": 400}, color_scheme=scheme
     )
     shown = context.new_page()
     shown.goto(page.access.address)
-    for key in keys:
+    for key in "no":
         shown.keyboard.press(key)
         shown.wait_for_timeout(100)
         shown.wait_for_selector(DONE)
-    found = open_image(BytesIO(shown.locator(what).screenshot()))
+    found = open_image(BytesIO(shown.screenshot(full_page=True)))
     context.close()
     return found
 
@@ -59,10 +58,10 @@ def main() -> None:
     with playwright.sync_playwright() as started, TemporaryDirectory() as place:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         drafts = own_drafts(Path(place) / "drafts.toml")
-        for name, language, keys, what, width, scheme in _SHOTS:
+        for name, language, width, scheme in _SHOTS:
             store = new_store(Path(place) / f"{name}.db", cases, model=classifier.fingerprint)
             with running(store, classifier, templates=drafts, language=language) as page:
-                image = _shoot(browser, page, keys, what, width, scheme)
+                image = _shoot(browser, page, width, scheme)
             image.quantize(32).save(DOCS / f"review-{name}.png", optimize=True)
         browser.close()
 

@@ -67,9 +67,7 @@ def officer(browser: Any, classifier: RiskClassifier, tmp_path: Path) -> Iterato
     texts = [f"{TEXTS[n % 2]} {n}" for n in range(23)]
     cases = [new_case(classifier, "r1", texts[0], support=True)]
     cases += [new_case(classifier, f"r{n}", texts[n - 1], priority=99 - n) for n in range(2, 24)]
-    store = new_store(
-        tmp_path / "cases.db", cases, model=classifier.fingerprint, clock=Walltime()
-    )
+    store = new_store(tmp_path / "cases.db", cases, model=classifier.fingerprint, clock=Walltime())
     drafts = own_drafts(tmp_path / "drafts.toml")
     with running(store, classifier, templates=drafts) as found:
         context = browser.new_context(viewport={"width": 1440, "height": 900})

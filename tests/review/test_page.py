@@ -15,14 +15,21 @@ from riskclf.casework import Decision, State, Store
 from riskclf.casework.triage import NewCase
 from riskclf.classifier import RiskClassifier
 from riskclf.review.desk import Limits
-from tests.review.helpers import OFFICER, Running, Walltime, new_case, new_store, own_drafts, running
+from tests.review.helpers import (
+    OFFICER,
+    Running,
+    Walltime,
+    new_case,
+    new_store,
+    own_drafts,
+    running,
+)
 
 TEXT = "猫がキーボードの上で寝ている"
 HOSTILE = (
     "<script>alert(1)</script> & <img src=x onerror=alert(2)> \"'</blockquote> "
     "Does anybody know when the library opens?"
 )
-
 
 
 @contextmanager
@@ -214,9 +221,7 @@ def test_an_earlier_decision_on_the_same_text_is_shown(
         assert "posted before" in shown and "Case 1: Benign" in shown
 
 
-def test_checks_due_and_further_steps_are_lists(
-    classifier: RiskClassifier, tmp_path: Path
-) -> None:
+def test_checks_due_and_further_steps_are_lists(classifier: RiskClassifier, tmp_path: Path) -> None:
     cases = [new_case(classifier, f"r{n}", TEXT, priority=9 - n) for n in (1, 2)]
     with page_of(classifier, tmp_path, *cases) as (page, store):
         main(page, "/api/next")

@@ -29,7 +29,9 @@ def test_a_lone_quotation_mark_swallows_no_row() -> None:
     assert [row["text"] for row in rows_of('r1\t"雨\nr2\t晴れ')] == ['"雨', "晴れ"]
 
 
-@pytest.mark.parametrize("pasted", ["", " \n\t", "only one column\n", "text\n雨\n", "reference\ttext"])
+@pytest.mark.parametrize(
+    "pasted", ["", " \n\t", "only one column\n", "text\n雨\n", "reference\ttext"]
+)
 def test_what_holds_no_posts_is_refused(pasted: str) -> None:
     with pytest.raises(InputError):
         rows_of(pasted)
