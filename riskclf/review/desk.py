@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Unpack
 
+from riskclf.casework.handover import state_words
 from riskclf.casework.states import Action, Decision, State, is_finished
 from riskclf.casework.steps import How
 from riskclf.casework.triage import triage
@@ -220,6 +221,8 @@ class Desk:
 
     def open(self, case_id: int) -> Shown:
         """Open the text of the case, with the model's reasons; or close it again."""
+        if case_id != self._current:
+            raise CaseError(f"case {case_id} is not at hand: load the page again")
         case = self.store.case(case_id)
         if not case.posts:
             raise CaseError(f"the text of case {case_id} was purged")
@@ -244,8 +247,9 @@ class Desk:
         case = self.store.act(case_id, self.officer, action, **how)
         what = decision_words(how["decision"]) if action in _DECIDES else action_words(action)
         self._note(_("Case {number}: {what}.").format(number=case_id, what=what), case)
-        rests = case.decision in (Decision.UNCLEAR, Decision.DIFFER)
-        ended = is_finished(case.state, case.decision) and not rests
+        ended = is_finished(case.state, case.decision)
+        if case.state is State.DECIDED and case.decision is Decision.UNCLEAR:
+            ended = False  # it may rest, and it may be warned
         if then_next or ended or case.state in (State.NEW, State.ASSIGNED):
             self.leave()
         else:
@@ -309,8 +313,6 @@ class Desk:
         self.done = Done(words, tuple(post.reference for post in case.posts))
 
     def _row(self, case: Case, now: datetime, *, posted: bool = False) -> Row:
-        from riskclf.casework.handover import state_words
-
         since = case.changed_at
         if posted:
             since = case.posts[0].posted_at if case.posts else None

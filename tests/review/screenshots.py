@@ -18,7 +18,7 @@ import riskclf
 from riskclf import RiskClassifier
 from riskclf.language import Language
 from tests.review.helpers import Running, new_case, new_store, own_drafts, running
-from tests.review.test_browser import CHROMIUM, DONE, playwright
+from tests.review.test_browser import CHROMIUM, DONE, FLAGS, playwright
 
 DOCS = Path(__file__).parents[2] / "docs"
 _POSTS = Path(riskclf.__file__).parent / "example_posts.csv"
@@ -32,9 +32,7 @@ _SHOTS = (
 
 
 def _shoot(browser: Any, page: Running, width: int, scheme: str) -> Image:
-    context = browser.new_context(
-        viewport={"width": width, "height": 400}, color_scheme=scheme
-    )
+    context = browser.new_context(viewport={"width": width, "height": 400}, color_scheme=scheme)
     shown = context.new_page()
     shown.goto(page.access.address)
     for key in "no":
@@ -56,7 +54,7 @@ def main() -> None:
         for n, post in enumerate(posts, start=1)
     ]
     with playwright.sync_playwright() as started, TemporaryDirectory() as place:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         drafts = own_drafts(Path(place) / "drafts.toml")
         for name, language, width, scheme in _SHOTS:
             store = new_store(Path(place) / f"{name}.db", cases, model=classifier.fingerprint)

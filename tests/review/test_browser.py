@@ -19,6 +19,7 @@ if CHROMIUM is None:
     pytest.skip("no Chromium: the page is NOT tested in a browser", allow_module_level=True)
 
 playwright = pytest.importorskip("playwright.sync_api")
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage"]  # it may run as root, in a container
 DONE = "body:not([aria-busy])"
 TEXTS = ("猫がキーボードの上で寝ている", "Does anybody know when the library opens?")
 
@@ -26,7 +27,7 @@ TEXTS = ("猫がキーボードの上で寝ている", "Does anybody know when t
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        found = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield found
         found.close()
 

@@ -9,8 +9,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from riskclf.casework import Decision, State, Store
 from riskclf.casework.triage import NewCase
 from riskclf.classifier import RiskClassifier
@@ -140,6 +138,7 @@ def test_the_support_list_is_apart_and_every_opening_is_logged(
         listed = main(page, "/api/support")
         assert openings() == 1
         assert "Case 1" in listed and "3 h ago" in listed and "寝" not in listed
+        assert "not at hand" in refused(page, "/api/open", case=1)
         main(page, "/api/take", case=1)
         for decision in ("minor_solicitation", "needs_support"):
             shown = decide(page, 1, decision)
