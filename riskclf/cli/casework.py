@@ -54,10 +54,24 @@ def _init(
         float,
         typer.Option(min=0, max=1, help="Share of the cases that two officers decide, each blind."),
     ] = 0.0,
+    audit_log: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write every step to this log too; see `riskclf audit`."),
+    ] = None,
+    audit_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The key of the audit log; made if it is not there. Default: FILE of the log with "
+            ".key at its end. Keep a copy of it elsewhere.",
+        ),
+    ] = None,
 ) -> None:
     """Make a case store, and record what it is for."""
     from riskclf.casework import Store
 
+    if audit_key is not None and audit_log is None:
+        raise InputError("--audit-key needs --audit-log (see --help)")
     with stoppable():
         Store.create(
             store,
@@ -66,6 +80,8 @@ def _init(
             source=source,
             retention=_retention(retention),
             double_share=double_share,
+            audit_log=audit_log,
+            audit_key=audit_key,
         )
         note("the case store is made; it is a record of work, no original evidence")
 
