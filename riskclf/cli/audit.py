@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from riskclf.cli import options
-from riskclf.cli.casework import Officer, Second, StoreName
 from riskclf.cli.console import note, stoppable
+from riskclf.cli.desk import Officer, Second, StoreName
 from riskclf.errors import InputError
 from riskclf.language import Language, speaking
 from riskclf.language import gettext as _

@@ -11,6 +11,7 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, stoppable
+from riskclf.cli.desk import Officer, Second, StoreName, act, next_case, show
 from riskclf.errors import InputError
 from riskclf.files import write_text
 from riskclf.language import Language, speaking
@@ -24,15 +25,9 @@ casework = typer.Typer(
     help="Keep the record of what was decided about posts: a case store.",
 )
 
-StoreName = Annotated[
-    str,
-    typer.Argument(
-        metavar="STORE",
-        help="The store: a file on a disk of this computer, or postgresql://USER@HOST/DATABASE.",
-    ),
-]
-Officer = Annotated[str, typer.Option(metavar="ID", help="Who does it: an id that you choose.")]
-Second = Annotated[str, typer.Option(metavar="ID", help="The second person, who agrees.")]
+casework.command("next")(next_case)
+casework.command()(show)
+casework.command()(act)
 
 
 @casework.command("init")
