@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ def open_cases(
     cases: Sequence[NewCase],
     model: str,
     officer: str,
+    thresholds: Mapping[str, float] | None = None,
 ) -> list[int]:
     """Open cases, see `Store.add`; in a transaction that holds the lock of `record`."""
     draw = random.SystemRandom()
@@ -37,6 +38,8 @@ def open_cases(
         case.opened_at = case.changed_at = now
         case.double = not new.support and draw.random() < record.double_share
         case.model = model
+        if thresholds is not None:
+            case.suggested["thresholds"] = dict(thresholds)
         session.add(case)
         session.flush()
         opened.append(case.id)

@@ -84,6 +84,8 @@ class StoreRecord(Base):
     """How many events there are."""
     head: Mapped[str] = mapped_column(String(64))
     """Digest of the last event."""
+    audit: Mapped[dict[str, Any] | None]
+    """Where the audit log lies, see `riskclf.casework.auditing`; None without one."""
 
 
 class Case(Base):

@@ -16,7 +16,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -87,6 +87,8 @@ class Triage:
     """The rows that could not be used."""
     notes: Sequence[str]
     """What else to know, one sentence each; without text of a post."""
+    thresholds: Mapping[str, float] | None = None
+    """On the risk, that the decisions were made with."""
     labels: Sequence[str] = ()
     risk_labels: Sequence[str] = ()
     has_reference: bool = False
@@ -223,6 +225,7 @@ def triage(
         expected=expected,
         rejects=read.rejects,
         notes=_notes(read, left_out, head is None and for_store),
+        thresholds=classifier.info().get("thresholds"),
         labels=classifier.labels,
         risk_labels=classifier.risk_labels,
         has_reference=read.has_reference,

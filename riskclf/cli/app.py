@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 import riskclf
+from riskclf.cli.audit import audit
 from riskclf.cli.casework import casework
 from riskclf.cli.console import error as failed
 from riskclf.cli.console import os_error_line, visible
@@ -85,6 +86,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(casework, name="casework")
+app.add_typer(audit, name="audit")
 
 
 def main(

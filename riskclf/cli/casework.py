@@ -11,6 +11,7 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, stoppable
+from riskclf.cli.desk import Officer, Second, StoreName, act, next_case, show
 from riskclf.errors import InputError
 from riskclf.files import write_text
 from riskclf.language import Language, speaking
@@ -24,15 +25,9 @@ casework = typer.Typer(
     help="Keep the record of what was decided about posts: a case store.",
 )
 
-StoreName = Annotated[
-    str,
-    typer.Argument(
-        metavar="STORE",
-        help="The store: a file on a disk of this computer, or postgresql://USER@HOST/DATABASE.",
-    ),
-]
-Officer = Annotated[str, typer.Option(metavar="ID", help="Who does it: an id that you choose.")]
-Second = Annotated[str, typer.Option(metavar="ID", help="The second person, who agrees.")]
+casework.command("next")(next_case)
+casework.command()(show)
+casework.command()(act)
 
 
 @casework.command("init")
@@ -54,10 +49,24 @@ def _init(
         float,
         typer.Option(min=0, max=1, help="Share of the cases that two officers decide, each blind."),
     ] = 0.0,
+    audit_log: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write every step to this log too; see `riskclf audit`."),
+    ] = None,
+    audit_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The key of the audit log; made if it is not there. Default: FILE of the log with "
+            ".key at its end. Keep a copy of it elsewhere.",
+        ),
+    ] = None,
 ) -> None:
     """Make a case store, and record what it is for."""
     from riskclf.casework import Store
 
+    if audit_key is not None and audit_log is None:
+        raise InputError("--audit-key needs --audit-log (see --help)")
     with stoppable():
         Store.create(
             store,
@@ -66,6 +75,8 @@ def _init(
             source=source,
             retention=_retention(retention),
             double_share=double_share,
+            audit_log=audit_log,
+            audit_key=audit_key,
         )
         note("the case store is made; it is a record of work, no original evidence")
 
