@@ -156,6 +156,8 @@ def test_what_is_typed_and_composed_decides_nothing(officer: Officer) -> None:
     # What a Japanese input method makes of a key outside of a text field.
     key(key="Process", keyCode=229)
     assert store.case(2).decision is Decision.BENIGN
+    officer.press("o", "g")  # what was written about one case is not offered for another
+    assert page.input_value("#guidance textarea") == ""
 
 
 def test_guidance_and_a_referral_with_a_second_person(officer: Officer) -> None:
@@ -163,7 +165,12 @@ def test_guidance_and_a_referral_with_a_second_person(officer: Officer) -> None:
     officer.press("n", "o", "g")
     page.keyboard.type("a call")
     officer.press("Tab")
-    page.keyboard.type("chief-1")
+    page.keyboard.type("officer-7")
+    officer.press("Enter")
+    assert "another one" in officer.error
+    officer.press("g")
+    assert page.input_value("#guidance textarea") == "a call"
+    page.fill("#guidance input", "chief-1")
     officer.press("Enter")
     page.wait_for_selector("text=decided: Guidance")
     officer.press("r")

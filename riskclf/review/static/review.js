@@ -64,7 +64,9 @@
     const data = button.dataset;
     if (data.dialog) {
       const dialog = $("#" + data.dialog);
-      dialog.dataset.body = data.body || "{}";
+      const body = data.body || "{}";
+      if (dialog.dataset.body !== body) $("form[data-post]", dialog)?.reset(); // of another case
+      dialog.dataset.body = body;
       dialog.showModal();
     } else if ("close" in data) {
       button.closest("dialog").close();
@@ -107,8 +109,7 @@
     const fields = Object.fromEntries(new FormData(form));
     const body = { ...bodyOf(dialog || form), ...bodyOf(form), ...fields };
     dialog?.close();
-    if (await post(form.dataset.post, body)) form.reset();
-    else dialog?.showModal();
+    if (await post(form.dataset.post, body)) form.reset(); // else it can be corrected
   });
 
   // Keys ----------------------------------------------------------------------------------------
