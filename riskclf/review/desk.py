@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
 from riskclf.casework.handover import state_words
@@ -313,10 +313,10 @@ class Desk:
         self.done = Done(words, tuple(post.reference for post in case.posts))
 
     def _row(self, case: Case, now: datetime, *, posted: bool = False) -> Row:
-        since = case.changed_at
+        since: datetime | None = case.changed_at
         if posted:
             since = case.posts[0].posted_at if case.posts else None
-        age: timedelta | None = None if since is None else now - since
+        age = None if since is None else now - since
         return Row(
             case.id,
             state_words(case.state),

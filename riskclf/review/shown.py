@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from riskclf.casework.handover import state_words
 from riskclf.casework.states import STEPS, Action, Decision, Recipient
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from riskclf.casework.schema import Case
     from riskclf.labels import Explanation, Span
 
-__all__ = ["Opened", "Part", "Phrase", "Shown", "allowed_actions", "recipients", "shown"]
+__all__ = ["Opened", "Part", "Phrase", "Shown", "opened_text", "shown"]
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,9 @@ class Shown:
     earlier: str
     """What was decided when the same text was posted before; empty where it was not."""
     actions: frozenset[Action]
-    """What may be done now."""
+    """What may be done now, by the table of steps."""
     recipients: Sequence[Recipient]
+    """To whom it may be referred now."""
     other_model: bool
     opened: Opened | None
 
@@ -129,8 +130,8 @@ def shown(
         truncated=said["truncated"],
         numbers=[(label_words(name), f"{value:.1%}") for name, value in scores.items()],
         earlier=_earlier_words(earlier),
-        actions=allowed_actions(case),
-        recipients=recipients(case),
+        actions=_actions(case),
+        recipients=_recipients(case),
         other_model=case.model != model,
         opened=opened,
     )
@@ -153,8 +154,7 @@ def opened_text(case: Case, explanation: Explanation) -> Opened:
     )
 
 
-def allowed_actions(case: Case) -> frozenset[Action]:
-    """What may be done with a case now, by the table of steps."""
+def _actions(case: Case) -> frozenset[Action]:
     return frozenset(
         step.action
         for step in STEPS
@@ -164,8 +164,7 @@ def allowed_actions(case: Case) -> frozenset[Action]:
     )
 
 
-def recipients(case: Case) -> list[Recipient]:
-    """To whom a case may be referred now."""
+def _recipients(case: Case) -> list[Recipient]:
     found = {
         recipient
         for step in STEPS
@@ -198,5 +197,5 @@ def _parts(text: str, spans: Sequence[Span]) -> list[Part]:
 
 def _span_words(span: Span) -> str:
     towards = _("for the risk") if span.weight > 0 else _("against the risk")
-    question: list[Any] = [question_words(span.question)] if span.question else []
+    question = [question_words(span.question)] if span.question else []
     return listed([towards, strength_words(span.strength), *question])
