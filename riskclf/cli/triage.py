@@ -132,7 +132,7 @@ def triage(
             note(line)
         if desk is not None and officer is not None:
             opened = desk.add(
-                [*found.support, *found.cases],
+                [*found.cases, *found.support],
                 model=classifier.fingerprint,
                 officer=officer,
                 thresholds=found.thresholds,

@@ -300,8 +300,18 @@ def test_the_sides_were_measured_for_the_packaged_model() -> None:
     assert measured["model"] == RiskClassifier.load(device="cpu").fingerprint, (
         "run python -m training.cards.sides"
     )
-    for figures in measured["sides"].values():
-        assert figures is None or figures["high"] < sides.HIGHEST_ERROR
+    page = (Path(__file__).parents[2] / "docs" / "casework.md").read_text(encoding="utf-8")
+    page = " ".join(page.split())
+    minor, adult = (measured["sides"][side] for side in (MINOR, ADULT))
+    for figures in (minor, adult):
+        assert figures["high"] < sides.HIGHEST_ERROR
+    for said in (
+        f"{minor['score']:g} or more for the minor's side, {adult['score']:g} or more for the",
+        f"wrong in {minor['wrong']} of {minor['of']} and {adult['wrong']} of {adult['of']} posts",
+        f"end at {100 * minor['high']:.1f} % and {100 * adult['high']:.1f} %",
+        f"leaves open: {minor['open']} and {adult['open']}.",
+    ):
+        assert said in page
 
 
 # Wrong files -------------------------------------------------------------------------------------
