@@ -64,12 +64,16 @@ def target_of(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+def locked(path: str | os.PathLike[str], *, wait: float = 0) -> Iterator[None]:
     """Hold the lock of an output file or directory; the lock file is a hidden file beside it.
 
     The lock belongs to the thread that holds it, which may take it again: a command locks its
     output for the whole run, and so does the writer within. It ends with the process, also when
     that is killed. A directory that is missing above `path` is made.
+
+    Args:
+        path: the output.
+        wait: seconds to wait for another run.
 
     Raises:
         InputError: another run is writing `path`, or no file can be made beside it.
@@ -78,7 +82,7 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     place = target.with_name(f".{target.name}.lock")
     lock = FileLock(place, timeout=0, mode=0o600, is_singleton=True)
     try:
-        lock.acquire()
+        lock.acquire(timeout=wait, poll_interval=0.02)
     except Timeout:
         raise InputError(
             f"{path} is being written by another run; wait until it has ended, or choose another "

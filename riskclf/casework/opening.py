@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ def open_cases(
     cases: Sequence[NewCase],
     model: str,
     officer: str,
+    thresholds: Mapping[str, float] | None = None,
 ) -> list[int]:
     """Open cases, see `Store.add`; in a transaction that holds the lock of `record`."""
     draw = random.SystemRandom()
@@ -37,6 +38,8 @@ def open_cases(
         case.opened_at = case.changed_at = now
         case.double = not new.support and draw.random() < record.double_share
         case.model = model
+        if thresholds is not None:
+            case.suggested["thresholds"] = dict(thresholds)
         session.add(case)
         session.flush()
         opened.append(case.id)
@@ -72,6 +75,15 @@ def _case_of(session: Session, new: NewCase) -> Case | None:
         support=new.support,
         held=False,
         earlier_id=session.scalar(same.order_by(Post.id.desc()).limit(1)),
-        suggested=new.prediction.to_dict(),
+        suggested=_suggested(new),
         posts=posts,
     )
+
+
+def _suggested(new: NewCase) -> dict[str, Any]:
+    """What the model said: the prediction, and why. Scenarios would sway an officer's decision."""
+    found = new.prediction.to_dict()
+    if new.explanation is not None:
+        why = new.explanation.to_dict()
+        found |= {name: why[name] for name in ("aspects", "spans", "window", "partial")}
+    return found

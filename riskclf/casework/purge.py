@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import lazyload
 
-from riskclf.casework import log
+from riskclf.casework import auditing, log
 from riskclf.casework.database import erase
 from riskclf.casework.people import checked_id, checked_second
 from riskclf.casework.schema import Case, Lease, Post, Ruling
@@ -99,15 +99,16 @@ def purge(store: Store, officer: str, second: str, *, before: datetime | None = 
             to the retention by outcome that the store was made with.
 
     Raises:
-        CaseError: a second person is missing, or another program is reading the store, so that
-            deleted text may still be in its log.
+        CaseError: a second person is missing; the audit log lies on another computer; or another
+            program is reading the store, so that deleted text may still be in its log.
     """
     officer = checked_id(officer)
     agreed = checked_second(officer, second, "a purge")
     counts: Counter[str] = Counter()
     kept: Counter[str] = Counter()
     posts = 0
-    with store.writing() as (session, record, now):
+    with auditing.held_for_purge(store), store.writing() as (session, record, now):
+        auditing.complete(session, record)
         in_hand = exists().where(Lease.case_id == Case.id, Lease.until > now)
         for case, is_read in session.execute(
             select(Case, in_hand)

@@ -84,6 +84,8 @@ class StoreRecord(Base):
     """How many events there are."""
     head: Mapped[str] = mapped_column(String(64))
     """Digest of the last event."""
+    audit: Mapped[dict[str, Any] | None]
+    """Where the audit log lies, see `riskclf.casework.auditing`; None without one."""
 
 
 class Case(Base):
@@ -113,7 +115,8 @@ class Case(Base):
     model: Mapped[str] = mapped_column(String(64))
     """Fingerprint of the model that scored it when it was opened."""
     suggested: Mapped[dict[str, Any]]
-    """What that model said: `Prediction.to_dict` of the first post."""
+    """What that model said of the first post: `Prediction.to_dict`; outside the support list also
+    ``aspects``, ``spans``, ``window`` and ``partial`` as in `Explanation.to_dict`."""
     warned_at: Mapped[datetime | None]
     gone: Mapped[bool | None]
     """Whether the post was gone at the last check."""

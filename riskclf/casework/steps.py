@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -41,6 +42,8 @@ class How(TypedDict, total=False):
     """With `refer`: one of `Recipient`."""
     gone: bool
     """With `check`: whether the post is gone."""
+    template: str | None
+    """With `warn`: the version of the draft that was sent (`riskclf.casework.drafts`)."""
     second: str | None
     """Id of a second person, who must agree to guidance, a referral and a settlement."""
 
@@ -97,7 +100,7 @@ class Steps:
             how: what the action asks for.
         """
         refuse_purged(case)
-        note, gone = how.get("note"), how.get("gone")
+        note, gone, template = how.get("note"), how.get("gone"), how.get("template")
         decision, recipient = how.get("decision"), how.get("recipient")
         what = _word(Action, action, "action")
         if what is Action.ASSIGN:
@@ -109,6 +112,10 @@ class Steps:
             raise InputError("give a decision with decide and settle, and with no other action")
         if note is not None and not decides:
             raise InputError("only decide and settle take a note")
+        if template is not None and (
+            what is not Action.WARN or re.fullmatch(r"[0-9a-f]{16}", template) is None
+        ):
+            raise InputError("only warn takes a template: the version of a draft")
         if (what is Action.CHECK) != (gone is not None):
             raise InputError("say with check, and with no other action, whether the post is gone")
         step = step_of(what, case.state, case.decision, to)
@@ -126,6 +133,8 @@ class Steps:
             detail["recipient"] = str(to)
         if gone is not None:
             case.gone = detail["gone"] = gone
+        if template is not None:
+            detail["template"] = template
         end, after = step.end, case.decision
         if what in (Action.RELEASE, Action.SKIP):
             end = self._released(case, officer)

@@ -15,20 +15,20 @@ evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Self, Unpack
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from riskclf.casework import log
+from riskclf.casework import auditing, log
 from riskclf.casework.database import check_version, connect, translated, upgrade
 from riskclf.casework.opening import open_cases
 from riskclf.casework.people import checked_id, checked_second
 from riskclf.casework.purge import checked_retention
 from riskclf.casework.schema import Case, Event, Lease, Post, Ruling, StoreRecord
+from riskclf.casework.sessions import Sessions
 from riskclf.casework.states import State, is_finished
 from riskclf.casework.steps import How, Steps
 from riskclf.casework.triage import NewCase
@@ -45,12 +45,8 @@ _AT_ONCE = 500
 _UNDECIDED = (State.NEW, State.ASSIGNED)
 
 
-class Store:
+class Store(Sessions):
     """An open case store. Make one with `Store.create`, open one with `Store.open`."""
-
-    def __init__(self, engine: Engine, name: str, clock: Callable[[], datetime] | None) -> None:
-        self.engine, self.name = engine, name
-        self._clock = clock
 
     @classmethod
     def create(
@@ -62,6 +58,8 @@ class Store:
         source: str,
         retention: Mapping[str, int],
         double_share: float = 0.0,
+        audit_log: str | None = None,
+        audit_key: str | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> Self:
         """Make a store.
@@ -73,6 +71,9 @@ class Store:
             source: where the posts come from.
             retention: days by outcome, see `riskclf.casework.purge`.
             double_share: share of the cases that two officers decide blind, drawn at random.
+            audit_log: a new file that every event is written to (`riskclf.casework.audit`); None
+                for no such log.
+            audit_key: the file of its key; None puts it beside the log, as ``AUDIT_LOG.key``.
             clock: gives the time, with its zone; None takes that of the database's computer.
 
         Raises:
@@ -102,18 +103,22 @@ class Store:
                 double_share=double_share,
                 events=0,
                 head=log.FIRST,
+                audit=None if audit_log is None else auditing.begin(audit_log, audit_key),
             )
             session.add(record)
             session.flush()
         return store
 
     @classmethod
-    def open(cls, name: str, *, clock: Callable[[], datetime] | None = None) -> Self:
+    def open(
+        cls, name: str, *, clock: Callable[[], datetime] | None = None, follow: bool = True
+    ) -> Self:
         """Open a store.
 
         Args:
             name: of the file, or a URL.
             clock: as for `create`.
+            follow: write to the audit log what a process that was killed has left.
 
         Raises:
             InputError: there is no store, or it lies on a network share.
@@ -122,7 +127,12 @@ class Store:
         engine = connect(name)
         with translated(name), engine.connect() as connection, connection.begin():
             check_version(connection, name)
-        return cls(engine, name, clock)
+        store = cls(engine, name, clock)
+        if follow:
+            with store.reading() as session:
+                record = session.scalars(select(StoreRecord)).one()
+            auditing.follow(store, record)
+        return store
 
     @staticmethod
     def upgrade(name: str) -> None:
@@ -137,6 +147,27 @@ class Store:
             check_version(connection, name, older_too=True)
         upgrade(engine, name)
 
+    def begin_audit_log(
+        self, path: str, officer: str, second: str, *, key: str | None = None
+    ) -> None:
+        """Begin an audit log, with all events so far: the first one, or one in place of another.
+
+        Args:
+            path: a new file.
+            officer: who begins it.
+            second: the id of the second person, who must agree.
+            key: as for `create`.
+
+        Raises:
+            CaseError: a second person is missing.
+            InputError: a file cannot be made.
+        """
+        officer = checked_id(officer)
+        agreed = checked_second(officer, second, "beginning an audit log")
+        with self.writing() as (session, record, now):
+            record.audit = auditing.begin(path, key)
+            log.add_event(session, record, now, "begin_audit_log", officer, second=agreed)
+
     # Into the store -------------------------------------------------------------------------------
 
     def known(self, references: Sequence[str]) -> set[str]:
@@ -150,7 +181,14 @@ class Store:
                 )
         return found
 
-    def add(self, cases: Sequence[NewCase], *, model: str, officer: str) -> list[int]:
+    def add(
+        self,
+        cases: Sequence[NewCase],
+        *,
+        model: str,
+        officer: str,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> list[int]:
         """Open cases; posts whose reference the store holds are left out.
 
         A case whose text the store knows under another reference is marked as re-posted
@@ -160,13 +198,14 @@ class Store:
             cases: as `riskclf.casework.triage` chose them.
             model: fingerprint of the model that scored them.
             officer: who opens them.
+            thresholds: that it decided with; for the audit log.
 
         Returns:
             The numbers of the new cases.
         """
         officer = checked_id(officer)
         with self.writing() as (session, record, now):
-            return open_cases(session, record, now, cases, model, officer)
+            return open_cases(session, record, now, cases, model, officer, thresholds)
 
     # Who reads what -------------------------------------------------------------------------------
 
@@ -320,38 +359,6 @@ class Store:
         """
         with self.writing() as (session, record, _):
             return log.verify(session, record), record.head
-
-    # Transactions ---------------------------------------------------------------------------------
-
-    @contextmanager
-    def writing(self) -> Iterator[tuple[Session, StoreRecord, datetime]]:
-        """A transaction that no other writer shares: the session, the store's row, and the time."""
-        with (
-            translated(self.name),
-            Session(self.engine, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            record = session.scalars(select(StoreRecord).with_for_update()).one()
-            yield session, record, self.now(session)
-
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A transaction that only reads."""
-        with (
-            translated(self.name),
-            Session(self.engine, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
-
-    def now(self, session: Session) -> datetime:
-        """The time: officers on several computers share the clock of their database."""
-        if self._clock is not None:
-            return self._clock()
-        if self.engine.dialect.name == "postgresql":
-            found: datetime = session.scalars(select(func.clock_timestamp())).one()
-            return found.astimezone(UTC)
-        return datetime.now(UTC)
 
 
 def case_of(session: Session, case_id: int) -> Case:

@@ -12,18 +12,20 @@ takes nothing from the capacity. A file has no such list: no file says which pos
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from riskclf.casework.expectation import Expectation, expectation_of
 from riskclf.casework.intake import DeskColumns, DeskPost, Intake, Known, read_posts
 from riskclf.errors import InputError
-from riskclf.labels import DECISIONS, Prediction
+from riskclf.explanation.wording import sentence
+from riskclf.labels import DECISIONS, Explanation, Prediction
 from riskclf.language import gettext as _
 from riskclf.progress import Progress, following
 from riskclf.tables import Data, Dialect, Reject, same_text, write_table
@@ -67,6 +69,8 @@ class NewCase:
     priority: float
     """Cases with a higher one are read first."""
     support: bool = False
+    explanation: Explanation | None = None
+    """Of the first one; None on the support list."""
 
 
 @dataclass(frozen=True)
@@ -83,20 +87,24 @@ class Triage:
     """The rows that could not be used."""
     notes: Sequence[str]
     """What else to know, one sentence each; without text of a post."""
+    thresholds: Mapping[str, float] | None = None
+    """On the risk, that the decisions were made with."""
     labels: Sequence[str] = ()
     risk_labels: Sequence[str] = ()
     has_reference: bool = False
     has_context: bool = False
     dialect: Dialect = field(repr=False, default_factory=Dialect)
-    predictions: Sequence[Sequence[Prediction]] = field(repr=False, default=())
-    """Of every post of every case."""
+    explanations: Sequence[Sequence[Explanation]] = field(repr=False, default=())
+    """Of every post of every case; for a store, of the first one only."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the cases as a table, one row a post; the suffix of `path` sets the format.
 
         The columns are ``case`` (a number from 1; posts that say the same share one), ``row`` (of
         the input), ``reference``, ``posted_at``, ``context``, ``text``, ``because`` (see
-        `Because`), ``side``, and those of a prediction (`riskclf.tables.predictions`).
+        `Because`), ``side``, those of a prediction (`riskclf.tables.predictions`), ``aspects`` (the
+        answers behind the label in words, in the current language) and ``spans`` (phrases that
+        count: offsets into ``text``, as JSON).
 
         Raises:
             InputError: the file cannot be written.
@@ -108,15 +116,17 @@ class Triage:
         if self.has_context:
             added["context"] = str
         added |= {"text": str, "because": str, "side": str, **prediction_columns(self.labels)}
+        added |= {"aspects": str, "spans": str}
         rows = ({name: row[name] for name in added} for row in self._rows())
         write_table(path, rows, columns=(), added=added, dialect=self.dialect)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         names = prediction_columns(self.labels)
         for number, (case, found) in enumerate(
-            zip(self.cases, self.predictions, strict=True), start=1
+            zip(self.cases, self.explanations, strict=True), start=1
         ):
-            for place, (post, prediction) in enumerate(zip(case.posts, found, strict=True)):
+            for place, (post, explanation) in enumerate(zip(case.posts, found, strict=True)):
+                prediction = explanation.prediction
                 values = prediction_values(prediction, self.risk_labels)
                 yield {
                     "case": number,
@@ -128,6 +138,8 @@ class Triage:
                     "because": str(Because.NEAR_DUPLICATE if place else case.because),
                     "side": prediction.side,
                     **dict(zip(names, values, strict=True)),
+                    "aspects": sentence(explanation.aspects),
+                    "spans": json.dumps([span.to_dict() for span in explanation.spans]),
                 }
 
 
@@ -188,9 +200,13 @@ def triage(
             if done % 64 == 0:
                 tell(_("scoring posts"), done, len(read.posts))
         tell(_("scoring posts"), len(read.posts), len(read.posts))
-    scored, left_out = _with_replies(scored, classifier)
-    scored.sort(key=lambda x: (-x.priority, x.because is Because.REPLY, x.post.number))
-    groups = _grouped(scored, capacity)
+        scored, left_out = _with_replies(scored, classifier)
+        scored.sort(key=lambda x: (-x.priority, x.because is Because.REPLY, x.post.number))
+        groups = _grouped(scored, capacity)
+        explanations = []
+        for done, group in enumerate(groups):
+            tell(_("explaining posts"), done, len(groups))
+            explanations.append(_explained(group[:1] if for_store else group, classifier))
     shown = {x.post.number for group in groups for x in group}
     expected = None
     if prevalence is not None:
@@ -201,17 +217,21 @@ def triage(
             prevalence,
         )
     return Triage(
-        cases=[_case(group) for group in groups],
+        cases=[
+            replace(_case(group), explanation=explained[0])
+            for group, explained in zip(groups, explanations, strict=True)
+        ],
         support=[_case([x]) for x in sorted(support, key=lambda x: -x.priority)],
         expected=expected,
         rejects=read.rejects,
         notes=_notes(read, left_out, head is None and for_store),
+        thresholds=classifier.info().get("thresholds"),
         labels=classifier.labels,
         risk_labels=classifier.risk_labels,
         has_reference=read.has_reference,
         has_context=columns.context is not None,
         dialect=read.dialect,
-        predictions=[[x.prediction for x in group] for group in groups],
+        explanations=explanations,
     )
 
 
@@ -228,6 +248,13 @@ def _case(group: Sequence[_Scored]) -> NewCase:
         first.priority,
         first.because is Because.SUPPORT,
     )
+
+
+def _explained(group: Sequence[_Scored], classifier: RiskClassifier) -> list[Explanation]:
+    """Explanations of posts, those that repeat explained once; with the predictions as scored."""
+    texts = list(dict.fromkeys(x.post.text for x in group))
+    found = dict(zip(texts, classifier.explain_many(texts), strict=True))
+    return [replace(found[x.post.text], prediction=x.prediction) for x in group]
 
 
 def _with_replies(

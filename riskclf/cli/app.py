@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 import riskclf
+from riskclf.cli.audit import audit
 from riskclf.cli.casework import casework
 from riskclf.cli.console import error as failed
 from riskclf.cli.console import os_error_line, visible
@@ -29,6 +30,7 @@ from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
 from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
+from riskclf.cli.review import review
 from riskclf.cli.serve import serve
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
@@ -76,6 +78,7 @@ for _command in (
     finetune,
     suggest,
     triage,
+    review,
     thresholds,
     optimize,
     serve,
@@ -83,6 +86,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(casework, name="casework")
+app.add_typer(audit, name="audit")
 
 
 def main(

@@ -11,7 +11,9 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, stoppable
+from riskclf.cli.desk import Officer, Second, StoreName, act, next_case, show
 from riskclf.errors import InputError
+from riskclf.files import write_text
 from riskclf.language import Language, speaking
 from riskclf.tables import format_of
 
@@ -23,15 +25,9 @@ casework = typer.Typer(
     help="Keep the record of what was decided about posts: a case store.",
 )
 
-StoreName = Annotated[
-    str,
-    typer.Argument(
-        metavar="STORE",
-        help="The store: a file on a disk of this computer, or postgresql://USER@HOST/DATABASE.",
-    ),
-]
-Officer = Annotated[str, typer.Option(metavar="ID", help="Who does it: an id that you choose.")]
-Second = Annotated[str, typer.Option(metavar="ID", help="The second person, who agrees.")]
+casework.command("next")(next_case)
+casework.command()(show)
+casework.command()(act)
 
 
 @casework.command("init")
@@ -53,10 +49,24 @@ def _init(
         float,
         typer.Option(min=0, max=1, help="Share of the cases that two officers decide, each blind."),
     ] = 0.0,
+    audit_log: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write every step to this log too; see `riskclf audit`."),
+    ] = None,
+    audit_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The key of the audit log; made if it is not there. Default: FILE of the log with "
+            ".key at its end. Keep a copy of it elsewhere.",
+        ),
+    ] = None,
 ) -> None:
     """Make a case store, and record what it is for."""
     from riskclf.casework import Store
 
+    if audit_key is not None and audit_log is None:
+        raise InputError("--audit-key needs --audit-log (see --help)")
     with stoppable():
         Store.create(
             store,
@@ -65,6 +75,8 @@ def _init(
             source=source,
             retention=_retention(retention),
             double_share=double_share,
+            audit_log=audit_log,
+            audit_key=audit_key,
         )
         note("the case store is made; it is a record of work, no original evidence")
 
@@ -152,6 +164,33 @@ def _verify(store: StoreName) -> None:
     with stoppable():
         count, head = Store.open(store).verify()
         print(f"{count} {head}")
+
+
+@casework.command("drafts")
+def _drafts(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The agency's own file (.toml).")],
+    new: Annotated[bool, typer.Option("--new", help="Write the samples to FILE, a new file.")] = (
+        False
+    ),
+) -> None:
+    """Check the drafts of warnings, or write the samples to begin with.
+
+    Lists what must be set in FILE before a text can be copied. Nothing is sent.
+    """
+    from riskclf.casework.drafts import Templates, sample
+
+    with stoppable():
+        if new:
+            if file.exists():
+                raise InputError(f"{file} exists already; name a new file")
+            write_text(file, sample())
+        found = Templates.read(file)
+        missing = dict.fromkeys(key for draft in found.drafts() for key in draft.missing)
+        missing |= dict.fromkeys(key for x in found.support.values() for key in x.missing)
+        for key in missing:
+            print(key)
+        languages = ", ".join(found.languages)
+        note(f"{file}: {len(found.drafts())} texts ({languages}), {len(missing)} keys to be set")
 
 
 @casework.command("upgrade")

@@ -132,7 +132,10 @@ def triage(
             note(line)
         if desk is not None and officer is not None:
             opened = desk.add(
-                [*found.support, *found.cases], model=classifier.fingerprint, officer=officer
+                [*found.cases, *found.support],
+                model=classifier.fingerprint,
+                officer=officer,
+                thresholds=found.thresholds,
             )
             note(
                 _("Cases opened: {count:,}, of them on the support list: {listed:,}.").format(

@@ -10,7 +10,7 @@ import numpy as np
 
 from riskclf.aspects import Heads, Question
 from riskclf.classifier import RiskClassifier
-from riskclf.labels import LABELS, Decision, Prediction, ReasonCode
+from riskclf.labels import LABELS, Aspect, Decision, Explanation, Prediction, ReasonCode, Span
 
 __all__ = ["fake", "rows"]
 
@@ -36,6 +36,16 @@ class _Fake:
         for post in posts:
             self.scored.append(post)
             yield self._one(post), np.array([1.0 if "助けて" in post else -1.0], dtype=np.float32)
+
+    def explain_many(self, posts: Iterable[str]) -> list[Explanation]:
+        """The first letter counts; a risky post is about company."""
+        found = []
+        for post in posts:
+            told = self._one(post)
+            aspects = () if told.decision == "clear" else (Aspect("matter", ("company",), {}),)
+            spans = (Span(0, 1, 2.5, "strong"),)
+            found.append(Explanation(told, aspects, spans, (0, len(post)), False))
+        return found
 
     def _one(self, post: str) -> Prediction:
         risk = int(post.partition("%")[2][:2] or 0) / 100

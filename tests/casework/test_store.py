@@ -50,6 +50,19 @@ def test_a_case_goes_all_the_way_and_its_events_say_so(place: str) -> None:
     assert Store.open(place).case(case.id).state == "checked"
 
 
+def test_a_warning_keeps_the_version_of_its_draft_and_no_other_step_has_one(place: str) -> None:
+    desk = opened(place, [case_of("r1")])
+    case = take(desk)
+    version = "0123456789abcdef"
+    with pytest.raises(InputError, match="only warn takes a template"):
+        desk.act(case.id, A, "decide", decision="minor_solicitation", template=version)
+    desk.act(case.id, A, "decide", decision="minor_solicitation")
+    with pytest.raises(InputError, match="the version of a draft"):
+        desk.act(case.id, A, "warn", template="こんにちは")
+    desk.act(case.id, A, "warn", template=version)
+    assert desk.events(case.id)[-1].detail == {"template": version}
+
+
 def test_the_riskiest_is_read_first_and_one_case_at_a_time(place: str) -> None:
     desk = opened(place, [case_of("low", risk=0.6), case_of("high", risk=0.9)])
     first = take(desk)

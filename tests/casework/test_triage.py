@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from riskclf.casework.intake import DeskColumns
 from riskclf.casework.triage import Because, Triage, triage
 from riskclf.errors import InputError
+from riskclf.language import speaking
 from tests.casework.desk import opened
 from tests.casework.model import fake, rows
 from tests.cli.helpers import records, with_model
@@ -151,6 +153,31 @@ def test_every_format_holds_the_same_rows(tmp_path: Path, suffix: str) -> None:
         (1, "r2", "near_duplicate"),
         (2, "r3", "risk"),
     ]
+
+
+def test_a_list_says_why_a_post_is_on_it_in_words_and_offsets(tmp_path: Path) -> None:
+    place = tmp_path / "list.jsonl"
+    data = rows("海 %90", "海 %90", "山 %10")
+    with speaking("ja"):
+        triage(data, fake(tmp_path), 5).save(place)
+    found = records(place)
+    assert [x["aspects"] for x in found] == ["対面・同伴", "対面・同伴", ""]
+    assert json.loads(found[0]["spans"]) == [
+        {"start": 0, "end": 1, "for_risk": True, "strength": "strong", "question": ""}
+    ]
+
+
+def test_only_what_is_listed_is_explained_and_for_a_store_one_post_a_case(tmp_path: Path) -> None:
+    data = rows("海 %90", "海 %90", "山 %85", "川 %80", "助けて %70")
+    model = fake(tmp_path, support=True)
+    assert [len(x) for x in triage(data, model, 2).explanations] == [2, 1]
+    found = triage(data, model, 2, for_store=True)
+    assert [len(x) for x in found.explanations] == [1, 1]
+    desk = opened(str(tmp_path / "cases.db"))
+    desk.add([*found.cases, *found.support], model="m", officer="a")
+    first, _, last = (desk.case(n).suggested for n in (1, 2, 3))
+    assert first["aspects"][0]["answers"] == ["company"] and first["window"] == [0, 5]
+    assert "scenarios" not in first and "spans" not in last
 
 
 def test_a_capacity_of_no_post_is_refused(tmp_path: Path) -> None:

@@ -85,6 +85,22 @@ def test_a_day_at_the_desk(
     assert (int(count), len(digest)) == (desk.verify()[0], 64)
 
 
+def test_an_agency_starts_from_the_samples_and_is_told_what_to_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "drafts.toml"
+    assert run("casework", "drafts", place, "--new") == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[:2] == ["sample", "agency.ja.agency"]
+    assert "8 texts (ja, en), 19 keys to be set" in told.err
+    ours = place.read_text(encoding="utf-8").replace("sample = true", "sample = false")
+    place.write_text(re.sub(r'= ""(?!")', '= "x"', ours), encoding="utf-8")
+    assert run("casework", "drafts", place) == 0
+    assert capsys.readouterr().out == ""
+    assert run("casework", "drafts", place, "--new") == 2
+    assert "exists already" in only_line(capsys.readouterr().err)
+
+
 def test_the_page_on_the_desk_runs_as_it_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,7 +108,7 @@ def test_the_page_on_the_desk_runs_as_it_is_printed(
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "casework.md").read_text(encoding="utf-8")
     blocks = re.findall(r"<!-- ci: casework -->\n```(\w+)\n(.*?)```", page, re.DOTALL)
-    assert [kind for kind, _ in blocks] == ["bash", "bash", "python", "bash"]
+    assert {kind for kind, _ in blocks} == {"bash", "python"}
     for kind, block in blocks:
         if kind == "python":
             exec(block, {})
@@ -101,7 +117,11 @@ def test_the_page_on_the_desk_runs_as_it_is_printed(
             program, *arguments = shlex.split(line)
             assert program == "riskclf"
             assert run(*arguments) == 0, capsys.readouterr().err
-    assert records(tmp_path / "decided.csv")[0]["label"] == "minor_solicitation"
+    labels = [x["label"] for x in records(tmp_path / "decided.csv")]
+    assert labels == ["adult_solicitation", "minor_solicitation"]
+    for log in ("audit.jsonl", "kansa.jsonl"):
+        actions = [x["action"] for x in records(tmp_path / log)[1:]]
+        assert [x for x in actions if x in ("decide", "warn")][:2] == ["decide", "warn"]
     assert len(records(tmp_path / "list.xlsx")) == 12
 
 

@@ -23,6 +23,7 @@ from training.posts.post import Post
 
 __all__ = [
     "RISKY_IN_STREAM",
+    "among_first",
     "base_rates",
     "calibration",
     "calibration_slope",
@@ -149,16 +150,42 @@ def officers_hour(natural: NDArray[np.float64], risky: NDArray[np.float64]) -> d
     Returns:
         Mean over 1,000 draws, and the central 95 % of the draws.
     """
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(_DRAWS):
-        lines = np.sort(rng.choice(natural, min(_STREAM, len(natural)), replace=False))
-        drawn = rng.choice(risky, RISKY_IN_STREAM, replace=False)
-        # Of equal risks the natural lines come first, so that the count is not optimistic.
-        place = np.argsort(-np.concatenate([lines, drawn]), kind="stable")[:20]
-        found.append(int((place >= len(lines)).sum()))
+    found = among_first(natural, risky, lines=_STREAM, posts=RISKY_IN_STREAM, read=20)
     low, high = np.percentile(found, [2.5, 97.5])
     return {"mean": float(np.mean(found)), "low": float(low), "high": float(high)}
+
+
+def among_first(
+    natural: NDArray[np.float64],
+    risky: NDArray[np.float64],
+    *,
+    lines: int,
+    posts: int,
+    read: int,
+    draws: int = _DRAWS,
+) -> NDArray[np.int64]:
+    """How many risky posts are among the first ones of a list by risk.
+
+    Args:
+        natural: risks of natural lines, shape (lines,).
+        risky: risks of risky posts, shape (posts,).
+        lines: natural lines in the list; all, if there are fewer.
+        posts: risky posts in it.
+        read: how many are first.
+        draws: how often they are drawn.
+
+    Returns:
+        For each draw, shape (draws,).
+    """
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(draws):
+        ordinary = np.sort(rng.choice(natural, min(lines, len(natural)), replace=False))
+        drawn = rng.choice(risky, posts, replace=False)
+        # Of equal risks the natural lines come first, so that the count is not optimistic.
+        place = np.argsort(-np.concatenate([ordinary, drawn]), kind="stable")[:read]
+        found.append(int((place >= len(ordinary)).sum()))
+    return np.array(found)
 
 
 def base_rates(
