@@ -2,9 +2,9 @@
 
 A phrase is a content word with what belongs to it (a bunsetsu, roughly): compounds stay together,
 and particles, endings and punctuation go with the word before them, as do nouns that say little
-alone ("someone who ...", "is there anyone"). In text with blanks between
-words, such as English, each word is one. Leaving a phrase out takes away its ids, its characters
-and its MeCab words, so that every expert reads the same shorter text.
+alone ("someone who ...", "is there anyone"). In text with blanks between words, such as English,
+each word is one. Leaving a phrase out takes away its ids, its characters and its MeCab words, so
+that every expert reads the same shorter text.
 """
 
 from __future__ import annotations
