@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from riskclf import artifact, publishing
@@ -15,7 +14,7 @@ from riskclf.cascade import NO_VECTOR, FirstStage
 from riskclf.decide import OperatingPoint, decisive, predictions_with_rows, windows_read
 from riskclf.encoder import AUTO
 from riskclf.errors import OperatingPointError
-from riskclf.inputs import checked_post, checked_posts
+from riskclf.inputs import checked_post, checked_posts, in_chunks
 from riskclf.labels import UNREAD_CODES, Explanation, Prediction, Scenario
 from riskclf.pickling import Origin, opened
 from riskclf.reading import Reading, read
@@ -241,10 +240,9 @@ class RiskClassifier:
 
         found: list[Explanation] = []
         given = checked_posts(posts, "explain_many")
-        while chunk := [*islice(given, _EXPLAINED_AT_ONCE)]:
+        for chunk in in_chunks(given, _EXPLAINED_AT_ONCE, _CHARACTERS_PER_CHUNK):
             encodings = self._artifact.tokenizer.encode_batch(chunk)
-            outputs = self._compute(encodings)
-            predictions, rows = self._decide(encodings, outputs)
+            outputs, predictions, rows = self._read(encodings)
             found += explain(self._artifact, chunk, encodings, outputs, predictions, rows)
         return found
 
@@ -262,8 +260,7 @@ class RiskClassifier:
         from riskclf.explanation.scenarios import nearest
 
         encodings = self._artifact.tokenizer.encode_batch([checked_post(post)])
-        outputs = self._compute(encodings)
-        (prediction,), (row,) = self._decide(encodings, outputs)
+        outputs, (prediction,), (row,) = self._read(encodings)
         if not UNREAD_CODES.isdisjoint(prediction.reason_codes):
             return ()
         return nearest(self._artifact, outputs.sentence[row])
@@ -363,15 +360,7 @@ class RiskClassifier:
         batches = _BATCHES_PER_CHUNK * (_MORE_IN_CASCADE if stage else 1)
         size = self._artifact.engine.batch_size * batches
         recent: Recent[_Scored] = Recent()
-        chunk: list[str] = []
-        characters = 0
-        for post in posts:
-            chunk.append(post)
-            characters += len(post)
-            if len(chunk) == size or characters >= _CHARACTERS_PER_CHUNK:
-                yield from self._predict(chunk, recent, stage)
-                chunk, characters = [], 0
-        if chunk:
+        for chunk in in_chunks(posts, size, _CHARACTERS_PER_CHUNK):
             yield from self._predict(chunk, recent, stage)
 
     def _predict(
@@ -385,32 +374,29 @@ class RiskClassifier:
         return recent.complete(keys, dict(zip(new, scored, strict=True)))
 
     def _score(self, readings: list[Reading], stage: FirstStage | None) -> Iterator[_Scored]:
-        """The main path: text -> windows of ids -> outputs -> predictions."""
         encodings = self._artifact.tokenizer.encode_readings(readings)
         cleared: dict[int, Prediction] = {}
         left = encodings
         if stage is not None:
             cleared, left = stage.read(encodings, self._point, self._shift)
-        outputs = self._compute(left)
-        predictions, rows = self._decide(left, outputs)
+        outputs, predictions, rows = self._read(left)
         # A copy of each row, for a view would keep the vectors of all.
         vectors = (outputs.pooled[row].copy() for row in rows)
         read_in_full = zip(predictions, vectors, strict=True)
         for number in range(len(encodings)):
             yield (cleared[number], NO_VECTOR) if number in cleared else next(read_in_full)
 
-    def _compute(self, encodings: list[Encoding]) -> Outputs:
+    def _read(
+        self, encodings: list[Encoding]
+    ) -> tuple[Outputs, list[Prediction], NDArray[np.int64]]:
+        """The main path: windows of ids -> outputs -> predictions, and the rows that decided."""
         loaded = self._artifact
         windows = [x for found in windows_read(encodings, loaded.manifest) for x in found]
-        return loaded.experts.compute(windows, loaded.engine)
-
-    def _decide(
-        self, encodings: list[Encoding], outputs: Outputs
-    ) -> tuple[list[Prediction], NDArray[np.int64]]:
-        """Predictions, and the rows of the outputs that decided."""
-        return predictions_with_rows(
-            encodings, outputs, self._artifact.manifest, self._point, shift=self._shift
+        outputs = loaded.experts.compute(windows, loaded.engine)
+        predictions, rows = predictions_with_rows(
+            encodings, outputs, loaded.manifest, self._point, shift=self._shift
         )
+        return outputs, predictions, rows
 
 
 def _received(kind: type[RiskClassifier], sent: Origin | Artifact, *state: Any) -> RiskClassifier:

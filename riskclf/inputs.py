@@ -11,7 +11,7 @@ from typing import Any
 
 from riskclf.errors import NotText
 
-__all__ = ["checked_post", "checked_posts"]
+__all__ = ["checked_post", "checked_posts", "in_chunks"]
 
 _PANDAS_MISSING = ("NAType", "NaTType")
 
@@ -109,3 +109,17 @@ def _column_of(table: Any) -> str | None:
     if hasattr(kind, "column_names") or hasattr(kind, "columns"):
         return 'df["text"]' if kind.__name__ == "DataFrame" else 'posts["text"]'
     return None
+
+
+def in_chunks(posts: Iterable[str], size: int, characters: int) -> Iterator[list[str]]:
+    """Posts in lists of `size`, or of fewer once they have so many characters together."""
+    chunk: list[str] = []
+    length = 0
+    for post in posts:
+        chunk.append(post)
+        length += len(post)
+        if len(chunk) == size or length >= characters:
+            yield chunk
+            chunk, length = [], 0
+    if chunk:
+        yield chunk

@@ -94,6 +94,7 @@ def test_of_a_long_post_the_transformer_reads_the_windows_that_are_not_cleared(
     post = "".join(f"{x}。" for x in BREAD * 3) + RAIN[0]
     windows = loaded.tokenizer.encode_batch([post])[0].windows
     in_stages = RiskClassifier(loaded, cascade=True)
+    assert in_stages._first_stage is not None
     left = in_stages._first_stage.read(loaded.tokenizer.encode_batch([post]), None, 0.0)[1]
     assert 0 < len(left[0].windows) < len(windows)
     assert in_stages(post).risk == pytest.approx(RiskClassifier(loaded)(post).risk, abs=1e-6)
