@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit, logit, softmax
 
 from riskclf.errors import ArtifactCorrupt, InputError, OperatingPointError
-from riskclf.labels import REASON_CODES, Decision, Prediction, ReasonCode
+from riskclf.labels import REASON_CODES, UNREAD_CODES, Decision, Prediction, ReasonCode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,13 +137,13 @@ def decide(
 ) -> Decision:
     """What to do with a post: `flag`, `review` or `clear`.
 
-    A post that could not be read, for one of the reasons given, is never `clear`: a blank one, too,
-    since it may be a picture with a text. Without an operating point, as for a model that has no
-    risk labels, only that decides.
+    A post that could not be read, for one of the reasons given (`riskclf.labels.UNREAD_CODES`), is
+    never `clear`: a blank one, too, since it may be a picture with a text. Without an operating
+    point, as for a model that has no risk labels, only that decides.
     """
     if point is not None and risk >= point.flag:
         return "flag"
-    if (point is not None and risk >= point.review) or reason_codes:
+    if (point is not None and risk >= point.review) or not UNREAD_CODES.isdisjoint(reason_codes):
         return "review"
     return "clear"
 

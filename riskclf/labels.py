@@ -12,6 +12,7 @@ __all__ = [
     "LABELS",
     "REASON_CODES",
     "RISK_LABELS",
+    "UNREAD_CODES",
     "Aspect",
     "Decision",
     "Explanation",
@@ -28,18 +29,23 @@ Decision = Literal["flag", "review", "clear"]
 DECISIONS: tuple[Decision, ...] = ("clear", "review", "flag")
 """In the order of attention: a decision's number is its place here."""
 
-ReasonCode = Literal["blank", "unreadable", "unsupported_script"]
+ReasonCode = Literal["blank", "unreadable", "unsupported_script", "disguised"]
 
-REASON_CODES: tuple[ReasonCode, ...] = ("blank", "unreadable", "unsupported_script")
-"""Why a post was not read, so that it is at least at `review` whatever its risk:
+REASON_CODES: tuple[ReasonCode, ...] = ("blank", "unreadable", "unsupported_script", "disguised")
+"""What to know about how a post was read:
 
 - ``blank``: nothing is left of it, for it is empty or holds only white space and invisible
   characters (a post that is only a picture, say);
 - ``unreadable``: half of its pieces or more are unknown to the model, or its text was garbled on
   the way: U+FFFD, runs of ``?``, or one encoding read as another (mojibake);
 - ``unsupported_script``: half of its letters or more stand in words of a script other than those of
-  Japanese, English, Korean and Chinese.
+  Japanese, English, Korean and Chinese;
+- ``disguised``: two or more disguises were undone before it was read (`riskclf.text.Normalised`).
+  This changes neither label nor decision.
 """
+
+UNREAD_CODES: frozenset[ReasonCode] = frozenset(REASON_CODES) - {"disguised"}
+"""Those of posts that could not be read, which are at least at `review` whatever their risk."""
 
 Strength = Literal["strong", "medium", "weak"]
 
@@ -94,8 +100,9 @@ class Prediction:
     would fit. Empty for a model without risk labels."""
 
     reason_codes: tuple[ReasonCode, ...] = ()
-    """Why the post could not be read, in the order of `REASON_CODES`; mostly empty. With a code,
-    `risk` says little, and `decision` is `review` or `flag`, never `clear`."""
+    """How the post was read, in the order of `REASON_CODES`; mostly empty. With a code of a post
+    that could not be read, `risk` says little, and `decision` is never `clear`. `disguised` says
+    that the text was read after two or more disguises were undone."""
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as plain JSON-ready values, without the text of the post."""
