@@ -29,9 +29,15 @@ Decision = Literal["flag", "review", "clear"]
 DECISIONS: tuple[Decision, ...] = ("clear", "review", "flag")
 """In the order of attention: a decision's number is its place here."""
 
-ReasonCode = Literal["blank", "unreadable", "unsupported_script", "ngrams_only"]
+ReasonCode = Literal["blank", "unreadable", "unsupported_script", "disguised", "ngrams_only"]
 
-REASON_CODES: tuple[ReasonCode, ...] = ("blank", "unreadable", "unsupported_script", "ngrams_only")
+REASON_CODES: tuple[ReasonCode, ...] = (
+    "blank",
+    "unreadable",
+    "unsupported_script",
+    "disguised",
+    "ngrams_only",
+)
 """What to know about how a post was read:
 
 - ``blank``: nothing is left of it, for it is empty or holds only white space and invisible
@@ -40,11 +46,13 @@ REASON_CODES: tuple[ReasonCode, ...] = ("blank", "unreadable", "unsupported_scri
   the way: U+FFFD, runs of ``?``, or one encoding read as another (mojibake);
 - ``unsupported_script``: half of its letters or more stand in words of a script other than those of
   Japanese, English, Korean and Chinese;
+- ``disguised``: two or more disguises were undone before it was read (`riskclf.text.Normalised`).
+  This changes neither label nor decision;
 - ``ngrams_only``: the first stage of a cascade cleared it, so that the transformer did not read it
   (`RiskClassifier.load`, `cascade`).
 """
 
-UNREAD_CODES: frozenset[ReasonCode] = frozenset(REASON_CODES) - {"ngrams_only"}
+UNREAD_CODES: frozenset[ReasonCode] = frozenset(REASON_CODES) - {"disguised", "ngrams_only"}
 """Those of posts that could not be read, which are at least at `review` whatever their risk."""
 
 Strength = Literal["strong", "medium", "weak"]

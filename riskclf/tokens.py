@@ -92,7 +92,7 @@ class Encoding:
     """Share of [UNK] among the tokens in the windows, 0 where there are none."""
 
     text_codes: tuple[ReasonCode, ...] = ()
-    """What stands in the way of reading the raw post (`riskclf.legibility`)."""
+    """How the raw post was read (`riskclf.reading`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -336,6 +336,21 @@ def test_text_that_the_vocabulary_cannot_read_is_never_clear(
     assert (hot.predict("").decision, hot.predict("").reason_codes) == ("flag", ("blank",))
 
 
+def test_a_post_that_was_disguised_says_so_and_is_read_as_if_it_were_not(
+    classifier: RiskClassifier,
+) -> None:
+    plain = classifier.predict("JKと図書館でKTVの話")
+    disguised = "🅹🅺と図書館で🅺🆃🆅の話"
+    found = classifier.predict(disguised)
+    assert (plain.reason_codes, found.reason_codes) == ((), ("disguised",))
+    assert (found.label, found.decision, found.risk) == (plain.label, plain.decision, plain.risk)
+    assert classifier.predict_many(["🅹🅺と図書館でKTVの話", disguised])[0].reason_codes == ()
+    assert classifier.predict("Сегодня я взял три книги, 🅹🅺と🅺🆃🆅").reason_codes == (
+        "unsupported_script",
+        "disguised",
+    )
+
+
 def test_to_dict_is_ready_for_json_and_holds_no_text(classifier: RiskClassifier) -> None:
     prediction = classifier.predict("図書館の本")
     assert classifier.predict("").to_dict()["reason_codes"] == ["blank"]

@@ -81,6 +81,13 @@ def test_without_an_operating_point_only_what_could_not_be_read_is_reviewed(
     assert decide(risk, None, (code,)) == "review"
 
 
+@given(unit, st.sampled_from(sorted(UNREAD_CODES)))
+def test_a_disguise_that_was_undone_decides_nothing(risk: float, code: ReasonCode) -> None:
+    for point in (POINT, None):
+        assert decide(risk, point, ("disguised",)) == decide(risk, point)
+        assert decide(risk, point, (code, "disguised")) == decide(risk, point, (code,))
+
+
 @pytest.mark.parametrize(
     ("flag", "review"),
     [

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 
 import riskclf
 
@@ -76,6 +77,13 @@ def test_only_the_package_is_in_the_wheel(names: set[str]) -> None:
     top = {name.partition("/")[0] for name in names}
     assert top == {"riskclf", f"riskclf-{riskclf.__version__}.dist-info"}
     assert not [name for name in names if "__pycache__" in name]
+
+
+def test_disguises_are_not_in_the_sdist() -> None:
+    builder = SdistBuilder(str(ROOT))
+    names = {file.distribution_path for file in builder.recurse_included_files()}
+    assert {"tests/test_wheel.py", "training/cards/behaviour.py"} <= names
+    assert not [name for name in names if name.startswith("tests/behaviour")]
 
 
 def test_the_licence_and_the_command_are_in_the_wheel(wheel: Path, names: set[str]) -> None:

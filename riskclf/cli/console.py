@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from riskclf.labels import DECISIONS
+from riskclf.labels import DECISIONS, UNREAD_CODES
 from riskclf.language import gettext as _
 from riskclf.language import listed, ngettext
 
@@ -298,27 +298,47 @@ def print_summary(counts: Counter[tuple[str, str]], labels: Sequence[str]) -> No
 
 
 def note_reasons(reasons: Mapping[str, int]) -> None:
-    """Say how many posts could not be read and why, if there are any.
+    """Say how many posts could not be read and why, and how others were read, if any.
 
     Args:
         reasons: number of posts by what stands in the column `reasons`; not the empty ones.
     """
-    count = sum(reasons.values())
+    count = 0
+    codes: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for names, posts in reasons.items():
+        unread = [name for name in names.split() if name in UNREAD_CODES]
+        codes.update(dict.fromkeys(unread, posts))
+        count += posts * bool(unread)
+        others.update(dict.fromkeys({*names.split()} - UNREAD_CODES, posts))
+    if others["disguised"]:
+        told = ngettext(
+            "{count:,} post was read after two or more disguises were undone (disguised in the "
+            "column reasons)",
+            "{count:,} posts were read after two or more disguises were undone (disguised in the "
+            "column reasons)",
+            others["disguised"],
+        )
+        note(told.format(count=others["disguised"]))
+    if others["ngrams_only"]:
+        told = ngettext(
+            "{count:,} post was cleared by n-grams alone (ngrams_only in the column reasons)",
+            "{count:,} posts were cleared by n-grams alone (ngrams_only in the column reasons)",
+            others["ngrams_only"],
+        )
+        note(told.format(count=others["ngrams_only"]))
     if not count:
         return
-    codes: Counter[str] = Counter()
-    for names, posts in reasons.items():
-        codes.update(dict.fromkeys(names.split(), posts))
     parts = [
         _("{count:,} {code}").format(count=posts, code=_codes(code))
         for code, posts in codes.most_common()
     ]
-    unread = ngettext(
+    told = ngettext(
         "{count:,} post could not be read and must be looked at: {parts} (see the column reasons)",
         "{count:,} posts could not be read and must be looked at: {parts} (see the column reasons)",
         count,
     )
-    note(unread.format(count=count, parts=listed(parts)))
+    note(told.format(count=count, parts=listed(parts)))
 
 
 def _codes(codes: str) -> str:
@@ -327,6 +347,8 @@ def _codes(codes: str) -> str:
         "blank": _("blank"),
         "unreadable": _("unreadable"),
         "unsupported_script": _("unsupported_script"),
+        "disguised": _("disguised"),
+        "ngrams_only": _("by n-grams only"),
     }
     return listed(words.get(code, code) for code in codes.split())
 

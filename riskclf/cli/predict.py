@@ -57,8 +57,8 @@ def predict(
             metavar="FILE|-",
             help="Write all columns of the input and the columns of the prediction: label, "
             "decision, risk, score_LABEL for every label, truncated, reasons (why a post could "
-            "not be read: blank, unreadable, unsupported_script) and risk_labels. If the input "
-            "already has a column with one of these names, all of them get the prefix riskclf_. "
+            "not be read: blank, unreadable, unsupported_script; or disguised) and risk_labels. If "
+            "the input already has a column with one of these names, all get the prefix riskclf_. "
             "The suffix of FILE sets the format. - writes to standard output, as CSV or TSV if the "
             "input is one, otherwise as jsonl. To open the output in Excel, write .xlsx, or use "
             "--excel.",

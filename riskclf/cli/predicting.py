@@ -109,7 +109,7 @@ class Tally:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Posts by label and decision."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Posts that could not be read, by the reasons why."""
+    """Posts by what stands in the column `reasons`, where it is not empty."""
     seconds: float = 0.0
     """Time spent on the posts that this run scored."""
     _since: float = field(default_factory=time.monotonic)

@@ -17,7 +17,7 @@ from riskclf.aspects import Heads, parts
 from riskclf.decide import predictions_from_outputs, windows_read
 from riskclf.explanation.phrases import Phrases
 from riskclf.explanation.shapley import Orders
-from riskclf.labels import Aspect, Explanation, Prediction, Span, Strength
+from riskclf.labels import UNREAD_CODES, Aspect, Explanation, Prediction, Span, Strength
 from riskclf.numerics import logit
 from riskclf.tokens import Encoding
 
@@ -93,7 +93,7 @@ def explain(
     ):
         values = order.values(found[position : position + len(order.members)])
         position += len(order.members)
-        shown = prediction.decision != "clear" and not prediction.reason_codes
+        shown = prediction.decision != "clear" and UNREAD_CODES.isdisjoint(prediction.reason_codes)
         heads = loaded.aspects if shown else None
         aspects = () if heads is None else _aspects(heads, outputs.pooled[[row]])
         explained.append(

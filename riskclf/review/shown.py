@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from riskclf.casework.handover import state_words
 from riskclf.casework.states import STEPS, Action, Decision, Recipient
 from riskclf.explanation.wording import question_words, sentence, strength_words, window_words
+from riskclf.labels import UNREAD_CODES
 from riskclf.language import gettext as _
 from riskclf.language import listed
 from riskclf.review.wording import (
@@ -126,7 +127,7 @@ def shown(
         risk=likelihood(risk),
         side_likelihood=likelihood(scores[side] / risk) if side and risk else "",
         urgency=urgency_words(said["decision"]),
-        unreadable=bool(said["reason_codes"]),
+        unreadable=not UNREAD_CODES.isdisjoint(said["reason_codes"]),
         truncated=said["truncated"],
         numbers=[(label_words(name), f"{value:.1%}") for name, value in scores.items()],
         earlier=_earlier_words(earlier),

@@ -1,10 +1,10 @@
 """A prediction in the columns of a table: their names, their values, and how they are found again.
 
 The columns are ``label``, ``decision``, ``risk``, ``score_LABEL`` for every label, ``truncated``,
-``reasons``: why a post could not be read (`Prediction.reason_codes`, joined by blanks, mostly
-empty), and ``risk_labels``: which of the labels are risks, joined by ``|`` and the same in every
-row, so that figures can be made from the table alone. Where the input has a column of one of these
-names, all of ours get the prefix ``riskclf_``, as often as it takes.
+``reasons``: why a post could not be read, or that it was disguised (`Prediction.reason_codes`,
+joined by blanks, mostly empty), and ``risk_labels``: which of the labels are risks, joined by ``|``
+and the same in every row, so that figures can be made from the table alone. Where the input has a
+column of one of these names, all of ours get the prefix ``riskclf_``, as often as it takes.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import riskclf
+from riskclf.cli.console import note_reasons
 from riskclf.labels import Prediction
 from tests.cli.helpers import (
     ADDED,
@@ -319,3 +320,20 @@ def test_a_file_without_a_header_is_named_without_its_only_word(
     assert run("predict", "--input", file) == 2
     line = only_line(capsys.readouterr().err)
     assert "SECRETWORD" not in line and "first line must name the columns" in line
+
+
+def test_disguised_posts_are_counted_apart_from_those_that_could_not_be_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    note_reasons({"disguised": 2, "blank": 1, "unsupported_script disguised": 1})
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("3 posts were read after two or more disguises were undone")
+    assert second.startswith("2 posts could not be read") and "disguised" not in second
+    note_reasons({"disguised": 1})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("1 post was read after")
+
+
+def test_posts_that_n_grams_cleared_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    note_reasons({"ngrams_only": 2, "disguised ngrams_only": 1})
+    assert "3 posts were cleared by n-grams alone" in capsys.readouterr().err

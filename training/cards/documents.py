@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.cards.behaviour import behaviour_sections
 from training.cards.explained import explained_sections
 from training.cards.summaries import summary_sections
 from training.cards.tables import bulk_sections
@@ -16,8 +17,10 @@ __all__ = ["DOCUMENTS", "documents"]
 
 _ROOT = Path(__file__).parents[2]
 
+_CARD = _ROOT / "MODEL_CARD.md"
+
 _SUMMARIES: Mapping[Path, tuple[str, ...]] = {
-    _ROOT / "MODEL_CARD.md": ("missed", "summary", "natural_summary"),
+    _CARD: ("missed", "summary", "natural_summary"),
     _ROOT / "README.md": ("examples", "figures"),
     _ROOT / "README.ja.md": ("examples_ja", "figures_ja"),
 }
@@ -39,7 +42,8 @@ def documents(
 
     Args:
         results: what `training.cards.measure` gives, and `other_hand` once it is measured.
-        experiments: what parts of the recipe are worth, see `training.cards.tables.bulk_sections`.
+        experiments: what parts of the recipe are worth, and how the model behaves, see
+            `training.cards.report.load_experiments`.
         posts: ours.
         read: gives the present text of a document.
 
@@ -48,7 +52,9 @@ def documents(
     """
     short = summary_sections(results)
     parts = {path: {name: short[name] for name in names} for path, names in _SUMMARIES.items()}
-    parts[_BULK] = bulk_sections(results, experiments, posts)
+    behaviour = behaviour_sections(experiments)
+    parts[_CARD]["natural_summary"] += "\n" + behaviour.pop("groups_named")
+    parts[_BULK] = bulk_sections(results, experiments, posts) | behaviour
     parts[_EXPLAINED] = explained_sections(experiments, posts)
     return {path: _filled(path.name, read(path), found) for path, found in parts.items()}
 

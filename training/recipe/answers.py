@@ -14,7 +14,7 @@ from training.posts.post import ASPECTS, FOLDS
 from training.recipe.experts import Texts
 from training.recipe.transformer import Transformer
 
-__all__ = ["answer_figures", "out_of_fold_answers", "support_threshold"]
+__all__ = ["Answers", "answer_figures", "out_of_fold_answers", "support_threshold"]
 
 _MOST_LINES = 0.004
 """Share of natural lines on which the threshold of `support` may lie at most; 0.5 % is stated."""
