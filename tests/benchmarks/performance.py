@@ -35,9 +35,9 @@ from training.command import run_command
 from training.posts.corpora import Corpora
 from training.posts.post import load_posts
 
-__all__ = ["main"]
+__all__ = ["PAGE", "main", "write_parts"]
 
-_PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 
 NEEDED = 1_160
 """Posts a second: 100 million a day."""
@@ -270,7 +270,8 @@ def _where() -> str:
     )
 
 
-def _written(parts: Mapping[str, Sequence[str]], page: Path) -> None:
+def write_parts(parts: Mapping[str, Sequence[str]], page: Path = PAGE) -> None:
+    """Fill the parts of a page that lie between `<!-- NAME -->` and `<!-- /NAME -->`."""
     text = page.read_text(encoding="utf-8")
     for name, lines in parts.items():
         start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
@@ -293,7 +294,7 @@ def main(
     model: Annotated[Path | None, typer.Option(help="Default: the packaged model.")] = None,
     posts: Annotated[int, typer.Option(help="Posts that the ways are compared on.")] = 768,
     most: Annotated[int, typer.Option(help="Posts that memory is measured on.")] = 1_000_000,
-    page: Annotated[Path, typer.Option(help="Page to write into; the plot lies beside.")] = _PAGE,
+    page: Annotated[Path, typer.Option(help="Page to write into; the plot lies beside.")] = PAGE,
 ) -> None:
     """Measure everything and write it into the page."""
     directories = [locate(model, ()), *(also or ())]
@@ -311,7 +312,7 @@ def main(
     shell, loading = machine.start(directories[0])
     one = machine.single(directories[0], texts[:_ALONE])
     counts = [x for x in (10_000, 100_000, 1_000_000) if x <= most] or [most]
-    _written(
+    write_parts(
         {
             "setting": [
                 f"{len(texts):,} posts of ours, no two alike, {tokens / len(texts):.0f} tokens on "
@@ -341,7 +342,7 @@ def main(
         page,
     )
     if corpora is not None:
-        _written({"cascade": [_cascade(directories[0], corpora)]}, page)
+        write_parts({"cascade": [_cascade(directories[0], corpora)]}, page)
     _plot(rows, page.with_suffix(".png"))
 
 
