@@ -98,13 +98,22 @@ class AuditLog:
             with open_private(key_place) as file:
                 _write(file, secrets.token_hex(_KEY_BYTES).encode("ascii") + b"\n")
         log = cls(place, key_place, secrets.token_hex(8))
-        log._secret()
+        log.check_key()
         now = datetime.now(UTC).isoformat()
         first = {"n": 0, "log": log.name, "format": 1, "created": now, "previous": FIRST}
         with open_private(place) as file:
             _write(file, line_of(first))
         _sync_directory(place)
         return log
+
+    def check_key(self) -> None:
+        """Make sure that the key can be used.
+
+        Raises:
+            CaseError: it is missing.
+            InputError: it is no key.
+        """
+        self._secret()
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -62,21 +62,18 @@ def follow(store: Sessions, record: StoreRecord) -> None:
         record: of the store, as it was when the transaction ended.
 
     Raises:
-        CaseError: the log cannot be written. The events are in the store all the same.
+        CaseError: the file or its key is missing, or is another one.
+        InputError: it cannot be written.
     """
     log = _log_of(record)
     if log is None or _is_elsewhere(store, log):
         return
-    try:
-        with log.held():
-            if log.head().count >= record.events:
-                return  # another process has written them
-            with store.reading() as session:
-                log.append(_entries(session, log.head()))
-    except InputError as error:
-        raise CaseError(
-            f"the step is kept in the case store, but not yet in the audit log: {error}"
-        ) from None
+    log.check_key()
+    with log.held():
+        if log.head().count >= record.events:
+            return  # another process has written them
+        with store.reading() as session:
+            log.append(_entries(session, log.head()))
 
 
 def held_for_purge(store: Sessions) -> AbstractContextManager[None]:

@@ -46,7 +46,7 @@ class _Chain:
     head: Head = field(default_factory=lambda: Head(-1, FIRST))
     clock_back: int = 0
     tombstones: int = 0
-    _purged: dict[int, int] = field(default_factory=dict)
+    _purged: dict[Any, int] = field(default_factory=dict)
     """Cases with a tombstone that no line has explained yet, and the first line of each."""
 
     def take(self, line: _Line) -> None:

@@ -108,7 +108,7 @@ def test_a_store_whose_log_is_missing_or_another_one_is_not_used(tmp_path: Path,
     (tmp_path / "moved").replace(log)
     (tmp_path / "audit.jsonl.key").unlink()
     with pytest.raises(CaseError, match=r"the key .* is missing"):
-        Store.open(place).next_case(A)
+        Store.open(place)
 
 
 def test_a_step_that_the_log_could_not_take_is_kept_and_comes_later(
@@ -135,6 +135,21 @@ def test_a_purge_takes_the_hmacs_and_the_log_still_holds(desk: Desk, log: Path) 
     found = verify(log, kept=kept)
     assert found.tombstones == 4
     assert [x["action"] for x in lines(log)[-2:]] == ["purge_case", "purge"]
+
+
+def test_a_kill_in_a_purge_leaves_no_hmac_once_the_store_was_opened_again(
+    desk: Desk, log: Path, place: str
+) -> None:
+    warned(desk)
+    desk.act(1, A, "check", gone=True)
+    before = log.read_bytes()
+    desk.clock.move(days=31)
+    purge(desk, A, B)
+    log.write_bytes(before)  # as after a kill between the database and the log
+    Store.open(place)
+    assert not any("posts" in x or "salt" in x for x in lines(log))
+    assert verify(log).tombstones == 4
+    assert len(lines(log)) == desk.verify()[0]
 
 
 def test_what_the_log_lacks_at_a_purge_is_written_before_the_posts_go(
