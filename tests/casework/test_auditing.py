@@ -96,8 +96,9 @@ def test_what_a_kill_kept_from_the_log_is_added_at_the_next_opening_once(
     assert verify(log).head.count == 4
 
 
-def test_a_store_whose_log_is_missing_or_another_one_is_not_used(tmp_path: Path, log: Path) -> None:
-    place = str(tmp_path / "cases.db")
+def test_a_store_whose_log_is_missing_or_another_one_is_not_used(
+    place: str, tmp_path: Path, log: Path
+) -> None:
     audited(place, log)
     log.rename(tmp_path / "moved")
     with pytest.raises(CaseError, match=r"is missing: bring it back, or .* riskclf audit start"):
@@ -109,6 +110,24 @@ def test_a_store_whose_log_is_missing_or_another_one_is_not_used(tmp_path: Path,
     (tmp_path / "audit.jsonl.key").unlink()
     with pytest.raises(CaseError, match=r"the key .* is missing"):
         Store.open(place)
+
+
+def test_steps_on_other_computers_of_a_server_come_into_the_log_later(
+    desk: Desk, log: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = log.rename(log.with_name("away"))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("platform.node", lambda: "another")
+        if not place.startswith("postgresql"):  # whoever has the file has the log beside it
+            with pytest.raises(CaseError, match="is missing"):
+                Store.open(place)
+        else:
+            warned(desk)
+            with pytest.raises(CaseError, match="purge on the computer that holds the audit log"):
+                purge(desk, A, B)
+    away.rename(log)
+    Store.open(place)
+    assert verify(log).head.count == desk.verify()[0]
 
 
 def test_a_step_that_the_log_could_not_take_is_kept_and_comes_later(
