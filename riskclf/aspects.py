@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, softmax
 
 from riskclf.errors import ArtifactCorrupt
+from riskclf.numerics import expit, softmax
 from riskclf.weights import read_weights, unreadable
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ from riskclf import artifact, publishing
 from riskclf.about import described
 from riskclf.acceptance import warn_if_not_accepted
 from riskclf.artifact import Artifact
-from riskclf.decide import OperatingPoint, predictions_with_rows, prior_shift, windows_read
+from riskclf.cascade import NO_VECTOR, FirstStage
+from riskclf.decide import OperatingPoint, decisive, predictions_with_rows, windows_read
 from riskclf.encoder import AUTO
 from riskclf.errors import OperatingPointError
 from riskclf.inputs import checked_post, checked_posts
-from riskclf.labels import Explanation, Prediction
+from riskclf.labels import UNREAD_CODES, Explanation, Prediction, Scenario
 from riskclf.pickling import Origin, opened
 from riskclf.reading import Reading, read
 from riskclf.repeats import Recent, key_of
@@ -34,6 +35,8 @@ __all__ = ["RiskClassifier"]
 # Posts are sorted by length within a chunk: larger chunks pad less, smaller ones hold less memory.
 _BATCHES_PER_CHUNK = 16
 _CHARACTERS_PER_CHUNK = 1 << 18
+# Few posts of a chunk are left to the second stage of a cascade.
+_MORE_IN_CASCADE = 8
 
 _EXPLAINED_AT_ONCE = 32
 
@@ -59,7 +62,11 @@ class RiskClassifier:
     """
 
     def __init__(
-        self, loaded: Artifact, point: OperatingPoint | None = None, shift: float = 0.0
+        self,
+        loaded: Artifact,
+        point: OperatingPoint | None = None,
+        shift: float = 0.0,
+        cascade: bool = False,
     ) -> None:
         """Wrap a loaded model; `load` does it from a directory.
 
@@ -68,8 +75,10 @@ class RiskClassifier:
             point: decides on the risk after `shift`; None is the model's first. A model without
                 risk labels has none and takes none.
             shift: added to the log-odds of the risk, see `riskclf.decide.prior_shift`.
+            cascade: see `load`.
         """
         self._artifact, self._shift = loaded, shift
+        self._first_stage = FirstStage(loaded) if cascade else None
         self._origin: Origin | None = None
         self._point = None
         if loaded.manifest.risk_labels:
@@ -88,6 +97,7 @@ class RiskClassifier:
         operating_point: str | None = None,
         thresholds: Mapping[str, float] | None = None,
         engine: str = AUTO,
+        cascade: bool = False,
     ) -> RiskClassifier:
         """Load a model.
 
@@ -113,13 +123,17 @@ class RiskClassifier:
                 files that `riskclf optimize` builds; or "auto": OpenVINO where all of that is there
                 (on Linux, without an NVIDIA driver unless `device` is "cpu"), else PyTorch.
                 `info()` says which it is.
+            cascade: for millions of mostly ordinary posts. The model's n-gram expert reads all of
+                them, which is cheap, and the transformer only those that it does not clear. A post
+                that it clears has the reason code `ngrams_only`, and a risk by n-grams alone. What
+                this gains and loses: docs/performance.md.
 
         Raises:
             ArtifactError: the model is missing, damaged, or computes something else here.
             TokenizerError: its tokenizer or its dictionary cannot be used.
             InputError: `prevalence` does not lie between 0 and 1, `batch_size` or `threads` is less
-                than 1, there is a `revision` and no hub id, or the engine cannot be used with this
-                model or this device.
+                than 1, there is a `revision` and no hub id, the engine cannot be used with this
+                model or this device, or the model has no first stage for a cascade.
             MissingExtra: the package of the engine is not installed.
             OperatingPointError: there is no such operating point, the thresholds are not usable, or
                 the model has no risk labels, so that there is nothing for these three to decide.
@@ -139,23 +153,8 @@ class RiskClassifier:
         origin = Origin.of(
             loaded, path_or_id, revision=revision, device=device, threads=threads, engine=engine
         )
-        if not loaded.manifest.risk_labels:
-            if (prevalence, operating_point, thresholds) != (None, None, None):
-                raise OperatingPointError(
-                    f"{loaded.directory} has no risk labels: it takes no prevalence, no operating "
-                    "point and no thresholds; leave them out"
-                )
-            return cls(loaded)._from(origin)
-        shift = 0.0
-        if prevalence is not None:
-            shift = prior_shift(loaded.manifest.prevalence, prevalence)
-        if thresholds is None:
-            point = loaded.manifest.point(operating_point).shifted(shift)
-        elif operating_point is not None:
-            raise OperatingPointError("give an operating point or thresholds, not both")
-        else:
-            point = OperatingPoint.of(thresholds)
-        return cls(loaded, point, shift)._from(origin)
+        point, shift = decisive(loaded.manifest, prevalence, operating_point, thresholds)
+        return cls(loaded, point, shift, cascade)._from(origin)
 
     @overload
     def __call__(self, posts: str) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -214,12 +213,13 @@ class RiskClassifier:
         """Like `stream`, with a vector of each post from the same computation.
 
         Yields:
-            The prediction, and the pooled vector of the window that decides, shape (hidden,).
+            The prediction, and the pooled vector of the window that decides, shape (hidden,). All
+            posts have one: a cascade is not used.
 
         Raises:
             NotText: as for `stream`.
         """
-        return self._stream(checked_posts(posts, "stream_with_vectors"))
+        return self._stream(checked_posts(posts, "stream_with_vectors"), cascade=False)
 
     def explain(self, post: str) -> Explanation:
         """Why a post got its prediction; see `explain_many`.
@@ -242,10 +242,31 @@ class RiskClassifier:
         found: list[Explanation] = []
         given = checked_posts(posts, "explain_many")
         while chunk := [*islice(given, _EXPLAINED_AT_ONCE)]:
-            encodings, outputs = self._compute([read(post) for post in chunk])
+            encodings = self._artifact.tokenizer.encode_batch(chunk)
+            outputs = self._compute(encodings)
             predictions, rows = self._decide(encodings, outputs)
             found += explain(self._artifact, chunk, encodings, outputs, predictions, rows)
         return found
+
+    def nearest(self, post: str) -> tuple[Scenario, ...]:
+        """The two scenarios of our posts that a post is nearest to, the nearest first.
+
+        Show them after a person has decided: before, they would sway the decision. They are found
+        by the vectors of the neighbours expert and have names (`riskclf.explanation.scenarios`); no
+        known post is shown. Empty where the post could not be read, and for a model that does not
+        hold our posts.
+
+        Raises:
+            NotText: `post` is not a str.
+        """
+        from riskclf.explanation.scenarios import nearest
+
+        encodings = self._artifact.tokenizer.encode_batch([checked_post(post)])
+        outputs = self._compute(encodings)
+        (prediction,), (row,) = self._decide(encodings, outputs)
+        if not UNREAD_CODES.isdisjoint(prediction.reason_codes):
+            return ()
+        return nearest(self._artifact, outputs.sentence[row])
 
     def save(
         self,
@@ -330,14 +351,17 @@ class RiskClassifier:
         origin = self._origin
         is_there = origin is not None and origin.is_there(self._artifact)
         sent = origin if is_there else self._artifact
-        return _received, (type(self), sent, self._point, self._shift)
+        cascade = self._first_stage is not None
+        return _received, (type(self), sent, self._point, self._shift, cascade)
 
     def _from(self, origin: Origin) -> Self:
         self._origin = origin
         return self
 
-    def _stream(self, posts: Iterator[str]) -> Iterator[_Scored]:
-        size = self._artifact.engine.batch_size * _BATCHES_PER_CHUNK
+    def _stream(self, posts: Iterator[str], cascade: bool = True) -> Iterator[_Scored]:
+        stage = self._first_stage if cascade else None
+        batches = _BATCHES_PER_CHUNK * (_MORE_IN_CASCADE if stage else 1)
+        size = self._artifact.engine.batch_size * batches
         recent: Recent[_Scored] = Recent()
         chunk: list[str] = []
         characters = 0
@@ -345,48 +369,51 @@ class RiskClassifier:
             chunk.append(post)
             characters += len(post)
             if len(chunk) == size or characters >= _CHARACTERS_PER_CHUNK:
-                yield from self._predict(chunk, recent)
+                yield from self._predict(chunk, recent, stage)
                 chunk, characters = [], 0
         if chunk:
-            yield from self._predict(chunk, recent)
+            yield from self._predict(chunk, recent, stage)
 
-    def _predict(self, posts: list[str], recent: Recent[_Scored]) -> list[_Scored]:
+    def _predict(
+        self, posts: list[str], recent: Recent[_Scored], stage: FirstStage | None
+    ) -> list[_Scored]:
         """Score each post once, those that repeat a recent one not at all."""
         readings = [read(post) for post in posts]
         keys = [key_of(reading) for reading in readings]
         new = {key: x for key, x in zip(keys, readings, strict=True) if key not in recent}
-        scored = self._score([*new.values()]) if new else ()
+        scored = self._score([*new.values()], stage) if new else ()
         return recent.complete(keys, dict(zip(new, scored, strict=True)))
 
-    def _score(self, readings: list[Reading]) -> Iterator[_Scored]:
-        encodings, outputs = self._compute(readings)
-        predictions, rows = self._decide(encodings, outputs)
+    def _score(self, readings: list[Reading], stage: FirstStage | None) -> Iterator[_Scored]:
+        """The main path: text -> windows of ids -> outputs -> predictions."""
+        encodings = self._artifact.tokenizer.encode_readings(readings)
+        cleared: dict[int, Prediction] = {}
+        left = encodings
+        if stage is not None:
+            cleared, left = stage.read(encodings, self._point, self._shift)
+        outputs = self._compute(left)
+        predictions, rows = self._decide(left, outputs)
         # A copy of each row, for a view would keep the vectors of all.
         vectors = (outputs.pooled[row].copy() for row in rows)
-        return zip(predictions, vectors, strict=True)
+        read_in_full = zip(predictions, vectors, strict=True)
+        for number in range(len(encodings)):
+            yield (cleared[number], NO_VECTOR) if number in cleared else next(read_in_full)
 
-    def _compute(self, readings: list[Reading]) -> tuple[list[Encoding], Outputs]:
-        """The main path: text -> windows of ids -> outputs ..."""
+    def _compute(self, encodings: list[Encoding]) -> Outputs:
         loaded = self._artifact
-        encodings = loaded.tokenizer.encode_readings(readings)
         windows = [x for found in windows_read(encodings, loaded.manifest) for x in found]
-        return encodings, loaded.experts.compute(windows, loaded.engine)
+        return loaded.experts.compute(windows, loaded.engine)
 
     def _decide(
         self, encodings: list[Encoding], outputs: Outputs
     ) -> tuple[list[Prediction], NDArray[np.int64]]:
-        """... -> predictions, and the rows of the outputs that decided."""
+        """Predictions, and the rows of the outputs that decided."""
         return predictions_with_rows(
             encodings, outputs, self._artifact.manifest, self._point, shift=self._shift
         )
 
 
-def _received(
-    kind: type[RiskClassifier],
-    sent: Origin | Artifact,
-    point: OperatingPoint | None,
-    shift: float,
-) -> RiskClassifier:
+def _received(kind: type[RiskClassifier], sent: Origin | Artifact, *state: Any) -> RiskClassifier:
     """What unpickling calls."""
-    classifier = kind(opened(sent), point, shift)
+    classifier = kind(opened(sent), *state)
     return classifier._from(sent) if isinstance(sent, Origin) else classifier

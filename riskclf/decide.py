@@ -13,10 +13,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, logit, softmax
 
 from riskclf.errors import ArtifactCorrupt, InputError, OperatingPointError
-from riskclf.labels import REASON_CODES, Decision, Prediction, ReasonCode
+from riskclf.labels import REASON_CODES, UNREAD_CODES, Decision, Prediction, ReasonCode
+from riskclf.numerics import expit, logit, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +29,7 @@ __all__ = [
     "UNREADABLE_SHARE",
     "OperatingPoint",
     "decide",
+    "decisive",
     "predictions_from_outputs",
     "predictions_with_rows",
     "prior_shift",
@@ -137,15 +138,49 @@ def decide(
 ) -> Decision:
     """What to do with a post: `flag`, `review` or `clear`.
 
-    A post that could not be read, for one of the reasons given, is never `clear`: a blank one, too,
-    since it may be a picture with a text. Without an operating point, as for a model that has no
-    risk labels, only that decides.
+    A post that could not be read, for one of the reasons given (`riskclf.labels.UNREAD_CODES`), is
+    never `clear`: a blank one, too, since it may be a picture with a text. Without an operating
+    point, as for a model that has no risk labels, only that decides.
     """
     if point is not None and risk >= point.flag:
         return "flag"
-    if (point is not None and risk >= point.review) or reason_codes:
+    if (point is not None and risk >= point.review) or not UNREAD_CODES.isdisjoint(reason_codes):
         return "review"
     return "clear"
+
+
+def decisive(
+    manifest: Manifest,
+    prevalence: float | None,
+    name: str | None,
+    thresholds: Mapping[str, float] | None,
+) -> tuple[OperatingPoint | None, float]:
+    """The operating point that a user asks for, and the shift of the risk that it comes after.
+
+    Args:
+        manifest: of the model.
+        prevalence: share of risky posts where it is used; None: as where it was calibrated.
+        name: of one of its operating points; None is the first.
+        thresholds: in place of one.
+
+    Raises:
+        InputError: `prevalence` does not lie between 0 and 1.
+        OperatingPointError: there is no such point, the thresholds are not usable, both are given,
+            or the model has no risk labels, so that there is nothing for these three to decide.
+    """
+    if not manifest.risk_labels:
+        if (prevalence, name, thresholds) != (None, None, None):
+            raise OperatingPointError(
+                "the model has no risk labels: it takes no prevalence, no operating point and no "
+                "thresholds; leave them out"
+            )
+        return None, 0.0
+    shift = 0.0 if prevalence is None else prior_shift(manifest.prevalence, prevalence)
+    if thresholds is None:
+        return manifest.point(name).shifted(shift), shift
+    if name is not None:
+        raise OperatingPointError("give an operating point or thresholds, not both")
+    return OperatingPoint.of(thresholds), shift
 
 
 def windows_read(encodings: Sequence[Encoding], manifest: Manifest) -> list[tuple[Window, ...]]:

@@ -12,6 +12,7 @@ __all__ = [
     "LABELS",
     "REASON_CODES",
     "RISK_LABELS",
+    "UNREAD_CODES",
     "Aspect",
     "Decision",
     "Explanation",
@@ -28,18 +29,23 @@ Decision = Literal["flag", "review", "clear"]
 DECISIONS: tuple[Decision, ...] = ("clear", "review", "flag")
 """In the order of attention: a decision's number is its place here."""
 
-ReasonCode = Literal["blank", "unreadable", "unsupported_script"]
+ReasonCode = Literal["blank", "unreadable", "unsupported_script", "ngrams_only"]
 
-REASON_CODES: tuple[ReasonCode, ...] = ("blank", "unreadable", "unsupported_script")
-"""Why a post was not read, so that it is at least at `review` whatever its risk:
+REASON_CODES: tuple[ReasonCode, ...] = ("blank", "unreadable", "unsupported_script", "ngrams_only")
+"""What to know about how a post was read:
 
 - ``blank``: nothing is left of it, for it is empty or holds only white space and invisible
   characters (a post that is only a picture, say);
 - ``unreadable``: half of its pieces or more are unknown to the model, or its text was garbled on
   the way: U+FFFD, runs of ``?``, or one encoding read as another (mojibake);
 - ``unsupported_script``: half of its letters or more stand in words of a script other than those of
-  Japanese, English, Korean and Chinese.
+  Japanese, English, Korean and Chinese;
+- ``ngrams_only``: the first stage of a cascade cleared it, so that the transformer did not read it
+  (`RiskClassifier.load`, `cascade`).
 """
+
+UNREAD_CODES: frozenset[ReasonCode] = frozenset(REASON_CODES) - {"ngrams_only"}
+"""Those of posts that could not be read, which are at least at `review` whatever their risk."""
 
 Strength = Literal["strong", "medium", "weak"]
 
@@ -94,8 +100,8 @@ class Prediction:
     would fit. Empty for a model without risk labels."""
 
     reason_codes: tuple[ReasonCode, ...] = ()
-    """Why the post could not be read, in the order of `REASON_CODES`; mostly empty. With a code,
-    `risk` says little, and `decision` is `review` or `flag`, never `clear`."""
+    """How the post was read, in the order of `REASON_CODES`; mostly empty. With one of
+    `UNREAD_CODES`, `risk` says little, and `decision` is never `clear`."""
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as plain JSON-ready values, without the text of the post."""
@@ -175,14 +181,17 @@ class Scenario:
     """A scenario of the known posts that a post is near to."""
 
     name: str
-    """Of its family."""
+    """In English, such as "a meal together for money"."""
+
+    label: str
+    """Of the nearest known post: a scenario has risky posts and harmless ones."""
 
     similarity: float
-    """Cosine of the sentence vectors, to the nearest post of the family."""
+    """Cosine of the sentence vectors, to that post."""
 
     def to_dict(self) -> dict[str, Any]:
         """The scenario as plain JSON-ready values."""
-        return {"name": self.name, "similarity": self.similarity}
+        return {"name": self.name, "label": self.label, "similarity": self.similarity}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +206,8 @@ class Explanation:
     post could not be read, and for a model without aspects."""
 
     spans: tuple[Span, ...]
-    """Phrases with a weight that counts, the largest first. They never overlap."""
+    """Phrases with a weight that counts. First comes, for each question, the one that answers it
+    most, then the others; both by the size of their weights. They never overlap."""
 
     window: tuple[int, int]
     """Offsets of the part of the post that was explained: all of a short post, and of a long one
@@ -205,10 +215,6 @@ class Explanation:
 
     partial: bool
     """The post is longer than that."""
-
-    scenarios: tuple[Scenario, ...] = ()
-    """The nearest known scenarios by name, the nearest first; empty where there are no `aspects`.
-    Show them after a person has decided: before, they would sway the decision."""
 
     def to_dict(self, *, numbers: bool = False) -> dict[str, Any]:
         """The explanation as plain JSON-ready values, without the text of the post.
@@ -222,5 +228,4 @@ class Explanation:
             "spans": [span.to_dict(numbers=numbers) for span in self.spans],
             "window": list(self.window),
             "partial": self.partial,
-            "scenarios": [scenario.to_dict() for scenario in self.scenarios],
         }

@@ -23,7 +23,7 @@ import numpy as np
 from riskclf.decide import OperatingPoint
 from riskclf.encoder import ENGINE_FILES, PRECISIONS
 from riskclf.errors import ArtifactCorrupt, ArtifactNotFound, OperatingPointError
-from riskclf.stacker import EXPERTS, Stacker
+from riskclf.stacker import EXPERTS, Cascade, Stacker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,6 +78,8 @@ class Manifest:
     stacker: Stacker | None = None
     """Makes one probability of what several experts say, in place of temperature and bias; None
     where there is the transformer alone."""
+    cascade: Cascade | None = None
+    """A first stage, which is used where it is asked for; None where there is none."""
     label_threshold: float | None = None
     """A post with less risk is given the likeliest of the labels that are no risks; one with more
     gets the likelier risky label. Where it does not lie between the two thresholds that are used,
@@ -216,6 +218,7 @@ def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
             provenance=dict(values["provenance"]),
             accepted=values.get("accepted", True),
             stacker=_stacker(values.get("stacker")),
+            cascade=_cascade(values.get("cascade")),
             label_threshold=values.get("label_threshold"),
         )
         complete = _is_complete(manifest) and _are_files_complete(values, manifest)
@@ -248,6 +251,15 @@ def _stacker(values: Mapping[str, Any] | None) -> Stacker | None:
     )
 
 
+def _cascade(values: Mapping[str, Any] | None) -> Cascade | None:
+    if values is None:
+        return None
+    stacker = _stacker(values["stacker"])
+    if stacker is None:
+        raise ValueError("a cascade without a stacker")
+    return Cascade(stacker, float(values["threshold"]))
+
+
 def _is_usable(stacker: Stacker) -> bool:
     count = len(stacker.experts)
     return (
@@ -259,13 +271,21 @@ def _is_usable(stacker: Stacker) -> bool:
 
 
 def _is_complete(manifest: Manifest) -> bool:
-    threshold, stacker = manifest.label_threshold, manifest.stacker
+    threshold, stacker, cascade = manifest.label_threshold, manifest.stacker, manifest.cascade
     if 0 < len(manifest.risk_labels) < len(manifest.labels):
         if threshold is not None and not 0 < threshold < 1:
             return False
         if stacker is not None and not _is_usable(stacker):
             return False
-    elif threshold is not None or stacker is not None:
+        if cascade is not None and not (
+            stacker is not None
+            and cascade.stacker.experts == ("ngrams",)
+            and "ngrams" in stacker.experts
+            and _is_usable(cascade.stacker)
+            and 0 < cascade.threshold < 1
+        ):
+            return False
+    elif threshold is not None or stacker is not None or cascade is not None:
         return False
     if manifest.risk_labels:
         decides = len(manifest.operating_points) > 0 and 0 < manifest.prevalence < 1

@@ -9,7 +9,7 @@ The file holds vectors, labels and names of families, and no text.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,21 +97,27 @@ class Neighbours:
                 result[start : start + _CHUNK, label] = _SHARPNESS * found.mean(axis=1)
         return result
 
-    def nearest(self, sentence: NDArray[np.float32], count: int) -> list[tuple[str, float]]:
-        """The nearest families of one post with their cosine, from near to far.
+    def nearest(
+        self, sentence: NDArray[np.float32], names: Mapping[str, str], count: int
+    ) -> list[tuple[str, int, float]]:
+        """The nearest scenarios of one post, from near to far.
 
         Args:
             sentence: of its window, shape (hidden,).
-            count: how many families.
+            names: the scenario of each family; families of none are left out.
+            count: how many scenarios.
+
+        Returns:
+            Of each its name, and of its nearest known post the label's index and the cosine.
         """
         cosines = centred(sentence[None], self.centre)[0] @ self.vectors.T
-        found: dict[str, float] = {}
+        found: dict[str, tuple[str, int, float]] = {}
         for index in np.argsort(-cosines, kind="stable").tolist():
             if len(found) == count:
                 break
-            if family := self.families[index]:
-                found.setdefault(family, float(cosines[index]))
-        return list(found.items())
+            if name := names.get(self.families[index]):
+                found.setdefault(name, (name, int(self.labels[index]), float(cosines[index])))
+        return list(found.values())
 
     def save(self, file: Path) -> None:
         """Write the vectors in half precision."""

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import log_expit, log_softmax, logsumexp
 
 from riskclf.encoder import Outputs
+from riskclf.numerics import log_expit, log_softmax, logsumexp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
-__all__ = ["EXPERTS", "Stacker", "expert_logits", "risk_log_odds"]
+__all__ = ["EXPERTS", "Cascade", "Stacker", "expert_logits", "risk_log_odds"]
 
 EXPERTS = ("transformer", "ngrams", "neighbours")
 """Names of the experts; the first is in every model."""
@@ -58,6 +58,19 @@ class Stacker:
             logs[:, part] = log_expit(total)[:, None] + log_softmax(weighted[:, part], axis=1)
         result: Floats = np.exp(logs)
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """A first stage that clears most posts, so that the transformer need not read them.
+
+    As in Viola and Jones (2001), it is cheap, and its threshold lets nearly all risky posts pass.
+    """
+
+    stacker: Stacker
+    """Of the n-gram expert alone."""
+    threshold: float
+    """A post with less risk by this stacker is cleared; between 0 and 1."""
 
 
 def expert_logits(outputs: Outputs, experts: Sequence[str]) -> Floats:

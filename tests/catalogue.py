@@ -37,8 +37,9 @@ def in_code() -> Catalog:
     """Every sentence that the code marks, without translations."""
     catalogue = Catalog()
     keywords = {**DEFAULT_KEYWORDS, "Sentence": None, "marked": None}
+    methods = [("**.py", "python"), ("**.html.j2", "jinja2")]
     for _file, _line, message, _comments, context in sorted(
-        extract_from_dir(SOURCE, keywords=keywords), key=lambda found: found[:2]
+        extract_from_dir(SOURCE, methods, keywords=keywords), key=lambda found: found[:2]
     ):
         catalogue.add(message, context=context)
     return catalogue

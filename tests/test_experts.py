@@ -184,9 +184,14 @@ def test_the_nearest_scenarios_are_named_from_near_to_far(loaded: Artifact) -> N
     assert neighbours is not None
     window = loaded.tokenizer.encode(SNOW[0]).head
     sentence = loaded.engine.compute([window.ids]).sentence[0]
-    named = neighbours.nearest(sentence, 5)
-    assert named[0][0] == "snow" and named[0][1] == pytest.approx(1, abs=1e-2)
-    assert [name for name, _ in named] == ["snow", "rain"]  # a natural line has no scenario
+    names = {"snow": "white", "rain": "wet"}
+    named = neighbours.nearest(sentence, names, 5)
+    name, label, similarity = named[0]
+    assert (name, label) == ("white", 1)
+    assert similarity == pytest.approx(1, abs=1e-2)
+    assert [name for name, *_ in named] == ["white", "wet"]  # a natural line has no scenario
+    assert [name for name, *_ in neighbours.nearest(sentence, {"rain": "wet"}, 5)] == ["wet"]
+    assert len(neighbours.nearest(sentence, names, 1)) == 1
 
 
 # On disk ------------------------------------------------------------------------------------------

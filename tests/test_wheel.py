@@ -65,6 +65,13 @@ def test_every_module_and_the_type_marker_are_in_the_wheel(names: set[str]) -> N
     assert "riskclf/locale/ja/LC_MESSAGES/riskclf.mo" in names
 
 
+def test_the_page_for_officers_is_whole_in_the_wheel(names: set[str]) -> None:
+    review = ROOT / "riskclf" / "review"
+    parts = [x for x in review.rglob("*") if x.suffix in (".j2", ".js", ".css", ".svg")]
+    assert len(parts) > 10
+    assert {part.relative_to(ROOT).as_posix() for part in parts} <= names
+
+
 def test_only_the_package_is_in_the_wheel(names: set[str]) -> None:
     top = {name.partition("/")[0] for name in names}
     assert top == {"riskclf", f"riskclf-{riskclf.__version__}.dist-info"}

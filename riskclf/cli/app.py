@@ -30,6 +30,7 @@ from riskclf.cli.finetune import finetune
 from riskclf.cli.info import info
 from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
+from riskclf.cli.review import review
 from riskclf.cli.serve import serve
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
@@ -77,6 +78,7 @@ for _command in (
     finetune,
     suggest,
     triage,
+    review,
     thresholds,
     optimize,
     serve,

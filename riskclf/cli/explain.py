@@ -8,7 +8,7 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import safe_json, stoppable
-from riskclf.cli.explained import print_explanation
+from riskclf.cli.explained import print_explanation, print_nearest
 from riskclf.explanation.wording import explanation_values
 from riskclf.language import Language, speaking
 
@@ -29,6 +29,14 @@ def explain(
             "--json", help="Print JSON: offsets into each post instead of its text, one list."
         ),
     ] = False,
+    nearest: Annotated[
+        bool,
+        typer.Option(
+            "--nearest",
+            help="Name the two scenarios of riskclf's own posts that each post is nearest to. Look "
+            "at them after you have decided.",
+        ),
+    ] = False,
     lang: options.Lang = Language.ENGLISH,
     model: options.Model = None,
     device: options.Device = "auto",
@@ -44,11 +52,19 @@ def explain(
     """
     options.check_no_file(texts, "use riskclf predict --explain --output OUT --input")
     with speaking(lang), stoppable():
-        explained = options.load_classifier(model, device, 64, {}, engine).explain_many(texts)
+        classifier = options.load_classifier(model, device, 64, {}, engine)
+        explained = classifier.explain_many(texts)
+        scenarios = [classifier.nearest(text) if nearest else () for text in texts]
         if as_json:
-            print(safe_json([explanation_values(x, numbers=numbers) for x in explained]))
+            values = [explanation_values(x, numbers=numbers) for x in explained]
+            if nearest:
+                for value, found in zip(values, scenarios, strict=True):
+                    value["nearest"] = [x.to_dict() for x in found]
+            print(safe_json(values))
             return
         for number, (text, explanation) in enumerate(zip(texts, explained, strict=True)):
             if number:
                 print()
             print_explanation(text, explanation, numbers=numbers)
+            if nearest:
+                print_nearest(scenarios[number])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from rich.text import Text
 
 from riskclf.cli.console import Screen, visible
+from riskclf.explanation.scenarios import scenario_words
 from riskclf.explanation.wording import (
     answer_words,
     explanation_values,
@@ -15,11 +17,11 @@ from riskclf.explanation.wording import (
     strength_words,
     window_words,
 )
-from riskclf.labels import Aspect, Explanation, Span
+from riskclf.labels import Aspect, Explanation, Scenario, Span
 from riskclf.language import gettext as _
 from riskclf.language import listed
 
-__all__ = ["explanation_json", "print_explanation"]
+__all__ = ["explanation_json", "print_explanation", "print_nearest"]
 
 _FOR = {"strong": "bold white on red", "medium": "black on yellow", "weak": "underline"}
 _AGAINST = {"strong": "bold white on blue", "medium": "black on cyan", "weak": "dim underline"}
@@ -54,6 +56,20 @@ def print_explanation(post: str, explanation: Explanation, *, numbers: bool) -> 
     if not explanation.spans:
         screen.print(Text(_("No phrase counts for much.")))
     if words := window_words(explanation):
+        screen.print(Text(words), soft_wrap=True)
+
+
+def print_nearest(scenarios: Sequence[Scenario]) -> None:
+    """Print the known scenarios that a post is nearest to."""
+    screen = Screen()
+    if not scenarios:
+        screen.print(Text(_("No known scenario.")))
+    for scenario in scenarios:
+        words = _("Known scenario: {name} ({label}, similarity {similarity:.2f})").format(
+            name=scenario_words(scenario.name),
+            label=scenario.label,
+            similarity=scenario.similarity,
+        )
         screen.print(Text(words), soft_wrap=True)
 
 

@@ -87,6 +87,15 @@ def predict(
     operating_point: options.OperatingPoint = None,
     flag: options.Flag = None,
     review: options.Review = None,
+    cascade: Annotated[
+        bool,
+        typer.Option(
+            "--cascade",
+            help="For very many, mostly ordinary posts: several times as fast. N-grams clear most "
+            "posts, which have ngrams_only in the column reasons and a risk by n-grams alone; the "
+            "transformer reads the rest. It may miss posts with new words.",
+        ),
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option(
@@ -118,6 +127,10 @@ def predict(
     if bool(texts) == (input is not None):
         raise InputError("give either posts as TEXT or a file with --input (see --help)")
     decisions = options.decisions_of(prevalence, operating_point, flag, review)
+    if cascade:
+        decisions["cascade"] = True
+        if explain:
+            raise InputError("--explain needs the whole model: leave out either that or --cascade")
     if input is None:
         options.check_no_file(texts or [])
         if output or rejects or format or excel or delimiter or encoding != "auto":

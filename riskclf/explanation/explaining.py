@@ -2,22 +2,23 @@
 
 The window that decided is cut into phrases. Versions of it that lack some of them are scored, all
 at once and by every expert, and a phrase's weight is what it adds to the log-odds of the risk: its
-Shapley value. What it adds to an answer, likewise, tells which question it answers.
+Shapley value. What it adds to an answer, likewise, tells which question it answers. Neighbouring
+phrases that answer the same one are shown as one span.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import logit
 
 from riskclf.aspects import Heads, parts
 from riskclf.decide import predictions_from_outputs, windows_read
 from riskclf.explanation.phrases import Phrases
 from riskclf.explanation.shapley import Orders
-from riskclf.labels import Aspect, Explanation, Prediction, Scenario, Span, Strength
+from riskclf.labels import Aspect, Explanation, Prediction, Span, Strength
+from riskclf.numerics import logit
 from riskclf.tokens import Encoding
 
 if TYPE_CHECKING:
@@ -29,13 +30,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["STRENGTHS", "explain", "figures"]
+__all__ = ["STRENGTHS", "Part", "explain", "figures", "parts_of"]
 
 STRENGTHS: dict[Strength, float] = {"strong": 2.0, "medium": 1.0, "weak": 0.4}
-"""The least weight of each step, for or against. A phrase with less changes the odds of the risk by
-less than half: it is a span only where it answers a question, and a weak one."""
-
-_SCENARIOS = 2
+"""The least weight of each step, for or against. What has less changes the odds of the risk by less
+than half: it is a span only where it answers a question, and a weak one."""
 
 _NOTHING = ("none", "not_stated")
 """Answers that no phrase gives: they say that something is not there."""
@@ -104,7 +103,6 @@ def explain(
                 _spans(phrases, values, aspects, heads),
                 phrases.whole,
                 windows[row] is not encoding.head or encoding.head_cut,
-                _scenarios(loaded, outputs, int(row)) if aspects else (),
             )
         )
     return explained
@@ -148,36 +146,93 @@ def _aspects(heads: Heads, pooled: NDArray[np.float32]) -> tuple[Aspect, ...]:
     return tuple(aspects)
 
 
+class Part(NamedTuple):
+    """Neighbouring phrases that answer the same question, or one phrase."""
+
+    first: int
+    behind: int
+    """The number of the phrase behind the last one."""
+    weight: float
+    question: str
+
+
+def parts_of(values: Floats, aspects: Sequence[Aspect], heads: Heads | None) -> list[Part]:
+    """All phrases, in the order in which they are shown.
+
+    First comes, for each question, the part that brings most of its answer, however little it
+    weighs: what the author asks for weighs less than whose age is told. Then the others. Both by
+    their weights.
+
+    Args:
+        values: of the phrases, shape (phrases, columns of `figures`).
+        aspects: the answers given.
+        heads: of the questions.
+    """
+    shares = {} if heads is None else _shares(values[:, 1:], aspects, heads)
+    cut = _cut(shares, len(values))
+    firsts = _firsts(shares, cut)
+    found = {
+        number: Part(first, behind, float(values[first:behind, 0].sum()), question)
+        for number, (first, behind, question) in enumerate(cut)
+    }
+    found |= {number: found[number]._replace(question=firsts[number]) for number in firsts}
+    order = sorted(found, key=lambda number: (number not in firsts, -abs(found[number].weight)))
+    return [found[number] for number in order]
+
+
+def _cut(shares: Mapping[str, Floats], count: int) -> list[tuple[int, int, str]]:
+    """Parts of `count` phrases: the first one, the one behind the last, and the question."""
+    cut: list[tuple[int, int, str]] = []
+    for number in range(count):
+        question = max(shares, key=lambda x: shares[x][number], default="")
+        if question and shares[question][number] < _LEAST_SHARE:
+            question = ""
+        if cut and question and cut[-1][2] == question:
+            cut[-1] = (cut[-1][0], number + 1, question)
+        else:
+            cut.append((number, number + 1, question))
+    return cut
+
+
+def _firsts(shares: Mapping[str, Floats], cut: Sequence[tuple[int, int, str]]) -> dict[int, str]:
+    """For each question the number of the part that brings most of its answer, each part once."""
+    brought = {
+        (number, question): float(share[first:behind].sum())
+        for question, share in shares.items()
+        for number, (first, behind, _) in enumerate(cut)
+    }
+    firsts: dict[int, str] = {}
+    for number, question in sorted(brought, key=brought.__getitem__, reverse=True):
+        if brought[number, question] and number not in firsts and question not in firsts.values():
+            firsts[number] = question
+    return firsts
+
+
 def _spans(
     phrases: Phrases, values: Floats, aspects: Sequence[Aspect], heads: Heads | None
 ) -> tuple[Span, ...]:
-    """The phrases that count, by their values: shape (phrases, columns of `figures`)."""
-    questions = _answered(values[:, 1:], aspects, heads)
+    """The parts that count, by the values of the phrases: shape (phrases, columns of `figures`)."""
     spans = []
-    for (start, end), weight, question in zip(
-        phrases.shown, values[:, 0].tolist(), questions, strict=True
-    ):
-        steps = [name for name, least in STRENGTHS.items() if abs(weight) >= least]
-        if (steps or question) and start < end:
-            spans.append(Span(start, end, weight, (*steps, "weak")[0], question))
-    return tuple(sorted(spans, key=lambda span: -abs(span.weight)))
+    for part in parts_of(values, aspects, heads):
+        start, end = phrases.shown[part.first][0], phrases.shown[part.behind - 1][1]
+        steps = [name for name, least in STRENGTHS.items() if abs(part.weight) >= least]
+        if (steps or part.question) and start < end:
+            spans.append(Span(start, end, part.weight, (*steps, "weak")[0], part.question))
+    return tuple(spans)
 
 
-def _answered(values: Floats, aspects: Sequence[Aspect], heads: Heads | None) -> list[str]:
-    """The question that each phrase answers, or nothing.
+def _shares(values: Floats, aspects: Sequence[Aspect], heads: Heads) -> dict[str, Floats]:
+    """How much of the answers given to each question a phrase brings, shape (phrases,).
 
-    A phrase answers the question of whose given answer it brings the largest share of what all
-    phrases that speak for the answer bring.
+    It is 0 where the phrase brings little, and otherwise its share in what all phrases bring that
+    speak for the answer; of several answers to a question the largest share counts.
 
     Args:
         values: what each phrase adds to the log-odds of every answer, shape (phrases, answers).
         aspects: the answers given.
         heads: of the questions.
     """
-    best = np.full(len(values), _LEAST_SHARE)
-    found = [""] * len(values)
-    if heads is None:
-        return found
+    found: dict[str, Floats] = {}
     for aspect, question, part in zip(
         aspects, heads.questions, parts(heads.questions), strict=True
     ):
@@ -185,17 +240,7 @@ def _answered(values: Floats, aspects: Sequence[Aspect], heads: Heads | None) ->
             if answer in _NOTHING or question.name == _READ_FROM_ALL:
                 continue
             value = values[:, part][:, question.answers.index(answer)]
-            share = value / max(value[value > 0].sum(), _CERTAIN)
-            for number in np.flatnonzero((value >= _LEAST_VALUE) & (share > best)).tolist():
-                best[number], found[number] = share[number], question.name
+            share = value.clip(0) / max(value[value > 0].sum(), _CERTAIN)
+            before = found.get(question.name, np.zeros(len(values)))
+            found[question.name] = np.maximum(before, np.where(value < _LEAST_VALUE, 0, share))
     return found
-
-
-def _scenarios(loaded: Artifact, outputs: Outputs, row: int) -> tuple[Scenario, ...]:
-    neighbours = loaded.experts.neighbours
-    if neighbours is None:
-        return ()
-    return tuple(
-        Scenario(name, similarity)
-        for name, similarity in neighbours.nearest(outputs.sentence[row], _SCENARIOS)
-    )

@@ -1,9 +1,10 @@
 """A window as phrases, each of which can be left out.
 
 A phrase is a content word with what belongs to it (a bunsetsu, roughly): compounds stay together,
-and particles, endings and punctuation go with the word before them. In text with blanks between
-words, such as English, each word is one. Leaving a phrase out takes away its ids, its characters
-and its MeCab words, so that every expert reads the same shorter text.
+and particles, endings and punctuation go with the word before them, as do nouns that say little
+alone ("someone who ...", "is there anyone"). In text with blanks between words, such as English,
+each word is one. Leaving a phrase out takes away its ids, its characters and its MeCab words, so
+that every expert reads the same shorter text.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ _PREFIXES = ("接頭辞", "接頭詞")
 _PARTICLES = ("助詞",)
 _ENDINGS = ("助詞", "助動詞", "接尾辞")
 _ENDING_KINDS = ("接尾", "非自立")
+_ADNOMINAL = ("動詞", "形容詞", "助動詞")
+_LIGHT_NOUNS = ("人", "方", "子", "者", "ひと", "かた", "こ")
+"""They go with what tells about them, and with what is said of them: 泊めてくれる+人+いますか."""
 
 _LONGEST_COMPOUND = 8
 """Characters. Chinese, read with a Japanese dictionary, would be one compound."""
@@ -180,13 +184,22 @@ def _begins(before: Sequence[_Word], word: _Word) -> bool:
         return not last.opens and word.kind not in _PARTICLES
     if _is_foreign(last.text) or _is_foreign(word.text):
         return last.end < word.start
-    if last.kind in _PREFIXES:
+    if last.kind in _PREFIXES or _is_light(before, word):
         return False
     if word.kind in _ENDINGS or word.more in _ENDING_KINDS or _helps(last, word):
         return False
     if {last.kind, word.kind} <= {*_NOUNS, "接尾辞"}:
         return _compound(before) + len(word.text) > _LONGEST_COMPOUND
     return True
+
+
+def _is_light(before: Sequence[_Word], word: _Word) -> bool:
+    """Whether a word goes with a noun that says little alone, or is one."""
+    last = before[-1]
+    if word.text in _LIGHT_NOUNS:
+        return last.kind in _ADNOMINAL or last.text == "の"
+    noun = before[-2] if last.text in ("は", "も", "が") and len(before) > 1 else last
+    return noun.text in _LIGHT_NOUNS and word.more == "非自立可能"
 
 
 def _helps(last: _Word, word: _Word) -> bool:

@@ -22,8 +22,11 @@ __all__ = ["Orders"]
 _ALL_ORDERS = 6
 """Up to so many parts: 64 sets of them."""
 
-_PAIRS = 4
-"""Orders that are drawn, each with its reverse."""
+_PAIRS, _FEW_PAIRS = 4, 2
+"""Orders that are drawn, each with its reverse; the fewer, the more parts there are."""
+
+_SETS = 60
+"""About so many sets of parts are computed: somebody waits for an explanation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,13 @@ class Orders:
     """The set after it, likewise."""
 
     @classmethod
-    def of(cls, parts: int, pairs: int = _PAIRS) -> Orders:
-        """For so many parts, 0 too.
-
-        Args:
-            parts: how many.
-            pairs: how many orders are drawn where not all are taken.
-        """
+    def of(cls, parts: int) -> Orders:
+        """For so many parts, 0 too."""
         if parts <= _ALL_ORDERS:
             orders = np.array([*itertools.permutations(range(parts))], dtype=np.int64)
         else:
             rng = np.random.default_rng(parts)
+            pairs = min(_PAIRS, max(_FEW_PAIRS, _SETS // (2 * parts)))
             drawn = np.array([rng.permutation(parts) for _ in range(pairs)])
             orders = np.concatenate([drawn, drawn[:, ::-1]])
         # The place of each part in each order says in which sets it is.

@@ -27,15 +27,15 @@ def manifest_for(job: Job, held_out: HeldOut) -> Manifest:
     """The base's stacker and thresholds, or for new labels those fitted on held-out posts.
 
     They are fitted on what is served: the riskiest window of each post. Without further experts
-    there is a temperature in place of a stacker.
+    there is a temperature in place of a stacker. The first stage of a cascade is not kept: its
+    threshold belongs to the base's n-grams.
     """
+    base = replace(job.manifest, cascade=None)
     if job.keeps_labels:
-        return job.manifest
+        return base
     computed = held_out.computed
     targets = np.array([job.posts.targets[row] for row in held_out.rows])
-    manifest = fit_calibration(
-        computed.encodings, computed.outputs, targets, job.manifest, biased=False
-    )
+    manifest = fit_calibration(computed.encodings, computed.outputs, targets, base, biased=False)
     if not manifest.risk_labels:
         return manifest
     target_risk = targets[:, manifest.is_risk].sum(axis=1)

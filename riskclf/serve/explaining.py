@@ -15,7 +15,7 @@ from riskclf.serve.batching import Batcher
 from riskclf.serve.schema import REFUSALS, Rows, posts_type, results_in_time
 from riskclf.serve.settings import Settings
 
-__all__ = ["COST", "Aspect", "Scenario", "Span", "explaining"]
+__all__ = ["COST", "Aspect", "Span", "explaining"]
 
 COST = 50
 """About what an explanation costs, in posts that are only labelled."""
@@ -39,13 +39,6 @@ class Span(BaseModel):
     question: str = Field(description="The question that it answers; empty where it answers none.")
 
 
-class Scenario(BaseModel):
-    """A scenario of the known posts that the post is near to."""
-
-    name: str
-    similarity: float
-
-
 def explaining(
     fingerprint: str, rows: Rows, batcher: Batcher[Explanation], settings: Settings
 ) -> APIRouter:
@@ -64,10 +57,12 @@ def explaining(
         sentence=(str, Field(description="The answers in words.")),
         prediction=(rows.type, ...),
         aspects=(list[Aspect], Field(description="Empty where the decision is `clear`.")),
-        spans=(list[Span], Field(description="The weightiest first.")),
+        spans=(
+            list[Span],
+            Field(description="First one for each question, then the others, by weight."),
+        ),
         window=(list[int], Field(description="Offsets of the part that was explained.")),
         partial=(bool, Field(description="The post is longer than that.")),
-        scenarios=(list[Scenario], Field(description="Show them after a person has decided.")),
     )
     answer_type = create_model(
         "Explanations",

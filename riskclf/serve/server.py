@@ -78,7 +78,7 @@ def run(app: FastAPI, listening: socket.socket, timeout: float) -> None:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in ("riskclf.serve", "uvicorn.error"):
+    for name in ("riskclf.serve", "riskclf.review", "uvicorn.error"):
         logging.getLogger(name).addHandler(handler)
         logging.getLogger(name).setLevel(logging.INFO)
     # uvicorn sends itself the signal again when it has ended: that is the success asked for.

@@ -8,6 +8,7 @@ that none repeats another, and are written nowhere.
 from __future__ import annotations
 
 import importlib
+import json
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from riskclf.experts import Experts
 from riskclf.manifest import read_config
 from riskclf.stacker import Stacker
 
-__all__ = ["in_turn", "int8_peak", "memory", "numbered", "peak", "small_model", "start"]
+__all__ = ["in_turn", "int8_peak", "memory", "numbered", "peak", "single", "small_model", "start"]
 
 _SIZE = 2048
 _LINES = (
@@ -104,6 +105,33 @@ def start(directory: Path, rounds: int = 5) -> tuple[float, float]:
         )
         loading.append(float(done.stdout))
     return statistics.median(shell), statistics.median(loading)
+
+
+def single(directory: Path, posts: Sequence[str]) -> float:
+    """Median seconds of one post, in a process where nothing else has threads.
+
+    Args:
+        directory: of the model.
+        posts: to label, one after the other, twice; the second time counts.
+    """
+    code = (
+        "import json, statistics, sys, time; from riskclf import RiskClassifier\n"
+        "classifier = RiskClassifier.load(sys.argv[1], device='cpu')\n"
+        "posts, taken = json.load(sys.stdin), []\n"
+        "for post in posts * 2:\n"
+        "    before = time.perf_counter()\n"
+        "    classifier.predict(post)\n"
+        "    taken.append(time.perf_counter() - before)\n"
+        "print(statistics.median(taken[len(posts):]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(directory)],
+        input=json.dumps([*posts]),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(done.stdout)
 
 
 def numbered(count: int) -> Iterator[str]:

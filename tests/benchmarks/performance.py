@@ -32,6 +32,7 @@ from riskclf.manifest import read_config, read_manifest_json
 from tests.benchmarks import contestants as ways
 from tests.benchmarks import machine
 from training.command import run_command
+from training.posts.corpora import Corpora
 from training.posts.post import load_posts
 
 __all__ = ["main"]
@@ -45,6 +46,8 @@ _ROUNDS = 3
 _SEED = 20261127
 _BATCHES = (8, 32, 64)
 _LENGTHS = (5, 50, 500, 5_000)
+_ALONE = 50
+_NATURAL = 4_096
 _SLOW = 0.25
 """Share of the posts that what computes them one by one is measured on."""
 
@@ -102,6 +105,46 @@ def _compared(directories: Sequence[Path], texts: list[str], labels: list[str]) 
         Row(what, len(given) / seconds, cpu / len(given) * 1e6)
         for (what, _, given), (seconds, cpu) in zip(entries, taken, strict=True)
     ]
+
+
+def _rounding(directory: Path, texts: Sequence[str]) -> str:
+    """How many labels ONNX Runtime's 8 bits change."""
+    exact = ways.pipeline(directory, _BATCHES[0])(texts)
+    with TemporaryDirectory() as place:
+        rounded = ways.in_onnx_runtime(directory, Path(place), torch.get_num_threads())
+        together = rounded(texts)
+        alone = [rounded([text])[0] for text in texts]
+
+    def changed(one: Sequence[str], other: Sequence[str]) -> int:
+        return sum(x != y for x, y in zip(one, other, strict=True))
+
+    return (
+        f"Of {len(texts)} posts, the transformer alone gives {changed(exact, together)} another "
+        "label in ONNX Runtime's 8 bits than in `transformers.pipeline`; and "
+        f"{changed(alone, together)} labels change there when computed one by one."
+    )
+
+
+def _cascade(directory: Path, corpora: Path) -> str:
+    """How much faster natural lines are read with the first stage."""
+    lines = [line for source in Corpora.load(corpora).of("heldout") for line in source.lines()]
+    random.Random(_SEED).shuffle(lines)
+    lines = lines[:_NATURAL]
+    ways = [RiskClassifier.load(directory, device="cpu", cascade=x) for x in (False, True)]
+    (full, _), (staged, cpu) = machine.in_turn(
+        [partial(way.predict_many, lines) for way in ways], _ROUNDS
+    )
+    tokens = sum(
+        len(window.ids)
+        for encoding in ways[0]._artifact.tokenizer.encode_batch(lines)
+        for window in encoding.windows
+    )
+    return (
+        f"{len(lines):,} held-out natural lines, {tokens / len(lines):.0f} tokens on average in "
+        f"all windows: {len(lines) / full:,.0f} posts/s without, {len(lines) / staged:,.0f} with "
+        f"the cascade ({full / staged:.1f} times; {cpu / len(lines) * 1e6:,.0f} CPU seconds for a "
+        f"million). That is {len(lines) / staged / NEEDED:.0%} of {NEEDED:,} posts a second."
+    )
 
 
 def _precision(directory: Path) -> str:
@@ -240,6 +283,9 @@ def _written(parts: Mapping[str, Sequence[str]], page: Path) -> None:
 
 
 def main(
+    corpora: Annotated[
+        Path | None, typer.Option(help="Public corpora: measures the cascade on natural lines.")
+    ] = None,
     also: Annotated[
         list[Path] | None,
         typer.Option(help="The same model with other engine files; may be repeated."),
@@ -263,7 +309,7 @@ def main(
     fastest = max(ours, key=lambda row: row.rate)
     name = classifier.info()["engine"]
     shell, loading = machine.start(directories[0])
-    one, _ = machine.in_turn([partial(classifier.predict, texts[0])], 50)[0]
+    one = machine.single(directories[0], texts[:_ALONE])
     counts = [x for x in (10_000, 100_000, 1_000_000) if x <= most] or [most]
     _written(
         {
@@ -283,16 +329,19 @@ def main(
                 f"{_share(fastest, operations)}.",
                 f"- Tokenizing, the other experts and the decision take "
                 f"{_beside(classifier, texts, windows)} of the CPU seconds with the engine {name}.",
-                f"- A single post, {name}: {one * 1e3:.1f} ms.",
+                f"- A single post, {name}: {one * 1e3:.1f} ms, the median of {_ALONE}.",
                 f"- From the shell, `riskclf predict TEXT`: {shell:.2f} s, of which `load()` takes "
                 f"{loading:.2f} s.",
             ],
+            "rounding": [_rounding(directories[0], texts)],
             "length": _lengths(classifier, texts),
             "number": _numbers(classifier, [x for x in (1_000, 10_000) if x <= most]),
             "memory": _memory(directories[0], counts),
         },
         page,
     )
+    if corpora is not None:
+        _written({"cascade": [_cascade(directories[0], corpora)]}, page)
     _plot(rows, page.with_suffix(".png"))
 
 

@@ -48,6 +48,18 @@ def test_json_has_offsets_and_no_text(capsys: pytest.CaptureFixture[str]) -> Non
     assert "図書館" not in out
 
 
+def test_the_nearest_scenarios_are_named_if_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("explain", LONG, "本", "--nearest", "--lang", "ja") == 0
+    first, second = capsys.readouterr().out.split("\n\n")
+    assert "ゲーム（benign、類似度 0.50）" in first
+    assert "似た既知の場面はありません" in second
+    assert run("explain", LONG, "--nearest", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["nearest"] == [{"name": "games", "label": "benign", "similarity": 0.5}]
+    assert run("explain", LONG) == 0
+    assert "games" not in capsys.readouterr().out
+
+
 def test_a_post_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain", "[red]\x1b[2J\u202e今日") == 0
     out = capsys.readouterr().out

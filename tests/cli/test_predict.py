@@ -237,8 +237,9 @@ def test_few_posts_are_in_memory_at_a_time(tmp_path: Path, monkeypatch: pytest.M
         (("--prevalence", "0.001"), {"prevalence": 0.001}),
         (("--operating-point", "sensitive"), {"operating_point": "sensitive"}),
         (("--flag", "0.9", "--review", "0.2"), {"thresholds": {"flag": 0.9, "review": 0.2}}),
+        (("--cascade",), {"cascade": True}),
     ],
-    ids=["nothing", "prevalence", "operating point", "thresholds"],
+    ids=["nothing", "prevalence", "operating point", "thresholds", "cascade"],
 )
 def test_what_decides_reaches_the_model(
     monkeypatch: pytest.MonkeyPatch, given: Sequence[str], expected: dict[str, Any]
@@ -252,6 +253,13 @@ def test_what_decides_reaches_the_model(
     monkeypatch.setattr("riskclf.cli.options.load_classifier", load)
     assert run("predict", "a post", *given) == 0
     assert asked == [expected]
+
+
+def test_an_explanation_of_what_n_grams_cleared_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("predict", "a post", "--cascade", "--explain") == 2
+    assert "--cascade" in capsys.readouterr().err
 
 
 def test_one_threshold_alone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

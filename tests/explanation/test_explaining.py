@@ -8,14 +8,16 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import riskclf
 from riskclf import RiskClassifier
 from riskclf.artifact import Artifact
+from riskclf.aspects import Heads, Question
 from riskclf.errors import NotText
-from riskclf.explanation.explaining import STRENGTHS
-from riskclf.labels import Explanation
+from riskclf.explanation.explaining import STRENGTHS, parts_of
+from riskclf.labels import Aspect, Explanation
 from riskclf.stacker import Stacker
 from tests.experts import BREAD, RAIN, SNOW, with_experts
 
@@ -57,17 +59,15 @@ def test_words_of_the_risk_weigh_for_it_and_others_against_it(weather: RiskClass
     loaded = weather._artifact
     manifest = replace(loaded.manifest, stacker=Stacker(("ngrams",), (1.0,), (1.0,), 0.0))
     post = "山のパン屋で雨が降った"
-    explained = RiskClassifier(replace(loaded, manifest=manifest)).explain(post)
+    explained = RiskClassifier(replace(loaded, manifest=manifest, aspects=None)).explain(post)
     weights = {post[x.start : x.end]: x.weight for x in explained.spans}
     assert weights["雨"] > 0
     assert weights["降った"] > 0
     assert weights["パン屋"] < 0
 
 
-def test_the_weights_say_which_step_and_the_largest_comes_first(weather: RiskClassifier) -> None:
+def test_the_weights_say_which_step(weather: RiskClassifier) -> None:
     for explained in weather.explain_many((*RAIN, *SNOW, *BREAD)):
-        sizes = [abs(span.weight) for span in explained.spans]
-        assert sizes == sorted(sizes, reverse=True)
         for span in explained.spans:
             steps = {name: least for name, least in STRENGTHS.items() if abs(span.weight) >= least}
             assert span.strength == max(steps, key=steps.__getitem__, default="weak")
@@ -76,22 +76,61 @@ def test_the_weights_say_which_step_and_the_largest_comes_first(weather: RiskCla
         assert all(a[1] <= b[0] for a, b in pairwise(places))
 
 
-def test_answers_and_scenarios_are_for_posts_that_a_person_is_shown(
-    weather: RiskClassifier,
-) -> None:
+def test_without_questions_the_largest_weight_comes_first(weather: RiskClassifier) -> None:
+    plain = RiskClassifier(replace(weather._artifact, aspects=None))
+    for explained in plain.explain_many((*RAIN, *SNOW, *BREAD)):
+        sizes = [abs(span.weight) for span in explained.spans]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+HEADS = Heads(
+    (Question("age", ("young", "none")), Question("act", ("asks", "none"))),
+    np.zeros((4, 1), dtype=np.float32),
+    np.zeros(4, dtype=np.float32),
+)
+AGE_AND_ACT = (Aspect("age", ("young",), {}), Aspect("act", ("asks",), {}))
+
+
+def test_each_question_comes_first_once_and_neighbours_that_answer_the_same_are_one() -> None:
+    #                   risk, young, none, asks, none
+    values = np.array(
+        [
+            [2.0, 3.0, 0.0, 0.0, 0.0],  # these two tell the age,
+            [1.0, 2.0, 0.0, 0.0, 0.0],
+            [4.0, 0.1, 0.0, 0.1, 0.0],  # this one weighs most and answers nothing,
+            [0.1, 0.0, 0.0, 0.9, 0.0],  # this one is the ask, and weighs little,
+            [-3.5, 0.0, 0.0, 0.0, 0.0],  # this one speaks against the risk.
+        ]
+    )
+    assert parts_of(values, AGE_AND_ACT, HEADS) == [
+        (0, 2, 3.0, "age"),
+        (3, 4, 0.1, "act"),
+        (2, 3, 4.0, ""),
+        (4, 5, -3.5, ""),
+    ]
+
+
+def test_a_question_that_nothing_in_the_post_answers_is_answered_by_no_phrase() -> None:
+    values = np.array([[1.0, 0.2, 0.0, 0.3, 0.0], [3.0, 0.2, 0.0, 0.3, 0.0]])
+    parts = [(1, 2, 3.0, ""), (0, 1, 1.0, "")]
+    assert parts_of(values, AGE_AND_ACT, HEADS) == parts
+    nothing = (Aspect("age", ("none",), {}), Aspect("act", ("none",), {}))
+    assert parts_of(values * 9, nothing, HEADS)[0] == (1, 2, 27.0, "")
+
+
+def test_answers_are_for_posts_that_a_person_is_shown(weather: RiskClassifier) -> None:
     explained = weather.explain_many((*RAIN, *BREAD, "", "\ufffd\ufffd\ufffd"))
     shown = [x for x in explained if x.aspects]
     assert 0 < len(shown) < len(explained)
     for one in explained:
         is_read = one.prediction.decision != "clear" and not one.prediction.reason_codes
-        assert bool(one.aspects) == bool(one.scenarios) == is_read
+        assert bool(one.aspects) == is_read
         assert is_read or not any(span.question for span in one.spans)
     weather_answer, things = shown[0].aspects
     assert weather_answer.probabilities[weather_answer.answers[0]] == max(
         weather_answer.probabilities.values()
     )
     assert set(things.answers) == {x for x, p in things.probabilities.items() if p >= 0.5}
-    assert {x.name for x in shown[0].scenarios} <= {"rain", "snow"}
 
 
 def test_the_questions_of_spans_are_those_of_the_answers(packaged: RiskClassifier) -> None:
@@ -100,7 +139,8 @@ def test_the_questions_of_spans_are_those_of_the_answers(packaged: RiskClassifie
     explained = packaged.explain(post)
     found = {post[x.start : x.end]: x.question for x in explained.spans}
     assert found["高校生です"] == "age"
-    assert found["泊めてくれる"] == "matter"
+    assert found["泊めてくれる人いません"] == "act"
+    assert {x.question for x in explained.spans[:3]} == {"age", "act", "matter"}
     assert {x.question: x.answers for x in explained.aspects} == {
         "age": ("under_18",),
         "side": ("child",),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from training.cards.markdown import NOT_MEASURED, percent, statistic, table
-from training.posts.marked_spans import SECOND_MARKS, agreement, load_marks
+from training.posts.marked_spans import MARKED, SECOND_MARKS, agreement, load_marks
 from training.posts.post import Post
 
 __all__ = ["explained_sections"]
@@ -20,9 +20,6 @@ _MEASURES = {
 }
 
 _ROWS = {
-    "first three: age": "posts whose age cue is among the first three spans",
-    "first three: ask": "posts whose ask is",
-    "first three: matter": "posts whose matter is",
     "top span is marked": "first spans that are marked at all",
     "precision: age": "spans for `age` that are marked as age",
     "recall: age": "marks of age that a span for `age` meets",
@@ -47,9 +44,21 @@ def explained_sections(experiments: Mapping[str, Any], posts: Iterable[Post]) ->
     agreed = {"agreement": _agreement(posts)}
     results = experiments.get("faithfulness")
     if results is None:
-        return agreed | dict.fromkeys(("faithfulness", "spans", "answers"), NOT_MEASURED)
+        return agreed | dict.fromkeys(("faithfulness", "first", "spans", "answers"), NOT_MEASURED)
     return agreed | {
         "faithfulness": _faithfulness(results),
+        "first": table(
+            ("among the first three spans", "first annotator", "second annotator", "by chance"),
+            (
+                (
+                    question,
+                    percent(results["spans"][f"first three: {question}"]),
+                    percent(results["spans"][f"first three: {question}, second marks"]),
+                    f"{100 * results['chance'][question]:.0f} %",
+                )
+                for question in MARKED
+            ),
+        ),
         "spans": table(
             ("what", "share"),
             ((words, percent(results["spans"][name])) for name, words in _ROWS.items()),

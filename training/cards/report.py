@@ -41,7 +41,8 @@ RESULTS = Path(__file__).parent / "results.json"
 def load_experiments(directory: Path = Path(__file__).parents[1] / "experiments") -> dict[str, Any]:
     """What parts of the recipe are worth, by experiment; one that has not been run is missing."""
     files = (
-        directory / f"{name}.json" for name in ("rungs", "nearest", "multitask", "faithfulness")
+        directory / f"{name}.json"
+        for name in ("cascade", "rungs", "nearest", "multitask", "faithfulness")
     )
     return {
         file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()

@@ -207,7 +207,13 @@ def _multitask_table(found: Mapping[str, Any]) -> str:
     return table(head, rows)
 
 
+def _cascade_table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    head = ("texts", "read by the transformer too")
+    return table(head, [(name, percent(row)) for name, row in found.items()])
+
+
 _EXPERIMENTS: Mapping[str, Callable[[Any], str]] = {
+    "cascade": _cascade_table,
     "rungs": _rungs_table,
     "nearest": _nearest_table,
     "multitask": _multitask_table,

@@ -6,15 +6,19 @@
 explained by the experts, stacker and thresholds that have not seen its fold; those that come out
 `clear` are left out.
 
-Phrases are taken away in the order of their weights, or added to nothing in that order, and the
-risk is computed again (Samek and others 2017; DeYoung and others 2020).
+Parts (neighbouring phrases that answer one question) are taken away in the order of their weights,
+or added to nothing in that order, and the risk is computed again (Samek and others 2017; DeYoung
+and others 2020).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
+from math import comb
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -24,26 +28,18 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from scipy.special import expit, logit
 from scipy.stats import t as student
 
 from riskclf.artifact import Artifact
 from riskclf.classifier import RiskClassifier
 from riskclf.engines.pytorch import PytorchEngine, open_classifier
 from riskclf.evaluation.intervals import Intervals
-from riskclf.explanation.explaining import figures
-from riskclf.explanation.phrases import Phrases
-from riskclf.explanation.shapley import Orders
 from riskclf.files import write_text
 from riskclf.labels import Explanation
 from training.command import run_command
-from training.experiments.attributions import (
-    attention_rollout,
-    gradient_times_input,
-    integrated_gradients,
-)
-from training.experiments.workdir import opened, risk_of
-from training.posts.marked_spans import Mark, load_marks
+from training.experiments.versions import OURS, Versions, weights_by_method
+from training.experiments.workdir import opened
+from training.posts.marked_spans import MARKS, SECOND_MARKS, Mark, load_marks
 from training.posts.post import ASPECTS, FOLDS, Post
 from training.recipe.answers import out_of_fold_answers
 from training.recipe.experts import Texts, fit_experts
@@ -70,23 +66,29 @@ MEASURES = (
     "deletion",
     "insertion",
 )
-OURS = "Shapley values, all experts"
-
 _TOP = (1, 2, 3)
 """So many phrases: what a reader sees first."""
 
 _DRAWS = 5
 
 _CHOSEN_ON = "1"
-"""The fold on whose marks it was chosen how a span gets its question: it is not compared with them
-here."""
+"""The fold on whose marks it was chosen from which share on a phrase answers a question."""
 
-_EVERY = 2
-"""Faithfulness is measured on one post in so many; it takes many versions of each."""
+_ANNOTATORS = {"": MARKS, ", second marks": SECOND_MARKS}
 
 Floats = NDArray[np.float64]
 Score = Callable[[NDArray[np.bool_]], Floats]
-"""Risk of versions of a post: which phrases each has, shape (versions, phrases), to (versions,)."""
+"""Risk of versions of a post: which parts each has, shape (versions, parts), to (versions,)."""
+
+
+def _was_chosen_on(post: Post) -> bool:
+    """Whether a choice was made on a post. Then it is not measured here.
+
+    Besides one fold that is half of the families: on their marks it was chosen which phrases make
+    a part, and which parts are shown first.
+    """
+    digest = hashlib.sha256(post.family.encode()).digest()
+    return post.fold == _CHOSEN_ON or digest[-1] % 2 == 0
 
 
 def fold_models(texts: Texts, work: Path) -> Iterator[tuple[str, Artifact]]:
@@ -111,59 +113,6 @@ def fold_models(texts: Texts, work: Path) -> Iterator[tuple[str, Artifact]]:
                 transformer.directory, manifest, tokenizer, engine, {}, fitted[fold][0], heads
             ),
         )
-
-
-def _versions(post: Post, model: Artifact) -> tuple[Phrases, Score, Score]:
-    """A short post in phrases, and the risk of its versions: phrases left out, or unknown."""
-    (window,) = model.tokenizer.encode(post.text).windows
-    phrases = Phrases.of(post.text, window, model.tokenizer)
-    cache: dict[tuple[bytes, bool], float] = {}
-
-    def risk(members: NDArray[np.bool_], unknown: bool) -> Floats:
-        new = [x for x in np.unique(members, axis=0) if (x.tobytes(), unknown) not in cache]
-        windows = [phrases.kept(x) for x in new]
-        if unknown:
-            first, *ids, last = window.ids
-            kept = [x[phrases.of_id].tolist() for x in new]
-            windows = [
-                replace(
-                    version,
-                    ids=[
-                        first,
-                        *(
-                            i if k else model.tokenizer.unk_id
-                            for i, k in zip(ids, row, strict=True)
-                        ),
-                        last,
-                    ],
-                )
-                for version, row in zip(windows, kept, strict=True)
-            ]
-        if new:
-            found = expit(figures(model, windows, [""] * len(new))[:, 0])
-            cache.update(((x.tobytes(), unknown), y) for x, y in zip(new, found, strict=True))
-        return np.array([cache[x.tobytes(), unknown] for x in members])
-
-    return phrases, lambda x: risk(x, False), lambda x: risk(x, True)
-
-
-def _methods(model: Artifact, eager: Any, phrases: Phrases, risk: Score) -> dict[str, Floats]:
-    """The weight of each phrase by each method, shape (phrases,)."""
-    count = len(phrases)
-    order = Orders.of(count)
-    without = ~np.eye(count, dtype=bool)
-    ngrams = model.experts.ngrams
-    assert ngrams is not None
-    linear = risk_of(ngrams.logits([phrases.window, *(phrases.kept(x) for x in without)]))
-    pad_id = model.tokenizer.pad_id
-    return {
-        OURS: order.values(logit(risk(order.members))),
-        "each phrase left out, all experts": -logit(risk(without)),
-        "each phrase left out, n-grams only": linear[0] - linear[1:],
-        "integrated gradients, transformer": integrated_gradients(eager, phrases, pad_id),
-        "gradient times input, transformer": gradient_times_input(eager, phrases),
-        "attention rollout, transformer": attention_rollout(eager, phrases),
-    }
 
 
 def measures(weights: Floats, risk: Score, risk_unknown: Score) -> dict[str, float]:
@@ -213,36 +162,59 @@ class _Found:
     """How many versions of each post our way scores."""
     flags: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)
     """Family, and whether it is so, by what was asked."""
+    chance: dict[str, list[float]] = field(default_factory=dict)
+    """How often three parts at random would meet a mark, by what is marked."""
 
-    def add(self, post: Post, model: Artifact, eager: Any) -> None:
-        """Measure the ways to weigh phrases on one post."""
-        phrases, risk, risk_unknown = _versions(post, model)
+    def add(self, post: Post, model: Artifact, eager: Any, explained: Explanation) -> None:
+        """Measure the ways to weigh the parts of one post, and compare its spans with marks."""
+        versions = Versions(post, model, explained.aspects)
         self.family.append(post.family)
-        self.versions.append(len(Orders.of(len(phrases)).members))
-        for name, weights in _methods(model, eager, phrases, risk).items():
-            self.by_method.setdefault(name, []).append(measures(weights, risk, risk_unknown))
-        found = _random(len(phrases), risk, risk_unknown)
+        self.versions.append(len(versions.sets.members))
+        unknown = partial(versions.risk, unknown=True)
+        for name, weights in weights_by_method(versions, model, eager).items():
+            found = measures(weights, versions.risk, unknown)
+            self.by_method.setdefault(name, []).append(found)
+        found = _random(len(versions.parts), versions.risk, unknown)
         self.by_method.setdefault("at random", []).append(found)
+        for annotator, file in _ANNOTATORS.items():
+            self._compare(post, explained, load_marks(file)[post.id], annotator)
+        self._chance(load_marks()[post.id], versions.shown())
 
-    def compare(self, post: Post, explained: Explanation, marks: Sequence[Mark]) -> None:
-        """Compare the spans of one post with its marks."""
+    def flag(self, post: Post, name: str, value: bool) -> None:
+        """Note whether something is so in a post."""
+        self.flags.setdefault(name, []).append((post.family, value))
 
-        def flag(name: str, value: bool) -> None:
-            self.flags.setdefault(name, []).append((post.family, value))
-
+    def _compare(
+        self, post: Post, explained: Explanation, marks: Sequence[Mark], annotator: str
+    ) -> None:
+        """Compare the spans of one post with its marks; with a second annotator's, only the top."""
+        top = explained.spans[: max(_TOP)]
         for name, questions in _QUESTIONS.items():
             own = [x for x in marks if x.question == name]
+            if own:
+                met = any(_overlap(x, y) for x in top for y in own)
+                self.flag(post, f"first three: {name}{annotator}", met)
+            if annotator:
+                continue
             said = [x for x in explained.spans if x.question in questions]
             for span in said:
-                flag(f"precision: {name}", any(_overlap(span, x) for x in own))
+                self.flag(post, f"precision: {name}", any(_overlap(span, x) for x in own))
             for mark in own:
-                flag(f"recall: {name}", any(_overlap(x, mark) for x in said))
-                flag(f"any span: {name}", any(_overlap(x, mark) for x in explained.spans))
+                self.flag(post, f"recall: {name}", any(_overlap(x, mark) for x in said))
+                met = any(_overlap(x, mark) for x in explained.spans)
+                self.flag(post, f"any span: {name}", met)
+        if top and not annotator:
+            self.flag(post, "top span is marked", any(_overlap(top[0], x) for x in marks))
+
+    def _chance(self, marks: Sequence[Mark], parts: Sequence[Mark]) -> None:
+        """How often three parts drawn at random would meet a mark."""
+        for name in _QUESTIONS:
+            own = [x for x in marks if x.question == name]
             if own:
-                top = explained.spans[: max(_TOP)]
-                flag(f"first three: {name}", any(_overlap(x, y) for x in top for y in own))
-        if explained.spans:
-            flag("top span is marked", any(_overlap(explained.spans[0], x) for x in marks))
+                others = sum(not any(_overlap(x, y) for y in own) for x in parts)
+                drawn = min(max(_TOP), len(parts))
+                missed = comb(others, drawn) / comb(len(parts), drawn)
+                self.chance.setdefault(name, []).append(1 - missed)
 
 
 _QUESTIONS: Mapping[str, tuple[str, ...]] = {
@@ -276,7 +248,7 @@ def _same_top(before: Explanation, after: Explanation, place: int) -> bool:
 
 def _collected(models: Iterator[tuple[str, Artifact]], posts: Sequence[Post]) -> _Found:
     """All posts that do not come out clear."""
-    marks, found, shown = load_marks(), _Found(), 0
+    marks, found = load_marks(), _Found()
     rng = np.random.default_rng(0)
     for fold, model in models:
         classifier = RiskClassifier(model)
@@ -291,14 +263,9 @@ def _collected(models: Iterator[tuple[str, Artifact]], posts: Sequence[Post]) ->
         ):
             if one.prediction.decision == "clear":
                 continue
-            shown += 1
-            if shown % _EVERY == 0:
-                found.add(post, model, eager)
-            if fold != _CHOSEN_ON:
-                found.compare(post, one, marks[post.id])
-            found.flags.setdefault("same top span", []).append(
-                (post.family, _same_top(one, other, place))
-            )
+            if not _was_chosen_on(post):
+                found.add(post, model, eager, one)
+            found.flag(post, "same top span", _same_top(one, other, place))
     return found
 
 
@@ -325,6 +292,7 @@ def measured(found: _Found) -> dict[str, Any]:
             if method != OURS
         },
         "spans": {name: _share(rows) for name, rows in found.flags.items()},
+        "chance": {name: float(np.mean(rows)) for name, rows in found.chance.items()},
     }
 
 

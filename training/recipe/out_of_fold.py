@@ -29,7 +29,7 @@ from riskclf.tokens import Encoding
 from training.posts.post import FOLDS
 from training.recipe.experts import Texts
 
-__all__ = ["STATED", "Judged", "OutOfFold", "fit_manifest", "judge", "rank"]
+__all__ = ["STATED", "Judged", "OutOfFold", "fit_manifest", "fit_stacker", "judge", "rank"]
 
 STATED: Mapping[str, Mapping[str, float]] = {
     "standard": {"precision": 0.95, "recall": 0.95},
@@ -103,7 +103,7 @@ def judge(found: OutOfFold, experts: Sequence[str] = EXPERTS) -> Judged:
 
 def rank(found: OutOfFold, experts: Sequence[str]) -> Judged:
     """The same without thresholds: only scores and sides are of use."""
-    return _by_fold(found, lambda others: _fit_stacker(others, experts))
+    return _by_fold(found, lambda others: fit_stacker(others, experts))
 
 
 def fit_manifest(found: OutOfFold, experts: Sequence[str] = EXPERTS) -> Manifest:
@@ -112,7 +112,7 @@ def fit_manifest(found: OutOfFold, experts: Sequence[str] = EXPERTS) -> Manifest
     Raises:
         OperatingPointError: no threshold reaches the precision of the first operating point.
     """
-    fitted = _fit_stacker(found, experts)
+    fitted = fit_stacker(found, experts)
     texts = found.texts
     targets, weights = texts.targets[found.number], texts.weights[found.number]
     predictions = predictions_from_outputs(found.encodings, found.outputs, fitted)
@@ -151,11 +151,11 @@ def _by_fold(found: OutOfFold, fit: Callable[[OutOfFold], Manifest]) -> Judged:
     return Judged(np.concatenate(numbers), predictions)
 
 
-def _fit_stacker(found: OutOfFold, experts: Sequence[str]) -> Manifest:
+def fit_stacker(found: OutOfFold, experts: Sequence[str]) -> Manifest:
+    """A manifest with the stacker of these experts, and thresholds that mean nothing yet."""
     texts = found.texts
     targets, weights = texts.targets[found.number], texts.weights[found.number]
     wanted = targets[:, np.isin(LABELS, RISK_LABELS)].sum(axis=1)
-    # No thresholds yet: nothing here decides.
     unfitted = Manifest(
         labels=LABELS,
         risk_labels=RISK_LABELS,

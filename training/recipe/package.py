@@ -16,12 +16,13 @@ from riskclf.encoder import Outputs
 from riskclf.engines.pytorch import open_classifier
 from riskclf.experts import Experts
 from riskclf.manifest import Manifest
-from riskclf.stacker import EXPERTS, expert_logits, risk_log_odds
+from riskclf.stacker import EXPERTS, Stacker, expert_logits, risk_log_odds
 from riskclf.tokens import Tokenizer
 from training.posts.corpora import Corpora, origins
 from training.posts.folds import RESERVED
 from training.posts.post import FOLDS, digest
 from training.recipe.answers import answer_figures, out_of_fold_answers, support_threshold
+from training.recipe.cascade import fit_cascade
 from training.recipe.examples import QUESTIONS
 from training.recipe.experts import Texts, fit_experts
 from training.recipe.judged import JudgedPosts
@@ -49,7 +50,7 @@ class Made:
     experts: Experts
     """Fitted on all folds."""
     manifest: Manifest
-    """With the stacker, its bias corrected by `shift`, and thresholds."""
+    """With the stacker, the cascade (their biases corrected by `shift`), and thresholds."""
     shift: Mapping[str, float]
     """By how much the final experts' log-odds of the risk lie above the fold models' on natural
     lines that none of them was trained on, by expert."""
@@ -76,14 +77,18 @@ def make(material: Material, base: Path, work: Path) -> Made:
     shift = _shift(texts, outputs, final, manifest)
     stacker = manifest.stacker
     assert stacker is not None
-    bias = stacker.bias - float(np.dot(stacker.risk, [shift[name] for name in stacker.experts]))
+    cascade = fit_cascade(found, judge(found))
     return Made(
         texts,
         by_fold,
         found,
         last,
         experts,
-        replace(manifest, stacker=replace(stacker, bias=bias)),
+        replace(
+            manifest,
+            stacker=_moved(stacker, shift),
+            cascade=replace(cascade, stacker=_moved(cascade.stacker, shift)),
+        ),
         shift,
     )
 
@@ -140,6 +145,12 @@ def _shift(
 
     moved = mean(final) - np.mean([mean(outputs) for outputs in by_fold.values()], axis=0)
     return dict(zip(EXPERTS, moved.tolist(), strict=True))
+
+
+def _moved(stacker: Stacker, shift: Mapping[str, float]) -> Stacker:
+    """For the final experts in place of the fold models."""
+    moved = float(np.dot(stacker.risk, [shift[name] for name in stacker.experts]))
+    return replace(stacker, bias=stacker.bias - moved)
 
 
 def _provenance(made: Made, base: Path, corpora: Corpora) -> dict[str, Any]:

@@ -36,6 +36,9 @@ RUNGS = [
     for name, ap, natural in (("transformer", 0.9, 0.05), ("all three", 0.95, 0.004))
 ]
 EXPERIMENTS = {
+    "cascade": {
+        "natural lines": {"hits": 1, "of": 50, "value": 0.02, "low": 0.0, "high": 0.1},
+    },
     "rungs": RUNGS,
     "nearest": [
         {"way": "10 nearest", **{x: RUNGS[0][x] for x in ("average_precision", "difference")}}

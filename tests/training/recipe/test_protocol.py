@@ -18,6 +18,7 @@ from riskclf.manifest import MANIFEST_FILE
 from riskclf.neighbours import NEAREST, unit
 from riskclf.tokens import Tokenizer
 from tests.tiny_base import write_corpus, write_manifest
+from training.experiments.cascade import out_of_fold_rows
 from training.experiments.multitask import compared
 from training.experiments.nearest import nearest_rows
 from training.experiments.rungs import rung_rows
@@ -27,6 +28,7 @@ from training.posts.post import FOLDS, GATE, Aspects, Post
 from training.recipe import material as materials
 from training.recipe import out_of_fold, transformer
 from training.recipe.base_sources import load_base
+from training.recipe.cascade import fit_cascade, risks, shown_risky
 from training.recipe.examples import QUESTIONS, answers_of, line_examples, post_examples
 from training.recipe.experts import Texts, fit_experts
 from training.recipe.material import Material
@@ -249,6 +251,24 @@ def test_what_each_expert_adds_is_paired_with_all_three(found: OutOfFold) -> Non
         assert row["side"]["of"] == 160
 
 
+def test_the_first_stage_of_a_cascade_clears_no_risky_post_that_is_shown(
+    found: OutOfFold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(out_of_fold, "STATED", {"standard": {"precision": 0.8, "recall": 0.9}})
+    judged = judge(found)
+    shown = shown_risky(found, judged)
+    assert shown.sum() > 140
+    cascade = fit_cascade(found, judged)
+    assert cascade.stacker.experts == ("ngrams",)
+    at = risks(found, cascade.stacker)
+    assert at[shown].min() == cascade.threshold
+    assert (at[found.is_post & ~shown] < cascade.threshold).mean() > 0.5
+    rows = out_of_fold_rows(found, judged)
+    assert rows["risky posts that are shown"]["of"] == shown.sum()
+    assert rows["risky posts that are shown"]["value"] > 0.9
+    assert rows["posts that are not risky"]["value"] < 0.5
+
+
 def test_ways_to_compare_with_known_posts_are_paired_with_the_packaged_one(
     found: OutOfFold, work: Path
 ) -> None:
@@ -356,6 +376,7 @@ def test_the_package_has_all_experts_and_what_they_were_fitted_on(
     loaded = artifact.load(tmp_path / "model", device="cpu", batch_size=8)
     assert loaded.experts.names == {"transformer", "ngrams", "neighbours"}
     assert loaded.manifest.stacker == made.manifest.stacker
+    assert loaded.manifest.cascade == made.manifest.cascade is not None
     point = loaded.manifest.operating_points["standard"]
     assert loaded.manifest.label_threshold is not None
     assert point.review <= loaded.manifest.label_threshold <= point.flag
