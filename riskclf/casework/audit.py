@@ -95,16 +95,22 @@ class AuditLog:
         if place == key_place:
             raise InputError("the key must be another file than the audit log")
         if not key_place.exists():
-            with open_private(key_place) as file:
-                _write(file, secrets.token_hex(_KEY_BYTES).encode("ascii") + b"\n")
+            _write_new(key_place, secrets.token_hex(_KEY_BYTES).encode("ascii") + b"\n")
         log = cls(place, key_place, secrets.token_hex(8))
-        log._secret()
+        log.check_key()
         now = datetime.now(UTC).isoformat()
         first = {"n": 0, "log": log.name, "format": 1, "created": now, "previous": FIRST}
-        with open_private(place) as file:
-            _write(file, line_of(first))
-        _sync_directory(place)
+        _write_new(place, line_of(first))
         return log
+
+    def check_key(self) -> None:
+        """Make sure that the key can be used.
+
+        Raises:
+            CaseError: it is missing.
+            InputError: it is no key.
+        """
+        self._secret()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -154,13 +160,17 @@ class AuditLog:
                 lines.append(_bytes(line))
             if not purged:
                 file.seek(0, os.SEEK_END)
-                _write(file, b"".join(lines))
+                file.writelines(lines)
+                _sync(file)
                 return
-            file.seek(0)
-            with replacing(self.path) as staged, staged.open("wb") as copy:
-                copy.writelines(_without_posts(line, purged) for line in chain(file, lines))
-                _write(copy, b"")
-            _sync_directory(self.path)
+        with (
+            replacing(self.path) as staged,
+            staged.open("wb") as copy,
+            self.path.open("rb") as old,
+        ):
+            copy.writelines(_without_posts(line, purged) for line in chain(old, lines))
+            _sync(copy)
+        _sync_directory(self.path)
 
     @contextmanager
     def _file(self) -> Iterator[BinaryIO]:
@@ -287,8 +297,14 @@ def _bytes(line: Mapping[str, Any]) -> bytes:
     return _json(line) + b"\n"
 
 
-def _write(file: BinaryIO, content: bytes) -> None:
-    file.write(content)
+def _write_new(path: Path, content: bytes) -> None:
+    with open_private(path) as file:
+        file.write(content)
+        _sync(file)
+    _sync_directory(path)
+
+
+def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
 

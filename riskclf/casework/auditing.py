@@ -11,6 +11,7 @@ posts that it has not seen yet.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -51,7 +52,8 @@ def begin(path: str, key: str | None) -> dict[str, str]:
             "on a disk of this computer"
         )
     log = AuditLog.create(path, key or beside(path, ".key"))
-    return {"file": str(log.path), "key": str(log.key), "log": log.name}
+    at = {"file": str(log.path), "key": str(log.key), "log": log.name}
+    return {**at, "computer": platform.node()}
 
 
 def follow(store: Sessions, record: StoreRecord) -> None:
@@ -62,21 +64,18 @@ def follow(store: Sessions, record: StoreRecord) -> None:
         record: of the store, as it was when the transaction ended.
 
     Raises:
-        CaseError: the log cannot be written. The events are in the store all the same.
+        CaseError: the file or its key is missing, or is another one.
+        InputError: it cannot be written.
     """
     log = _log_of(record)
-    if log is None or _is_elsewhere(store, log):
+    if log is None or _is_elsewhere(store, record):
         return
-    try:
-        with log.held():
-            if log.head().count >= record.events:
-                return  # another process has written them
-            with store.reading() as session:
-                log.append(_entries(session, log.head()))
-    except InputError as error:
-        raise CaseError(
-            f"the step is kept in the case store, but not yet in the audit log: {error}"
-        ) from None
+    log.check_key()
+    with log.held():
+        if log.head().count >= record.events:
+            return  # another process has written them
+        with store.reading() as session:
+            log.append(_entries(session, log.head()))
 
 
 def held_for_purge(store: Sessions) -> AbstractContextManager[None]:
@@ -86,10 +85,11 @@ def held_for_purge(store: Sessions) -> AbstractContextManager[None]:
         CaseError: the log lies on another computer.
     """
     with store.reading() as session:
-        log = _log_of(session.scalars(select(StoreRecord)).one())
+        record = session.scalars(select(StoreRecord)).one()
+    log = _log_of(record)
     if log is None:
         return nullcontext()
-    if _is_elsewhere(store, log):
+    if _is_elsewhere(store, record):
         raise CaseError(f"purge on the computer that holds the audit log {log.path}")
     return log.held()
 
@@ -106,9 +106,14 @@ def _log_of(record: StoreRecord) -> AuditLog | None:
     return None if at is None else AuditLog(Path(at["file"]), Path(at["key"]), at["log"])
 
 
-def _is_elsewhere(store: Sessions, log: AuditLog) -> bool:
+def _is_elsewhere(store: Sessions, record: StoreRecord) -> bool:
     """Whether the log lies on another computer of those that share a server."""
-    return store.engine.dialect.name == "postgresql" and not log.path.exists()
+    at: Mapping[str, str] = record.audit or {}
+    return (
+        store.engine.dialect.name == "postgresql"
+        and not Path(at["file"]).exists()
+        and at["computer"] != platform.node()
+    )
 
 
 def _entries(session: Session, head: Head) -> Iterator[Entry]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from riskclf.casework import auditing
 from riskclf.casework.database import translated
 from riskclf.casework.schema import StoreRecord
+from riskclf.errors import CaseError, RiskclfError
 
 __all__ = ["Sessions"]
 
@@ -28,6 +29,9 @@ class Sessions:
         """A transaction that no other writer shares: the session, the store's row, and the time.
 
         When it has been committed, its events are written to the audit log, if there is one.
+
+        Raises:
+            CaseError: the database cannot be used, or the log, which gets the events later then.
         """
         with (
             translated(self.name),
@@ -36,7 +40,12 @@ class Sessions:
         ):
             record = session.scalars(select(StoreRecord).with_for_update()).one()
             yield session, record, self.now(session)
-        auditing.follow(self, record)
+        try:
+            auditing.follow(self, record)
+        except RiskclfError as error:
+            raise CaseError(
+                f"the step is kept in the case store, but not yet in the audit log: {error}"
+            ) from None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

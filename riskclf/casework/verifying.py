@@ -46,7 +46,7 @@ class _Chain:
     head: Head = field(default_factory=lambda: Head(-1, FIRST))
     clock_back: int = 0
     tombstones: int = 0
-    _purged: dict[int, int] = field(default_factory=dict)
+    _purged: dict[Any, int] = field(default_factory=dict)
     """Cases with a tombstone that no line has explained yet, and the first line of each."""
 
     def take(self, line: _Line) -> None:
@@ -208,10 +208,11 @@ def merge(paths: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
             if name in names:
                 raise CaseError(f"log {name} is in two files: merge only the longer one")
             names.append(name)
+    sorted_lines = heapq.merge(*(_by_time(path, place) for place, path in enumerate(paths)))
     with replacing(output) as staged, staged.open("wb") as file:
         fields: dict[str, Any] = {"n": 0, "merged": names, "format": 1, "previous": FIRST}
         file.write(line_of(fields))
-        for number, (_, name, line) in enumerate(heapq.merge(*map(_by_time, paths)), start=1):
+        for number, (_, name, line) in enumerate(sorted_lines, start=1):
             fields = {
                 "n": number, "log": name, "of": line["digest"], "previous": digest_of(fields),
             }  # fmt: skip
@@ -219,12 +220,12 @@ def merge(paths: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
     return verify(output)
 
 
-def _by_time(path: str | os.PathLike[str]) -> Iterator[tuple[tuple[str, str, int], str, _Line]]:
-    """Lines with a key that never falls within a log, though its clock may go back."""
-    latest: dict[str, str] = {}
+def _by_time(
+    path: str | os.PathLike[str], place: int
+) -> Iterator[tuple[tuple[str, int, int], str, _Line]]:
+    """Lines with a key that never falls within a file, though its clock may go back."""
     reached = ""
-    for name, line in _Log(path).lines():
+    for count, (name, line) in enumerate(_Log(path).lines()):
         # Times are in UTC and of one form, so that their text is in their order.
-        latest[name] = max(latest.get(name, ""), str(line.get("at", "")))
-        reached = max(reached, latest[name])
-        yield (reached, name, line["n"]), name, line
+        reached = max(reached, str(line.get("at", "")))
+        yield (reached, place, count), name, line

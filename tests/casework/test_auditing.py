@@ -96,8 +96,9 @@ def test_what_a_kill_kept_from_the_log_is_added_at_the_next_opening_once(
     assert verify(log).head.count == 4
 
 
-def test_a_store_whose_log_is_missing_or_another_one_is_not_used(tmp_path: Path, log: Path) -> None:
-    place = str(tmp_path / "cases.db")
+def test_a_store_whose_log_is_missing_or_another_one_is_not_used(
+    place: str, tmp_path: Path, log: Path
+) -> None:
     audited(place, log)
     log.rename(tmp_path / "moved")
     with pytest.raises(CaseError, match=r"is missing: bring it back, or .* riskclf audit start"):
@@ -108,7 +109,25 @@ def test_a_store_whose_log_is_missing_or_another_one_is_not_used(tmp_path: Path,
     (tmp_path / "moved").replace(log)
     (tmp_path / "audit.jsonl.key").unlink()
     with pytest.raises(CaseError, match=r"the key .* is missing"):
-        Store.open(place).next_case(A)
+        Store.open(place)
+
+
+def test_steps_on_other_computers_of_a_server_come_into_the_log_later(
+    desk: Desk, log: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = log.rename(log.with_name("away"))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("platform.node", lambda: "another")
+        if not place.startswith("postgresql"):  # whoever has the file has the log beside it
+            with pytest.raises(CaseError, match="is missing"):
+                Store.open(place)
+        else:
+            warned(desk)
+            with pytest.raises(CaseError, match="purge on the computer that holds the audit log"):
+                purge(desk, A, B)
+    away.rename(log)
+    Store.open(place)
+    assert verify(log).head.count == desk.verify()[0]
 
 
 def test_a_step_that_the_log_could_not_take_is_kept_and_comes_later(
@@ -135,6 +154,21 @@ def test_a_purge_takes_the_hmacs_and_the_log_still_holds(desk: Desk, log: Path) 
     found = verify(log, kept=kept)
     assert found.tombstones == 4
     assert [x["action"] for x in lines(log)[-2:]] == ["purge_case", "purge"]
+
+
+def test_a_kill_in_a_purge_leaves_no_hmac_once_the_store_was_opened_again(
+    desk: Desk, log: Path, place: str
+) -> None:
+    warned(desk)
+    desk.act(1, A, "check", gone=True)
+    before = log.read_bytes()
+    desk.clock.move(days=31)
+    purge(desk, A, B)
+    log.write_bytes(before)  # as after a kill between the database and the log
+    Store.open(place)
+    assert not any("posts" in x or "salt" in x for x in lines(log))
+    assert verify(log).tombstones == 4
+    assert len(lines(log)) == desk.verify()[0]
 
 
 def test_what_the_log_lacks_at_a_purge_is_written_before_the_posts_go(

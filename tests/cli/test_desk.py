@@ -41,32 +41,32 @@ def test_a_case_is_read_decided_and_warned_step_by_step(
     assert "案件 1：確認中" in said.out and "参照：r1" in said.out and SAID in said.out
     assert SAID not in said.err
     decide = ["--decision", "minor_solicitation"]
-    assert run("casework", "act", store, 1, "decide", *A, *decide) == 0
+    assert run("casework", "act", store, "1", "decide", *A, *decide) == 0
     assert "Case 1: minor_solicitation; decided" in capsys.readouterr().err
-    assert run("casework", "show", store, 1, *A, "--drafts", drafts, "--lang", "ja") == 0
+    assert run("casework", "show", store, "1", *A, "--drafts", drafts, "--lang", "ja") == 0
     version = Templates.read(drafts).draft("minor", "any", "ja").version
     told = capsys.readouterr().out
     assert f"[minor.any] {version}" in told and "ばつではありません" in told
     assert "[adult.any]" not in told
-    assert run("casework", "act", store, 1, "warn", *A, "--template", version) == 0
-    assert run("casework", "act", store, 1, "undo", *A) == 0
-    assert run("casework", "act", store, 1, "hold", *A) == 0
+    assert run("casework", "act", store, "1", "warn", *A, "--template", version) == 0
+    assert run("casework", "act", store, "1", "undo", *A) == 0
+    assert run("casework", "act", store, "1", "hold", *A) == 0
     refer = ["refer", *A, "--recipient", "child_guidance", "--second", "officer-b"]
-    assert run("casework", "act", store, 1, *refer) == 0
-    assert run("casework", "act", store, 1, "check", *A, "--gone") == 0
+    assert run("casework", "act", store, "1", *refer) == 0
+    assert run("casework", "act", store, "1", "check", *A, "--gone") == 0
     assert "Case 1: minor_solicitation; checked" in capsys.readouterr().err
     assert run("casework", "next", store, *A) == 0
     assert "No case is left" in capsys.readouterr().err
 
 
 def test_who_reads_a_case_has_it_in_hand(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("casework", "show", store, 1, *A) == 0
+    assert run("casework", "show", store, "1", *A) == 0
     capsys.readouterr()
-    assert run("casework", "show", store, 1, *B) == 2
+    assert run("casework", "show", store, "1", *B) == 2
     told = capsys.readouterr()
     assert "another officer has case 1" in only_line(told.err)
     assert told.out == ""
-    assert run("casework", "act", store, 1, "decide", *B, "--decision", "benign") == 2
+    assert run("casework", "act", store, "1", "decide", *B, "--decision", "benign") == 2
 
 
 def test_the_support_list_is_read_one_by_one_with_contacts_and_without_drafts(
@@ -85,7 +85,7 @@ def test_a_draft_that_is_not_filled_is_not_printed(
 ) -> None:
     place = tmp_path / "ours.toml"
     place.write_text(sample(), encoding="utf-8")
-    assert run("casework", "show", store, 1, *A, "--drafts", place) == 0
+    assert run("casework", "show", store, "1", *A, "--drafts", place) == 0
     told = capsys.readouterr()
     assert "no punishment" not in told.out + told.err
     assert f"Set in {place}: sample, agency.en.agency" in told.err
@@ -105,7 +105,7 @@ def test_a_wrong_step_is_told_in_one_line(
 ) -> None:
     assert run("casework", "next", store, *A) == 0
     capsys.readouterr()
-    assert run("casework", "act", store, 1, *action, *A) == 2
+    assert run("casework", "act", store, "1", *action, *A) == 2
     assert message in only_line(capsys.readouterr().err)
 
 
