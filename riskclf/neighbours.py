@@ -90,12 +90,21 @@ class Neighbours:
         result = np.zeros((len(sentence), labels), dtype=np.float32)
         groups = [np.flatnonzero(self.labels == label) for label in range(labels)]
         for start in range(0, len(sentence), _CHUNK):
-            cosines = centred(sentence[start : start + _CHUNK], self.centre) @ self.vectors.T
+            cosines = self._cosines(sentence[start : start + _CHUNK])
             for label, group in enumerate(groups):
                 count = min(nearest, len(group))
                 found = np.partition(cosines[:, group], -count, axis=1)[:, -count:]
                 result[start : start + _CHUNK, label] = _SHARPNESS * found.mean(axis=1)
         return result
+
+    def _cosines(self, sentence: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of sentence vectors to the known posts, shape (windows, known)."""
+        vectors = centred(sentence, self.centre)
+        if len(vectors) == 1:
+            # BLAS would wake threads that, for some milliseconds, take the cores from an engine.
+            cosines: NDArray[np.float32] = np.einsum("wh,kh->wk", vectors, self.vectors)
+            return cosines
+        return vectors @ self.vectors.T
 
     def nearest(
         self, sentence: NDArray[np.float32], names: Mapping[str, str], count: int
@@ -110,7 +119,7 @@ class Neighbours:
         Returns:
             Of each its name, and of its nearest known post the label's index and the cosine.
         """
-        cosines = centred(sentence[None], self.centre)[0] @ self.vectors.T
+        cosines = self._cosines(sentence[None])[0]
         found: dict[str, tuple[str, int, float]] = {}
         for index in np.argsort(-cosines, kind="stable").tolist():
             if len(found) == count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from riskclf.errors import CaseError, InputError
+from riskclf.language import gettext as _
 
 __all__ = ["checked_id", "checked_second"]
 
@@ -36,8 +37,8 @@ def checked_second(officer: str, second: str | None, needed_for: str | None = No
     if second is None:
         if needed_for is None:
             return None
-        raise CaseError(f"{needed_for} needs a second person: give their id")
+        raise CaseError(_("{what} needs a second person: give their id").format(what=needed_for))
     found = checked_id(second)
     if found.casefold() == officer.casefold():
-        raise CaseError("the second person must be another one")
+        raise CaseError(_("the second person must be another one"))
     return found

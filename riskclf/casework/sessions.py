@@ -13,6 +13,7 @@ from riskclf.casework import auditing
 from riskclf.casework.database import translated
 from riskclf.casework.schema import StoreRecord
 from riskclf.errors import CaseError, RiskclfError
+from riskclf.language import gettext as _
 
 __all__ = ["Sessions"]
 
@@ -44,7 +45,9 @@ class Sessions:
             auditing.follow(self, record)
         except RiskclfError as error:
             raise CaseError(
-                f"the step is kept in the case store, but not yet in the audit log: {error}"
+                _(
+                    "the step is kept in the case store, but not yet in the audit log: {error}"
+                ).format(error=error)
             ) from None
 
     @contextmanager

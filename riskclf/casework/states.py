@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from riskclf.errors import CaseError
+from riskclf.language import gettext as _
 
 __all__ = [
     "SETTLED_DECISIONS",
@@ -174,28 +175,46 @@ def step_of(
     for row in fitting:
         if recipient in row.recipients or (recipient is None and not row.recipients):
             return row
-    what = f"'{action}' is not allowed"
+    what = _("'{action}' is not allowed").format(action=action)
     if not rows:
         starts = _listed({x.start for x in STEPS if x.action is action})
-        raise CaseError(f"{what} in the state '{state}': the state must be {starts}")
+        raise CaseError(
+            _("{what} in the state '{state}': the state must be {states}").format(
+                what=what, state=state, states=starts
+            )
+        )
     if decision is Decision.DIFFER:
-        raise CaseError(f"{what}: the two officers differ; settle the decision first")
+        raise CaseError(
+            _("{what}: the two officers differ; settle the decision first").format(what=what)
+        )
     if action is Action.WARN and decision in _TO_WARN:
         raise CaseError(
-            f"{what}: the decision is '{decision}', and a warning makes posts vanish; mark the "
-            "evidence as secured first"
+            _(
+                "{what}: the decision is '{decision}', and a warning makes posts vanish; mark the "
+                "evidence as secured first"
+            ).format(what=what, decision=decision)
         )
     if not fitting:
         decisions = _listed({str(x) for row in rows for x in row.decisions if x})
-        raise CaseError(f"{what} with the decision '{decision}': it must be {decisions}")
+        raise CaseError(
+            _("{what} with the decision '{decision}': it must be {decisions}").format(
+                what=what, decision=decision, decisions=decisions
+            )
+        )
     if recipient is None:
-        raise CaseError(f"{what} without a recipient: name one of {_listed(Recipient)}")
+        raise CaseError(
+            _("{what} without a recipient: name one of {recipients}").format(
+                what=what, recipients=_listed(Recipient)
+            )
+        )
     if action is Action.REFER:
         raise CaseError(
-            f"{what} to '{recipient}': the decision is '{decision}', and a platform deletes posts; "
-            "mark the evidence as secured first"
+            _(
+                "{what} to '{recipient}': the decision is '{decision}', and a platform deletes "
+                "posts; mark the evidence as secured first"
+            ).format(what=what, recipient=recipient, decision=decision)
         )
-    raise CaseError(f"{what} with a recipient: only 'refer' has one")
+    raise CaseError(_("{what} with a recipient: only 'refer' has one").format(what=what))
 
 
 def needs_second_person(action: Action, decision: Decision | None = None) -> bool:

@@ -22,6 +22,7 @@ from riskclf.casework.states import (
     step_of,
 )
 from riskclf.errors import CaseError, InputError
+from riskclf.language import gettext as _
 
 __all__ = ["LEASE", "How", "Steps", "refuse_purged"]
 
@@ -85,7 +86,11 @@ class Steps:
         if case.state in (State.NEW, State.ASSIGNED):
             rulings = self._rulings(case)
             if any(ruling.officer == officer for ruling in rulings):
-                raise CaseError(f"case {case.id}: you have decided; another officer must, blind")
+                raise CaseError(
+                    _("case {case}: you have decided; another officer must, blind").format(
+                        case=case.id
+                    )
+                )
             places = (2 if case.double else 1) - len(rulings)
         if len(self._others(case, officer)) >= places:
             raise _in_other_hands(case)
@@ -125,7 +130,9 @@ class Steps:
         second = checked_second(officer, how.get("second"), needed_for)
         if step.start is State.ASSIGNED:
             if self._session.get(Lease, (case.id, officer)) is None:
-                raise CaseError(f"case {case.id} is not in your hands; take it first")
+                raise CaseError(
+                    _("case {case} is not in your hands; take it first").format(case=case.id)
+                )
         else:
             self.refuse_others(case, officer)
         detail: dict[str, Any] = {}
@@ -139,7 +146,9 @@ class Steps:
         if what in (Action.RELEASE, Action.SKIP):
             end = self._released(case, officer)
         elif what is Action.GONE and self._rulings(case):
-            raise CaseError(f"another officer has read case {case.id}; decide it")
+            raise CaseError(
+                _("another officer has read case {case}; decide it").format(case=case.id)
+            )
         elif what is Action.WARN:
             case.warned_at = self._now
         elif what is Action.SETTLE:
@@ -177,12 +186,16 @@ class Steps:
         undone = {event.undoes for event in events}
         steps = [x for x in events if x.action in _UNDO and x.id not in undone]
         if not steps:
-            raise CaseError(f"case {case.id}: there is nothing to undo")
+            raise CaseError(_("case {case}: there is nothing to undo").format(case=case.id))
         last = steps[-1]
         if last.officer != officer:
             if case.double and last.action == Action.DECIDE:
-                raise CaseError(f"case {case.id} is decided blind: only who decided can undo it")
-            checked_second(officer, second, "undoing the step of another officer")
+                raise CaseError(
+                    _("case {case} is decided blind: only who decided can undo it").format(
+                        case=case.id
+                    )
+                )
+            checked_second(officer, second, _("undoing the step of another officer"))
         assert last.start is not None
         blind = case.double and case.state is State.ASSIGNED
         if not blind and self._others(case, officer):
@@ -265,11 +278,15 @@ def refuse_purged(case: Case) -> None:
         CaseError: it was purged.
     """
     if case.purged_at is not None:
-        raise CaseError(f"case {case.id} was purged: nothing can be done with it")
+        raise CaseError(
+            _("case {case} was purged: nothing can be done with it").format(case=case.id)
+        )
 
 
 def _in_other_hands(case: Case) -> CaseError:
-    return CaseError(f"another officer has case {case.id} in hand until their time ends")
+    return CaseError(
+        _("another officer has case {case} in hand until their time ends").format(case=case.id)
+    )
 
 
 _Word = TypeVar("_Word", Action, Decision, Recipient)

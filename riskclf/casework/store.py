@@ -33,6 +33,7 @@ from riskclf.casework.states import State, is_finished
 from riskclf.casework.steps import How, Steps
 from riskclf.casework.triage import NewCase
 from riskclf.errors import CaseError, InputError
+from riskclf.language import gettext as _
 
 __all__ = ["CHECK_AFTER", "Store", "case_of"]
 
@@ -328,7 +329,10 @@ class Store(Sessions):
             case = case_of(session, case_id)
             action = "hold" if on else "lift_hold"
             if case.held == on:
-                raise CaseError(f"case {case_id} is {'already' if on else 'not'} on hold")
+                told = (
+                    _("case {case} is already on hold") if on else _("case {case} is not on hold")
+                )
+                raise CaseError(told.format(case=case_id))
             case.held = on
             log.add_event(session, record, now, action, officer, case=case, after=case.decision)
             return case
@@ -369,7 +373,7 @@ def case_of(session: Session, case_id: int) -> Case:
     """
     case = session.get(Case, case_id)
     if case is None:
-        raise CaseError(f"there is no case {case_id}")
+        raise CaseError(_("there is no case {case}").format(case=case_id))
     return case
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchSize",
+    "Cascade",
     "Delimiter",
     "Device",
     "Encoding",
@@ -87,6 +88,15 @@ Device = Annotated[
     typer.Option(
         help="Device to compute on: auto, cpu, cuda, cuda:1 and so on. auto uses a GPU if there "
         "is one."
+    ),
+]
+Cascade = Annotated[
+    bool,
+    typer.Option(
+        "--cascade",
+        help="For very many, mostly ordinary posts: several times as fast. N-grams clear most "
+        "posts, which have the reason ngrams_only and a risk by n-grams alone; the transformer "
+        "reads the rest. It may miss posts with new words.",
     ),
 ]
 Engine = Annotated[

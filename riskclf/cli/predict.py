@@ -87,15 +87,7 @@ def predict(
     operating_point: options.OperatingPoint = None,
     flag: options.Flag = None,
     review: options.Review = None,
-    cascade: Annotated[
-        bool,
-        typer.Option(
-            "--cascade",
-            help="For very many, mostly ordinary posts: several times as fast. N-grams clear most "
-            "posts, which have ngrams_only in the column reasons and a risk by n-grams alone; the "
-            "transformer reads the rest. It may miss posts with new words.",
-        ),
-    ] = False,
+    cascade: options.Cascade = False,
     explain: Annotated[
         bool,
         typer.Option(

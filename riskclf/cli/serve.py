@@ -56,6 +56,7 @@ def serve(
             "some 50.",
         ),
     ] = False,
+    cascade: options.Cascade = False,
     model: options.Model = None,
     prevalence: options.Prevalence = None,
     operating_point: options.OperatingPoint = None,
@@ -83,6 +84,7 @@ def serve(
     from riskclf.serve.settings import Settings, check_address, read_token
 
     decisions = options.decisions_of(prevalence, operating_point, flag, review)
+    decisions["cascade"] = cascade
     settings = Settings(read_token(token_file), max_posts, max_bytes, queue, timeout, explain)
     check_address(host, settings.token)
     with stoppable(), bound(host, port) as listening:

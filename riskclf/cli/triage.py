@@ -147,7 +147,7 @@ def triage(
             write_rejects(rejected_rows, found.rejects)
             count = sum(len(case.posts) for case in found.cases)
             note(
-                _("Written to {file}: {cases:,} cases, {posts:,} posts.").format(
+                _("Written to {file}. Cases: {cases:,}, posts: {posts:,}.").format(
                     file=output, cases=len(found.cases), posts=count
                 )
             )

@@ -21,7 +21,17 @@ from riskclf.review.access import Access, Guard
 from riskclf.review.desk import Desk
 from riskclf.review.pages import Pages
 
-__all__ = ["make_app"]
+__all__ = [
+    "Acting",
+    "Body",
+    "Drafting",
+    "Going",
+    "Holding",
+    "OfCase",
+    "Pasting",
+    "Speaking",
+    "make_app",
+]
 
 # FastAPI would report to OpenTelemetry, and of a refused request what was wrong with its values.
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}

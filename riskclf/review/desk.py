@@ -222,10 +222,12 @@ class Desk:
     def open(self, case_id: int) -> Shown:
         """Open the text of the case, with the model's reasons; or close it again."""
         if case_id != self._current:
-            raise CaseError(f"case {case_id} is not at hand: load the page again")
+            raise CaseError(
+                _("case {case} is not at hand: load the page again").format(case=case_id)
+            )
         case = self.store.case(case_id)
         if not case.posts:
-            raise CaseError(f"the text of case {case_id} was purged")
+            raise CaseError(_("the text of case {case} was purged").format(case=case_id))
         if self._opened is not None and self._opened[0] == case_id:
             self._opened = None
         else:
@@ -243,7 +245,9 @@ class Desk:
             CaseError: the store refuses it, or it decides on a text that was not opened.
         """
         if action in _DECIDES and case_id not in self._read:
-            raise CaseError(f"open the text of case {case_id} before you decide")
+            raise CaseError(
+                _("open the text of case {case} before you decide").format(case=case_id)
+            )
         case = self.store.act(case_id, self.officer, action, **how)
         what = decision_words(how["decision"]) if action in _DECIDES else action_words(action)
         self._note(_("Case {number}: {what}.").format(number=case_id, what=what), case)
@@ -260,7 +264,7 @@ class Desk:
         """Take back the last step that the officer took today."""
         case_id = counts.last_step(self.store, self.officer, self._midnight())
         if case_id is None:
-            raise CaseError("you have taken no step today that can be undone")
+            raise CaseError(_("you have taken no step today that can be undone"))
         case = self.store.undo(case_id, self.officer)
         self._note(_("Case {number}: the last step is undone.").format(number=case_id), case)
         self._at_hand(case)

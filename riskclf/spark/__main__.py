@@ -92,6 +92,7 @@ def predict(
         ),
     ],
     text_column: options.TextColumn = "text",
+    cascade: options.Cascade = False,
     model: options.Model = None,
 ) -> None:
     """Label posts in Parquet on Spark.
@@ -108,7 +109,7 @@ def predict(
 
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         session = SparkSession.builder.appName("riskclf").getOrCreate()
-        classifier = worker_classifier(model)
+        classifier = worker_classifier(model, cascade)
         posts = session.read.parquet(input)
         found = labelled(posts, text_column, classifier)
         label, decision, *_, problem = found.columns[len(posts.columns) :]

@@ -43,9 +43,10 @@ def predict_udf(
     Args:
         model: a directory that lies under the same path on every node, or None for the packaged
             model, which is wherever riskclf is installed. It computes on `spark.task.cpus` threads
-            (1 unless you set it). For thresholds, a prevalence or other threads give a classifier,
-            such as `RiskClassifier.load(threads=1, prevalence=0.001)`. It is loaded here once, so
-            that a wrong one fails before a job starts; workers check that theirs is the same.
+            (1 unless you set it). For thresholds, a prevalence, a cascade or other threads give a
+            classifier, such as `RiskClassifier.load(threads=1, cascade=True)`. It is loaded here
+            once, so that a wrong one fails before a job starts; workers check that theirs is the
+            same.
 
     Returns:
         What `pyspark.sql.functions.arrow_udf` makes. Its result is a struct with the fields of
@@ -97,7 +98,7 @@ def predict_udf(
 
 
 def worker_classifier(
-    model: RiskClassifier | str | os.PathLike[str] | None,
+    model: RiskClassifier | str | os.PathLike[str] | None, cascade: bool = False
 ) -> RiskClassifier:
     """The classifier that workers are to load: see `predict_udf`, also for what it raises."""
     from riskclf.classifier import RiskClassifier
@@ -113,7 +114,7 @@ def worker_classifier(
         )
     if isinstance(model, RiskClassifier):
         return model
-    return RiskClassifier.load(model, threads=_task_cpus())
+    return RiskClassifier.load(model, threads=_task_cpus(), cascade=cascade)
 
 
 def missing_pyspark() -> MissingExtra:

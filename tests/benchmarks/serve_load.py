@@ -4,9 +4,9 @@
 
     python -m tests.benchmarks.serve_load
 
-Our own posts, each with a number behind it so that no two are equal, are labelled once by
-`predict_many` in this process and then asked of a service in another one, from many clients at
-once. Service and clients share the computer's cores. Nothing of a post is printed.
+Our own posts or natural lines, each with a number behind it so that no two are equal, are labelled
+once by `predict_many` in this process and then asked of a service in another one, from many clients
+at once. Service and clients share the computer's cores. Nothing of a post is printed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import random
 import re
 import subprocess
 import sys
@@ -23,12 +24,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
+from pathlib import Path
 from typing import IO
 
 import httpx2
 import numpy as np
 
 from riskclf import RiskClassifier
+from training.posts.corpora import Corpora
 from training.posts.post import load_posts
 
 # Two engines, or two batches, may differ by this much in the risk of the same post.
@@ -52,11 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--posts", type=int, default=30_000)
     parser.add_argument("--batch", type=int, default=32, help="Posts in a request.")
     parser.add_argument("--model", help="Default: the packaged model.")
+    parser.add_argument("--corpora", type=Path, help="Ask of natural lines in place of ours.")
+    parser.add_argument("--cascade", action="store_true", help="See riskclf serve.")
     options = parser.parse_args(arguments)
 
     ours = [post.text for post in load_posts()]
+    if options.corpora:
+        ours = [x for source in Corpora.load(options.corpora).of("heldout") for x in source.lines()]
+        random.Random(0).shuffle(ours)
     texts = [f"{text} {number}" for number, text in enumerate(islice(cycle(ours), options.posts))]
-    classifier = RiskClassifier.load(options.model)
+    classifier = RiskClassifier.load(options.model, cascade=options.cascade)
     classifier.predict_many(texts[:500])  # warm up
     before = time.perf_counter()
     risks = [prediction.risk for prediction in classifier.predict_many(texts)]
@@ -67,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = [sys.executable, "-c", "from riskclf.cli import main; main()", "serve", "--port", "0"]
     if options.model:
         command += ["--model", options.model]
+    if options.cascade:
+        command += ["--cascade"]
     with tempfile.TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as service:
         try:
             url = _address(service, log)

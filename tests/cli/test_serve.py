@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from riskclf.errors import InputError
 from tests.cli.helpers import ROOT, only_line, run
 
 
@@ -30,6 +32,17 @@ def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert run("serve", "--port", str(taken.getsockname()[1])) == 2
     assert "--port" in only_line(capsys.readouterr().err)
+
+
+def test_a_cascade_is_asked_of_the_model(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(*given: Any) -> None:
+        raise InputError(f"cascade {given[3]['cascade']}")
+
+    monkeypatch.setattr("riskclf.cli.options.load_classifier", load)
+    assert run("serve", "--port", "0", "--cascade") == 2
+    assert "cascade True" in only_line(capsys.readouterr().err)
 
 
 def test_without_the_extra_it_says_what_to_install(
