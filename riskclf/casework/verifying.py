@@ -57,9 +57,9 @@ class _Chain:
         """
         number = self.head.count + 1
         if line.get("n") != number:
-            self._refuse(f"line {number} is missing, or not in its place")
+            self._refuse(f"the line with n = {number} is missing, or not in its place")
         if line.get("previous") != self.head.digest or line.get("digest") != digest_of(line):
-            self._refuse(f"line {number} is not as it was written")
+            self._refuse(f"the line with n = {number} is not as it was written")
         if number == 0:
             self.name = str(line.get("log", ""))
         self.head = Head(number, line["digest"])
@@ -70,9 +70,11 @@ class _Chain:
                 self.tombstones += 1
                 self._purged.setdefault(case, number)
             elif seal_of(line.get("posts", ()), line.get("salt", "")) != line["sealed"]:
-                self._refuse(f"the posts of line {number} are not as they were written")
+                self._refuse(
+                    f"the posts of the line with n = {number} are not as they were written"
+                )
         elif "posts" in line or "salt" in line:
-            self._refuse(f"line {number} is not as it was written")
+            self._refuse(f"the line with n = {number} is not as it was written")
         if line.get("action") == "purge_case":
             self._purged.pop(case, None)
 
@@ -83,7 +85,9 @@ class _Chain:
             CaseError: posts were removed without a purge.
         """
         for case, number in self._purged.items():
-            self._refuse(f"line {number} lacks its posts, and no purge of case {case} follows")
+            self._refuse(
+                f"the line with n = {number} lacks its posts, and no purge of case {case} follows"
+            )
 
     def _refuse(self, what: str) -> NoReturn:
         raise CaseError(f"{self.where}: {what}: the log was changed")
@@ -159,7 +163,9 @@ class _Log:
 
     def _refuse(self, further: int = 0) -> NoReturn:
         number = self.chain.head.count + further
-        raise CaseError(f"{self.path}: line {number} is not as it was written: the log was changed")
+        raise CaseError(
+            f"{self.path}: the line with n = {number} is not as it was written: the log was changed"
+        )
 
 
 def verify(path: str | os.PathLike[str], *, kept: Head | None = None) -> Verified:
@@ -178,11 +184,13 @@ def verify(path: str | os.PathLike[str], *, kept: Head | None = None) -> Verifie
     for _ in log.lines():
         head = log.chain.head
         if kept is not None and head.count == kept.count and head != kept:
-            raise CaseError(f"{path}: line {kept.count} is another one than was kept elsewhere")
+            raise CaseError(
+                f"{path}: the line with n = {kept.count} is another one than was kept elsewhere"
+            )
     found = log.result()
     if kept is not None and found.head.count < kept.count:
         raise CaseError(
-            f"{path} ends with line {found.head.count}, and line {kept.count} was kept elsewhere: "
+            f"{path} ends with n = {found.head.count}, and n = {kept.count} was kept elsewhere: "
             "the end was cut off"
         )
     return found

@@ -5,6 +5,7 @@ Text of a post is kept in memory for the case at hand only, and only once the of
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "Done", "Limits", "Pasted", "Row", "Status"]
 
+_JAPANESE = re.compile("[ぁ-ヿ一-鿿]")
+"""A letter of kana or kanji."""
 _A_BREAK = 10 * 60
 """Seconds without any request that count as a break."""
 _DECIDES = (Action.DECIDE, Action.SETTLE)
@@ -114,7 +117,7 @@ class Desk:
         self.store, self.officer, self.templates = store, officer, templates
         self.language = language
         self.drafts_in: str | None = None
-        """The language of drafts; None: that of the page."""
+        """The language of drafts; None: that of the post."""
         self.lock = threading.Lock()
         """Held while a request is answered."""
         self.done: Done | None = None
@@ -124,6 +127,7 @@ class Desk:
         self._may_read = self._limits.cases
         self._since_break = self._last_request = clock()
         self._current: int | None = None
+        self._last: int | None = None
         self._opened: tuple[int, Language, Opened] | None = None
         self._read: set[int] = set()
 
@@ -153,11 +157,14 @@ class Desk:
         before = case.state in (State.DECIDED, State.EVIDENCE_SECURED)
         if case.support or not before or case.decision not in _TO_WARN:
             return None
-        return self.templates.offer(case, self.language_of_drafts())
+        return self.templates.offer(case, self.language_of_drafts(case_id))
 
-    def language_of_drafts(self) -> str:
-        """The language that drafts are offered in."""
-        return self._there(self.drafts_in or self.language)
+    def language_of_drafts(self, case_id: int) -> str:
+        """The language that drafts for a case are offered in: as chosen, or that of the post."""
+        posts = self.store.case(case_id).posts
+        text = posts[0].text if posts else ""
+        of_post = Language.JAPANESE if _JAPANESE.search(text) else Language.ENGLISH
+        return self._there(self.drafts_in or of_post)
 
     def instructions(self) -> Support:
         """The agency's emergency instructions and contacts."""
@@ -261,10 +268,21 @@ class Desk:
         return case.support
 
     def undo(self) -> None:
-        """Take back the last step that the officer took today."""
+        """Take back the last step that the officer took today.
+
+        Raises:
+            CaseError: there is none, or it was with a case that the page does not show: what was
+                done elsewhere, such as a warning that was sent, is not undone by a key.
+        """
         case_id = counts.last_step(self.store, self.officer, self._midnight())
         if case_id is None:
             raise CaseError(_("you have taken no step today that can be undone"))
+        if case_id not in (self._current, self._last):
+            raise CaseError(
+                _("your last step was with case {case}: open that one to undo it").format(
+                    case=case_id
+                )
+            )
         case = self.store.undo(case_id, self.officer)
         self._note(_("Case {number}: the last step is undone.").format(number=case_id), case)
         self._at_hand(case)
@@ -314,6 +332,7 @@ class Desk:
         return opened_text(case, explanation)
 
     def _note(self, words: str, case: Case) -> None:
+        self._last = case.id
         self.done = Done(words, tuple(post.reference for post in case.posts))
 
     def _row(self, case: Case, now: datetime, *, posted: bool = False) -> Row:

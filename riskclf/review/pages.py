@@ -150,7 +150,7 @@ class Pages:
             case=case,
             offer=self._desk.offer(case.id),
             draft_languages=self._desk.templates.languages,
-            drafts_in=self._desk.language_of_drafts(),
+            drafts_in=self._desk.language_of_drafts(case.id),
         )
 
     def _render(self, name: str, **values: Any) -> str:

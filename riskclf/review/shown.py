@@ -18,6 +18,7 @@ from riskclf.review.wording import (
     decision_words,
     label_words,
     likelihood,
+    risk_words,
     urgency_words,
 )
 
@@ -124,7 +125,7 @@ def shown(
         age=age_words(None if posted is None else now - posted),
         label=label_words(said["label"]),
         side=label_words(side) if side else "",
-        risk=likelihood(risk),
+        risk=risk_words(said["decision"]),
         side_likelihood=likelihood(scores[side] / risk) if side and risk else "",
         urgency=urgency_words(said["decision"]),
         unreadable=not UNREAD_CODES.isdisjoint(said["reason_codes"]),

@@ -16,6 +16,7 @@ __all__ = [
     "label_words",
     "likelihood",
     "recipient_words",
+    "risk_words",
     "urgency_words",
 ]
 
@@ -84,6 +85,20 @@ def label_words(label: str) -> str:
 def urgency_words(decision: str) -> str:
     """What the model's `flag`, `review` or `clear` asks for."""
     return _(_URGENCIES[decision])
+
+
+def risk_words(decision: str) -> str:
+    """The model's `flag`, `review` or `clear` in a word.
+
+    Not by the probability: where risky posts are rare (`--prevalence`), that of nearly every
+    flagged post is small.
+    """
+    words = {
+        "flag": pgettext("probability", "high"),
+        "review": pgettext("probability", "medium"),
+        "clear": pgettext("probability", "low"),
+    }
+    return words[decision]
 
 
 def likelihood(probability: float) -> str:

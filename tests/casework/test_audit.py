@@ -87,20 +87,26 @@ def test_two_logs_can_share_a_key_and_then_know_the_same_post(tmp_path: Path) ->
 
 
 CHANGES: dict[str, tuple[Callable[[list[Any]], Any], str]] = {
-    "a value": (lambda x: x[3].update(action="release"), "line 3 is not as it was written"),
-    "a new value": (lambda x: x[3].update(more=1), "line 3 is not as it was written"),
-    "another log's line": (lambda x: x[3].update(line={}), "line 3 is not as it was written"),
-    "a removed value": (lambda x: x[3].pop("case"), "line 3 is not as it was written"),
-    "the name": (lambda x: x[0].update(log="x"), "line 0 is not as it was written"),
-    "a dropped line": (lambda x: x.pop(3), "line 3 is missing, or not in its place"),
-    "the first line": (lambda x: x.pop(0), "line 0 is missing"),
-    "two lines swapped": (lambda x: x.insert(2, x.pop(3)), "line 2 is missing, or not in"),
-    "a line twice": (lambda x: x.insert(3, x[3]), "line 4 is missing, or not in its place"),
-    "the posts": (lambda x: x[3].update(posts=["0" * 64]), "posts of line 3"),
-    "the salt": (lambda x: x[3].pop("salt"), "posts of line 3"),
+    "a value": (
+        lambda x: x[3].update(action="release"),
+        "the line with n = 3 is not as it was written",
+    ),
+    "a new value": (lambda x: x[3].update(more=1), "the line with n = 3 is not as it was written"),
+    "another log's line": (
+        lambda x: x[3].update(line={}),
+        "the line with n = 3 is not as it was written",
+    ),
+    "a removed value": (lambda x: x[3].pop("case"), "the line with n = 3 is not as it was written"),
+    "the name": (lambda x: x[0].update(log="x"), "the line with n = 0 is not as it was written"),
+    "a dropped line": (lambda x: x.pop(3), "the line with n = 3 is missing, or not in its place"),
+    "the first line": (lambda x: x.pop(0), "the line with n = 0 is missing"),
+    "two lines swapped": (lambda x: x.insert(2, x.pop(3)), "n = 2 is missing, or not in"),
+    "a line twice": (lambda x: x.insert(3, x[3]), "n = 4 is missing, or not in its place"),
+    "the posts": (lambda x: x[3].update(posts=["0" * 64]), "posts of the line with n = 3"),
+    "the salt": (lambda x: x[3].pop("salt"), "posts of the line with n = 3"),
     "posts without a purge": (
         lambda x: (x[3].pop("posts"), x[3].pop("salt")),
-        "line 3 lacks its posts, and no purge of case 3 follows",
+        "the line with n = 3 lacks its posts, and no purge of case 3 follows",
     ),
 }
 
@@ -122,7 +128,7 @@ def test_a_line_that_was_written_anew_breaks_the_next_one(place: Path) -> None:
     found.pop("digest")
     content[3] = line_of(found)
     place.write_bytes(b"".join(content))
-    with pytest.raises(CaseError, match="line 4 is not as it was written"):
+    with pytest.raises(CaseError, match="the line with n = 4 is not as it was written"):
         verify(place)
 
 
@@ -138,7 +144,7 @@ def test_an_end_that_was_cut_off_is_found_by_what_was_kept_elsewhere(place: Path
     kept = head_of(place)
     write(place, lines(place)[:-1])
     assert verify(place).head.count == 4  # the log alone cannot tell
-    with pytest.raises(CaseError, match="ends with line 4, and line 5 was kept"):
+    with pytest.raises(CaseError, match="ends with n = 4, and n = 5 was kept"):
         verify(place, kept=kept)
 
 
@@ -147,7 +153,7 @@ def test_a_log_that_was_written_anew_as_a_whole_is_found_likewise(place: Path) -
     place.unlink()
     made(place, *(entry(n, n) for n in range(1, 9)))
     verify(place)
-    with pytest.raises(CaseError, match="line 5 is another one"):
+    with pytest.raises(CaseError, match="the line with n = 5 is another one"):
         verify(place, kept=kept)
 
 
@@ -247,7 +253,7 @@ def test_two_copies_of_a_log_do_not_merge_and_a_changed_one_neither(tmp_path: Pa
     with pytest.raises(CaseError, match="is in two files"):
         merge([a, copy], out)
     write(copy, lines(copy)[:1] + lines(copy)[2:])
-    with pytest.raises(CaseError, match="line 1 is missing"):
+    with pytest.raises(CaseError, match="the line with n = 1 is missing"):
         merge([copy], out)
     assert not out.exists()
 

@@ -127,7 +127,7 @@ def test_the_log_is_verified_kept_and_merged(
     capsys.readouterr()
     log.write_text(log.read_text().replace("officer-a", "officer-b"))
     assert run("audit", "verify", log) == 2
-    assert "line 2 is not as it was written" in only_line(capsys.readouterr().err)
+    assert "the line with n = 2 is not as it was written" in only_line(capsys.readouterr().err)
     assert run("audit", "verify", log, "--count", "1") == 2
 
 
