@@ -4,7 +4,7 @@
 
     python -m tests.benchmarks.serve_load
 
-Our own posts or natural lines, each with a number behind it so that no two are equal, are labelled
+Natural lines, or our own posts with a number behind each so that no two are equal, are labelled
 once by `predict_many` in this process and then asked of a service in another one, from many clients
 at once. Service and clients share the computer's cores. Nothing of a post is printed.
 """
@@ -59,11 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cascade", action="store_true", help="See riskclf serve.")
     options = parser.parse_args(arguments)
 
-    ours = [post.text for post in load_posts()]
     if options.corpora:
-        ours = [x for source in Corpora.load(options.corpora).of("heldout") for x in source.lines()]
-        random.Random(0).shuffle(ours)
-    texts = [f"{text} {number}" for number, text in enumerate(islice(cycle(ours), options.posts))]
+        sources = Corpora.load(options.corpora).of("heldout")
+        texts = sorted({line for source in sources for line in source.lines()})
+        random.Random(0).shuffle(texts)
+        texts = texts[: options.posts]
+    else:
+        ours = cycle(post.text for post in load_posts())
+        texts = [f"{text} {number}" for number, text in enumerate(islice(ours, options.posts))]
     classifier = RiskClassifier.load(options.model, cascade=options.cascade)
     classifier.predict_many(texts[:500])  # warm up
     before = time.perf_counter()
