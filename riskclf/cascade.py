@@ -30,8 +30,8 @@ class FirstStage:
         cascade, ngrams = loaded.manifest.cascade, loaded.experts.ngrams
         if cascade is None or ngrams is None:
             raise InputError(
-                f"{loaded.directory} has no first stage for a cascade, as a model that was "
-                "fine-tuned: load it without cascade"
+                f"{loaded.directory} has no first stage for a cascade (a fine-tuned model has "
+                "none): load it without cascade"
             )
         self._threshold, self._stacker, self._ngrams = cascade.threshold, cascade.stacker, ngrams
         self._manifest = replace(loaded.manifest, stacker=cascade.stacker)

@@ -117,7 +117,7 @@ class RiskClassifier:
                 is its first.
             thresholds: your own instead, such as `{"flag": 0.9, "review": 0.5}`, on the risk as it
                 is returned.
-            engine: what computes the model: "pytorch"; "openvino", which is faster on Intel and
+            engine: what computes the model: "pytorch"; "openvino", which starts faster on Intel and
                 AMD processors and imports no torch, and needs `pip install "riskclf[fast]"` and the
                 files that `riskclf optimize` builds; or "auto": OpenVINO where all of that is there
                 (on Linux, without an NVIDIA driver unless `device` is "cpu"), else PyTorch.
@@ -152,7 +152,9 @@ class RiskClassifier:
         origin = Origin.of(
             loaded, path_or_id, revision=revision, device=device, threads=threads, engine=engine
         )
-        point, shift = decisive(loaded.manifest, prevalence, operating_point, thresholds)
+        point, shift = decisive(
+            loaded.manifest, loaded.directory, prevalence, operating_point, thresholds
+        )
         return cls(loaded, point, shift, cascade)._from(origin)
 
     @overload

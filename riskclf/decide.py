@@ -19,6 +19,8 @@ from riskclf.labels import REASON_CODES, UNREAD_CODES, Decision, Prediction, Rea
 from riskclf.numerics import expit, logit, softmax
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from riskclf.encoder import Outputs
@@ -151,6 +153,7 @@ def decide(
 
 def decisive(
     manifest: Manifest,
+    directory: Path,
     prevalence: float | None,
     name: str | None,
     thresholds: Mapping[str, float] | None,
@@ -159,6 +162,7 @@ def decisive(
 
     Args:
         manifest: of the model.
+        directory: of the model, for messages.
         prevalence: share of risky posts where it is used; None: as where it was calibrated.
         name: of one of its operating points; None is the first.
         thresholds: in place of one.
@@ -171,8 +175,8 @@ def decisive(
     if not manifest.risk_labels:
         if (prevalence, name, thresholds) != (None, None, None):
             raise OperatingPointError(
-                "the model has no risk labels: it takes no prevalence, no operating point and no "
-                "thresholds; leave them out"
+                f"{directory} has no risk labels: it takes no prevalence, no operating point and "
+                "no thresholds; leave them out"
             )
         return None, 0.0
     shift = 0.0 if prevalence is None else prior_shift(manifest.prevalence, prevalence)

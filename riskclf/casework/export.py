@@ -15,6 +15,7 @@ from riskclf.casework import log
 from riskclf.casework.people import checked_id, checked_second
 from riskclf.casework.schema import Case
 from riskclf.casework.states import Decision
+from riskclf.language import gettext as _
 from riskclf.tables import write_table
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def export(store: Store, path: str | os.PathLike[str], officer: str, second: str
         InputError: the file cannot be written.
     """
     officer = checked_id(officer)
-    agreed = checked_second(officer, second, "an export")
+    agreed = checked_second(officer, second, _("an export"))
     with store.writing() as (session, record, now):
         cases = session.scalars(
             select(Case).where(Case.decision.in_(_LABELS)).order_by(Case.id)

@@ -33,6 +33,7 @@ from riskclf.casework.people import checked_id, checked_second
 from riskclf.casework.schema import Case, Lease, Post, Ruling
 from riskclf.casework.states import Decision, State, is_finished
 from riskclf.errors import InputError
+from riskclf.language import gettext as _
 
 if TYPE_CHECKING:
     from riskclf.casework.store import Store
@@ -103,7 +104,7 @@ def purge(store: Store, officer: str, second: str, *, before: datetime | None = 
             program is reading the store, so that deleted text may still be in its log.
     """
     officer = checked_id(officer)
-    agreed = checked_second(officer, second, "a purge")
+    agreed = checked_second(officer, second, _("a purge"))
     counts: Counter[str] = Counter()
     kept: Counter[str] = Counter()
     posts = 0

@@ -164,7 +164,7 @@ class Store(Sessions):
             InputError: a file cannot be made.
         """
         officer = checked_id(officer)
-        agreed = checked_second(officer, second, "beginning an audit log")
+        agreed = checked_second(officer, second, _("beginning an audit log"))
         with self.writing() as (session, record, now):
             record.audit = auditing.begin(path, key)
             log.add_event(session, record, now, "begin_audit_log", officer, second=agreed)

@@ -34,6 +34,7 @@ from riskclf.tables.predictions import prediction_columns, prediction_values
 from riskclf.text import normalise
 
 if TYPE_CHECKING:
+    from riskclf.casework.store import Store
     from riskclf.casework.support import SupportHead
     from riskclf.classifier import RiskClassifier
 
@@ -119,6 +120,24 @@ class Triage:
         added |= {"aspects": str, "spans": str}
         rows = ({name: row[name] for name in added} for row in self._rows())
         write_table(path, rows, columns=(), added=added, dialect=self.dialect)
+
+    def open_in(self, store: Store, *, model: str, officer: str) -> list[int]:
+        """Open the cases in a store, the riskiest first and the support list last.
+
+        Args:
+            store: where to.
+            model: fingerprint of the model.
+            officer: who opens them.
+
+        Returns:
+            The numbers of the cases.
+
+        Raises:
+            CaseError: see `Store.add`.
+        """
+        return store.add(
+            [*self.cases, *self.support], model=model, officer=officer, thresholds=self.thresholds
+        )
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         names = prediction_columns(self.labels)

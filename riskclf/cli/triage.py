@@ -131,12 +131,7 @@ def triage(
         for line in found.notes:
             note(line)
         if desk is not None and officer is not None:
-            opened = desk.add(
-                [*found.cases, *found.support],
-                model=classifier.fingerprint,
-                officer=officer,
-                thresholds=found.thresholds,
-            )
+            opened = found.open_in(desk, model=classifier.fingerprint, officer=officer)
             note(
                 _("Cases opened: {count:,}, of them on the support list: {listed:,}.").format(
                     count=len(opened), listed=len(found.support)

@@ -1,4 +1,4 @@
-"""The OpenVINO engine: faster than PyTorch on a CPU, without importing torch.
+"""The OpenVINO engine: on a CPU, without importing torch, so that it starts faster than PyTorch.
 
 It computes the files that `riskclf optimize` builds for a model. A window is padded to the next of
 a few lengths, whatever it is computed beside, and a batch is one of a few sizes. So a score depends

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import riskclf
 from riskclf.errors import InputError
@@ -40,7 +40,7 @@ from riskclf.evaluation.thresholds import Rate, Stream, check_share, choose_thre
 from riskclf.labels import DECISIONS
 from riskclf.language import language, speaking
 from riskclf.progress import Progress, following
-from riskclf.tables import Columns, Data, Key, Reject, TableFile, create_table, write_rejects
+from riskclf.tables import Columns, Data, Key, Reject, TableFile, write_rejects, write_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,23 +107,22 @@ class Evaluation:
         texts = rows.text if include_text else None
         if texts is not None:
             columns.append("text")
-        with create_table(path, columns=columns) as out:
-            for index in differing.tolist():
-                gold = int(rows.gold[index])
-                record = {
-                    "row": int(rows.number[index]),
-                    "id": None if rows.id is None else rows.id[index],
-                    "label": rows.labels[gold] if gold >= 0 else "unclear",
-                    "predicted": rows.labels[int(rows.predicted[index])],
-                    "decision": DECISIONS[int(rows.decision[index])],
-                    "risk": float(rows.risk[index]),
-                    # They differ, so the other side does what ours does not.
-                    "other_alarm": DECISIONS[int(rows.decision[index])] == "clear",
-                }
-                if texts is not None:
-                    record["text"] = texts[index]
-                out.write([record])
-            out.commit()
+
+        def record(index: int) -> dict[str, Any]:
+            gold = int(rows.gold[index])
+            return {
+                "row": int(rows.number[index]),
+                "id": None if rows.id is None else rows.id[index],
+                "label": rows.labels[gold] if gold >= 0 else "unclear",
+                "predicted": rows.labels[int(rows.predicted[index])],
+                "decision": DECISIONS[int(rows.decision[index])],
+                "risk": float(rows.risk[index]),
+                # They differ, so the other side does what ours does not.
+                "other_alarm": DECISIONS[int(rows.decision[index])] == "clear",
+                **({} if texts is None else {"text": texts[index]}),
+            }
+
+        write_table(path, map(record, differing.tolist()), columns=columns)
 
 
 def evaluate(

@@ -60,7 +60,7 @@ def optimize(
     compared: Mapping[str, Sequence[str]] | None = None,
     progress: Progress = None,
 ) -> Optimized:
-    """Build the files with which OpenVINO computes a model, faster than PyTorch does.
+    """Build the files with which OpenVINO computes a model, without importing torch.
 
     The model is written with them to `output`; `RiskClassifier.load` uses them where it can. What
     was compared with PyTorch is recorded in `riskclf.json`.

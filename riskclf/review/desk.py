@@ -299,11 +299,7 @@ class Desk:
         """
         rows = rows_of(pasted)
         found = triage(rows, self._classifier, len(rows), known=self.store.known, for_store=True)
-        opened = self.store.add(
-            [*found.support, *found.cases],
-            model=self._classifier.fingerprint,
-            officer=self.officer,
-        )
+        opened = found.open_in(self.store, model=self._classifier.fingerprint, officer=self.officer)
         return Pasted(len(opened), len(found.support), tuple(found.rejects), tuple(found.notes))
 
     # ----------------------------------------------------------------------------------------------

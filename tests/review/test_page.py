@@ -299,6 +299,7 @@ def test_rows_from_excel_become_cases(classifier: RiskClassifier, tmp_path: Path
     with page_of(classifier, tmp_path) as (page, store):
         pasted = f'r1\t{TEXT}\nr2\t"電車が遅れています。\n次の便は10時25分です"\n\t部活おわった〜\n'
         shown = main(page, "/api/paste", text=pasted)
+        assert {*store.case(1).suggested["thresholds"]} == {"flag", "review"}
         assert "Cases opened: 2" in shown and "Row 3" in shown
         assert store.known(["r1", "r2"]) == {"r1", "r2"}
         assert "Case" in main(page, "/api/next")

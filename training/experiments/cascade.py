@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.table import Table
 
 from riskclf import Prediction, RiskClassifier
-from riskclf.evaluation.figures import Proportion
 from riskclf.evaluation.intervals import Intervals
 from riskclf.files import write_text
 from training.command import run_command
@@ -30,7 +29,7 @@ from training.posts.other_hand import load_other_hand
 from training.posts.post import FOLDS
 from training.recipe.cascade import fit_cascade, risks, shown_risky
 from training.recipe.lines import seeded
-from training.recipe.out_of_fold import Judged, OutOfFold, judge
+from training.recipe.out_of_fold import Judged, OutOfFold
 from training.recipe.package import make
 
 __all__ = ["RESULTS", "main", "out_of_fold_rows"]
@@ -49,8 +48,8 @@ def main(
 ) -> None:
     """Measure the first stage and write cascade.json."""
     encoder, texts = opened(corpora, work, base)
-    found = make(texts.material, encoder, work).found
-    rows = out_of_fold_rows(found, judge(found)) | _packaged(Corpora.load(corpora))
+    made = make(texts.material, encoder, work)
+    rows = out_of_fold_rows(made.found, made.judged) | _packaged(Corpora.load(corpora))
     write_text(RESULTS, json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
     table = Table("read by the transformer too", "share", "of")
     for name, row in rows.items():
@@ -66,7 +65,7 @@ def out_of_fold_rows(found: OutOfFold, judged: Judged) -> _Rows:
         judged: the same, judged by all experts.
 
     Returns:
-        By what is counted: `hits`, `of`, `value`, `low` and `high`.
+        By what is counted: a share (`riskclf.evaluation.figures.Proportion`).
     """
     passed = np.zeros(len(found.number), dtype=bool)
     fold = found.texts.fold[found.number]
@@ -86,7 +85,8 @@ def out_of_fold_rows(found: OutOfFold, judged: Judged) -> _Rows:
         groups[f"risky posts that are shown, {name}"] = shown[ours] & (language == name)
     groups["posts that are not risky"] = ~risky
     return {
-        name: _row(intervals.proportion(passed[ours], chosen)) for name, chosen in groups.items()
+        name: intervals.proportion(passed[ours], chosen).to_dict()
+        for name, chosen in groups.items()
     }
 
 
@@ -103,20 +103,17 @@ def _packaged(corpora: Corpora) -> _Rows:
     natural = _passed(in_stages.stream(lines[:_LINES]))
     one_by_one = Intervals(len(natural))
     return {
-        "natural lines": _row(one_by_one.proportion(natural, np.ones(len(natural), dtype=bool))),
-        "risky posts by other hands that are shown": _row(
-            Intervals(len(others)).proportion(passed, risky & shown)
-        ),
+        "natural lines": one_by_one.proportion(
+            natural, np.ones(len(natural), dtype=bool)
+        ).to_dict(),
+        "risky posts by other hands that are shown": Intervals(len(others))
+        .proportion(passed, risky & shown)
+        .to_dict(),
     }
 
 
 def _passed(predictions: Iterable[Prediction]) -> NDArray[np.bool_]:
     return np.array(["ngrams_only" not in x.reason_codes for x in predictions])
-
-
-def _row(share: Proportion) -> dict[str, Any]:
-    names = ("hits", "of", "value", "low", "high")
-    return {name: getattr(share, name) for name in names}
 
 
 if __name__ == "__main__":

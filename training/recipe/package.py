@@ -27,7 +27,7 @@ from training.recipe.examples import QUESTIONS
 from training.recipe.experts import Texts, fit_experts
 from training.recipe.judged import JudgedPosts
 from training.recipe.material import NATURAL_MIX, Material
-from training.recipe.out_of_fold import STATED, OutOfFold, fit_manifest, judge
+from training.recipe.out_of_fold import STATED, Judged, OutOfFold, fit_manifest, judge
 from training.recipe.transformer import STEPS, Transformer
 
 __all__ = ["HELD_OUT", "Made", "judged_posts", "make", "write"]
@@ -45,6 +45,8 @@ class Made:
     """Transformers by the fold that is held out."""
     found: OutOfFold
     """Outputs of all experts out of fold."""
+    judged: Judged
+    """The same, judged out of fold in every respect."""
     final: Transformer
     """Trained on all folds."""
     experts: Experts
@@ -77,11 +79,13 @@ def make(material: Material, base: Path, work: Path) -> Made:
     shift = _shift(texts, outputs, final, manifest)
     stacker = manifest.stacker
     assert stacker is not None
-    cascade = fit_cascade(found, judge(found))
+    judged = judge(found)
+    cascade = fit_cascade(found, judged)
     return Made(
         texts,
         by_fold,
         found,
+        judged,
         last,
         experts,
         replace(
@@ -120,7 +124,7 @@ def write(made: Made, base: Path, corpora: Corpora, output: Path) -> None:
 def judged_posts(made: Made) -> JudgedPosts:
     """Our posts with predictions and answers that are out of fold in every respect."""
     posts = made.texts.material.posts
-    judged = judge(made.found)
+    judged = made.judged
     pairs = zip(judged.number.tolist(), judged.predictions, strict=True)
     ours = [(x, found) for x, found in pairs if x < len(posts)]
     answers = out_of_fold_answers(made.texts, made.by_fold)
