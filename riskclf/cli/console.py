@@ -355,6 +355,7 @@ def _codes(codes: str) -> str:
 
 
 def wide() -> Screen:
+    """A console for tables on standard output."""
     # Where nothing says how wide it is, such as in a file, give the posts some room.
     sized = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Screen(width=None if sized else 120)

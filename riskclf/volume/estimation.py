@@ -41,7 +41,7 @@ from riskclf.volume.times import zone_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MonthlyVolume", "VolumeEstimate", "estimate_volume", "interval_of"]
+__all__ = ["MonthlyVolume", "VolumeEstimate", "estimate_volume", "interval_of", "sides_of"]
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def _estimated(
             "measure with these"
         )
     draws = np.full((len(found.draws), len(stream.months)), np.nan)
-    sides = _sides(known, filled, method, found.shares[:, 1], found.draws[..., 1])
+    sides = sides_of(known, filled, method, found.shares[:, 1], found.draws[..., 1])
     result = []
     place = {month.name: index for index, month in enumerate(filled)}
     for number, month in enumerate(stream.months):
@@ -299,14 +299,26 @@ def interval_of(value: float, draws: NDArray[np.float64]) -> Estimate:
     return Estimate(float(value), min(float(low), float(value)), max(float(high), float(value)))
 
 
-def _sides(
+def sides_of(
     known: Labelled,
     months: Sequence[Month],
     method: str,
     shares: NDArray[np.float64],
     draws: NDArray[np.float64],
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Shares by risk label and their draws: the parts that solving for all labels gives."""
+    """Shares by risk label, and their draws: in the proportions that solving for all labels gives.
+
+    Args:
+        known: the labelled posts.
+        months: each with a post.
+        method: one of `riskclf.volume.quantifiers.METHODS`.
+        shares: of all risky posts, shape (months,).
+        draws: of these, shape (draws, months).
+
+    Returns:
+        By label shares of shape (months,) and draws of shape (draws, months); empty for a method
+        that has none, or where a label has too few posts.
+    """
     risk = np.flatnonzero(known.is_risk)
     if method not in ("acc", "pacc") or len(risk) < 2 or not _has_every_label(known):
         return {}

@@ -41,6 +41,7 @@ __all__ = [
     "FEWEST_FAMILIES",
     "FEWEST_RISKY",
     "Labelled",
+    "groups_of",
     "labelled_of",
     "read_labelled_scores",
 ]
@@ -202,7 +203,7 @@ def labelled_of(
     kept = rows.only(known)
     rng = rng or np.random.default_rng(0)
     family = np.full(len(kept), -1) if kept.family is None else kept.family.codes
-    group, families = _groups(family, rng)
+    group, families = groups_of(family, rng)
     return Labelled(
         rows.labels,
         rows.risk_labels,
@@ -219,7 +220,7 @@ def labelled_of(
     )
 
 
-def _groups(family: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
+def groups_of(family: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
     """Number of each post's group, and how many groups are families; lone posts come after them.
 
     Many lone posts, or families, are put together at random: groups as independent, and the work

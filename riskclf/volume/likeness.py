@@ -3,13 +3,14 @@
 Every method here assumes that a risky post of the stream gets the scores that labelled risky posts
 get, and that the others get those of the labelled others. Their shares may differ, and do.
 
-**Scores.** The month's posts are counted in ten intervals of the risk. The shares of the labelled
-risky and other posts in these intervals are mixed as the estimate says. What the mixture leaves
-unexplained (half the sum of absolute differences), as a share of the estimated risky posts, is the
-misfit. The same is computed for streams drawn from the labelled posts (`Labelled.draw`), with
-as many posts: if 1 in 100 of them or fewer has such a misfit, and it is a tenth of the volume more
-than theirs mostly is, the month is unlike. Risky posts that get the scores of ordinary ones leave
-no trace in scores: no test of scores finds them.
+**Scores.** The month's posts are counted in ten intervals of the risk, and the shares of the
+labelled risky and other posts in them are mixed as the mean score says. What the mixture leaves
+unexplained is compared with what it leaves of streams drawn from the labelled posts
+(`Labelled.draw`), as large: by its Mahalanobis distance, since families move several intervals at
+once. A month is unlike if 2 in 1,000 of these streams or fewer are as far away, and the unexplained
+posts (half the sum of absolute differences) are more than these streams mostly have, and more than
+a twentieth of the estimated risky posts. Risky posts that get the scores of ordinary ones leave no
+trace in scores: no test of scores finds them.
 
 **Words.** Where both tables hold the texts: the share of a post's three-character pieces that half
 of the labelled posts lack, for posts of the stream and for those of the other half, weighted so
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Misfit", "Novelty", "misfits", "novelty"]
 
-_DRAWS = 500
+_DRAWS = 2000
 _INTERVALS = 10
-_PROBABILITY, _EXCESS = 0.01, 0.1
+_PROBABILITY, _LEAST = 0.002, 0.05
 _NEW_PIECES, _ERRORS = 0.1, 3.0
 _PIECE = 3
 _POSTS = 1000
@@ -53,12 +54,12 @@ class Misfit:
     usual: float
     """The median of this for streams drawn from the labelled posts."""
     probability: float
-    """Share of these that have such a misfit or a larger one."""
+    """Share of these that are as far from a mixture, or farther."""
 
     @property
     def unlike(self) -> bool:
         """Whether the month is refused."""
-        return self.probability <= _PROBABILITY and self.value > self.usual + _EXCESS
+        return self.probability <= _PROBABILITY and self.value > max(self.usual, _LEAST)
 
 
 def misfits(labelled: Labelled, months: Sequence[Month], seed: int = 0) -> list[Misfit]:
@@ -82,16 +83,34 @@ def misfits(labelled: Labelled, months: Sequence[Month], seed: int = 0) -> list[
     drawn_shares, drawn_means = drawn[..., 1:-1] / drawn[..., :1], drawn[..., -1] / drawn[..., 0]
     result = []
     for month in months:
-        counts = np.bincount(place, month.grid, len(ends) + 1)
-        mean = float(month.sums[risk].sum()) / month.posts
-        share = _share(np.array(mean), means)
-        value = float(_unexplained(counts / month.posts, share, shares))
+        mean = np.array(float(month.sums[risk].sum()) / month.posts)
+        seen = np.bincount(place, month.grid, len(ends) + 1) / month.posts
+        share = _share(mean, means)
         mixed = (1 - share) * drawn_shares[:, 0] + share * drawn_shares[:, 1]
-        mixed_mean = (1 - share) * drawn_means[:, 0] + share * drawn_means[:, 1]
+        drawn_mean = (1 - share) * drawn_means[:, 0] + share * drawn_means[:, 1]
         others = rng.multinomial(month.posts, mixed / mixed.sum(axis=1, keepdims=True))
-        found = _unexplained(others / month.posts, _share(mixed_mean, means), shares)
-        result.append(Misfit(value, float(np.median(found)), float((found >= value).mean())))
+        part = _share(drawn_mean, means)
+        left = _left(seen, share, shares)
+        drawn_left = _left(others / month.posts, part, shares)
+        # What is left adds up to 0: one interval tells nothing more.
+        middle = drawn_left[:, 1:].mean(axis=0)
+        inverse = np.linalg.pinv(np.cov(drawn_left[:, 1:], rowvar=False), hermitian=True)
+        distance = _distance(left[None, 1:] - middle, inverse)
+        distances = _distance(drawn_left[:, 1:] - middle, inverse)
+        sizes = np.abs(drawn_left).sum(axis=1) / 2 / part
+        result.append(
+            Misfit(
+                float(np.abs(left).sum() / 2 / share),
+                float(np.median(sizes)),
+                float((distances >= distance).mean()),
+            )
+        )
     return result
+
+
+def _distance(left: Floats, inverse: Floats) -> Floats:
+    found: Floats = ((left @ inverse) * left).sum(axis=1)
+    return found
 
 
 def _share(mean: Floats, means: Floats) -> Floats:
@@ -100,10 +119,10 @@ def _share(mean: Floats, means: Floats) -> Floats:
     return found
 
 
-def _unexplained(seen: Floats, share: Floats, shares: Floats) -> Floats:
+def _left(seen: Floats, share: Floats, shares: Floats) -> Floats:
+    """What a mixture leaves unexplained in each interval."""
     part = np.asarray(share)[..., None]
-    left = np.abs(seen - (1 - part) * shares[0] - part * shares[1]).sum(axis=-1) / 2
-    found: Floats = left / share
+    found: Floats = seen - (1 - part) * shares[0] - part * shares[1]
     return found
 
 

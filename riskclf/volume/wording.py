@@ -70,6 +70,8 @@ def as_number(figure: Estimate, digits: int = 0) -> str:
     if figure.high is None:
         return _("{value} (from {low})").format(value=value, low=low)
     high = f"{figure.high:,.{digits}f}"
+    if figure.low < 0:
+        return _("{value} ({low} to {high})").format(value=value, low=low, high=high)
     return _("{value} ({low}–{high})").format(value=value, low=low, high=high)
 
 
