@@ -151,9 +151,10 @@ def compare_streams(
             model = RiskClassifier.load(model, device=device, batch_size=batch_size)
         classifier = model
     if all(texts):
-        given = model is None or isinstance(model, str | os.PathLike)
-        directory = locate(model, _TOKENIZER) if given else model.info()["model"]
-        tokenizer = Tokenizer.load(directory)
+        if model is None or isinstance(model, str | os.PathLike):
+            tokenizer = Tokenizer.load(locate(model, _TOKENIZER))
+        else:
+            tokenizer = Tokenizer.load(model.info()["model"])
     notes: list[str] = []
     with following(progress) as tell:
         found = [_Counted.of(data, classifier, tokenizer, text_column, tell) for data in sides]
@@ -170,6 +171,8 @@ def compare_streams(
             )
     if found[0].risk_labels != found[1].risk_labels:
         raise InputError("the two streams were scored by different models: score both with one")
+    if not found[0].risk_labels:
+        raise InputError("the model has no risk labels, so that it flags nothing: name another")
     return _compared(found[0], found[1], terms, notes)
 
 

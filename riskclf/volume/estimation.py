@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from riskclf.evaluation.figures import Estimate, Figure, Proportion
 from riskclf.files import write_bytes, write_text
 from riskclf.language import current
 from riskclf.progress import Progress, following
-from riskclf.tables import Columns, Data, Reject, write_table
+from riskclf.tables import Columns, Data, Reject, Source, write_table
 from riskclf.volume.comparison import Change, change_between
 from riskclf.volume.labelled import Labelled, read_labelled_scores
 from riskclf.volume.likeness import misfits, novelty
@@ -206,13 +207,21 @@ def estimate_volume(
             labelled,
             columns=columns,
             label_map=label_map or {},
-            keep_text=bool(stream.texts),
+            keep_text=bool(stream.texts) and _has_texts(labelled, columns.text),
             tell=tell,
         )
     _check_labels(stream, known)
     known.check_size()
     rates = known.rates()
     return _estimated(stream, known, rates, method, collected.strip(), zone)
+
+
+def _has_texts(data: Data, column: str) -> bool:
+    """Whether a table has this column; standard input is not looked at, for it is read once."""
+    if isinstance(data, str | os.PathLike) and os.fspath(data) == "-":
+        return False
+    with ExitStack() as stack:
+        return column in Source(data, stack).columns
 
 
 def _check_labels(stream: Stream, known: Labelled) -> None:

@@ -47,7 +47,8 @@ __all__ = [
 ]
 
 FEWEST_RISKY, FEWEST_BENIGN, FEWEST_FAMILIES = 50, 200, 20
-"""Labelled posts that are needed, and families of the risky ones, where families are named."""
+"""Labelled posts that are needed, and families of the risky ones, where families are named; a post
+without one counts as one."""
 
 _CORRELATION = 0.3
 _MAX_FAMILIES, _MAX_LONE = 1000, 400
@@ -123,7 +124,7 @@ class Labelled:
                 `FEWEST_FAMILIES`; says how many are needed.
         """
         risky = self.risky > 0.5
-        families = len(np.unique(self.family[risky & (self.family >= 0)]))
+        families = len(np.unique(self.grouped()[risky]))
         counts = [
             (int(risky.sum()), FEWEST_RISKY, "risky posts"),
             (int((self.risky < 0.5).sum()), FEWEST_BENIGN, "posts that are not risky"),

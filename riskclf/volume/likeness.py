@@ -94,7 +94,8 @@ def misfits(labelled: Labelled, months: Sequence[Month], seed: int = 0) -> list[
         drawn_left = _left(others / month.posts, part, shares)
         # What is left adds up to 0: one interval tells nothing more.
         middle = drawn_left[:, 1:].mean(axis=0)
-        inverse = np.linalg.pinv(np.cov(drawn_left[:, 1:], rowvar=False), hermitian=True)
+        spread = np.atleast_2d(np.cov(drawn_left[:, 1:], rowvar=False))
+        inverse = np.asarray(np.linalg.pinv(spread, hermitian=True), dtype=np.float64)
         distance = _distance(left[None, 1:] - middle, inverse)
         distances = _distance(drawn_left[:, 1:] - middle, inverse)
         sizes = np.abs(drawn_left).sum(axis=1) / 2 / part

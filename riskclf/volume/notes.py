@@ -70,6 +70,6 @@ def notes_on(
         notes.append(
             _("cc counts flagged posts: neither the number nor its interval is corrected.")
         )
-    if not stream.texts:
-        notes.append(_("There are no texts in the stream, so its words were not compared."))
+    if not stream.texts or known.texts is None:
+        notes.append(_("The two tables do not both hold texts, so words were not compared."))
     return notes

@@ -101,7 +101,8 @@ def grid_cells(risk: Floats) -> NDArray[np.int64]:
     clipped = np.clip(risk, 1e-9, 1 - 1e-9)
     odds = np.log(clipped / (1 - clipped))
     place = np.rint((odds - GRID[0]) / (GRID[1] - GRID[0]))
-    return np.clip(place, 0, len(GRID) - 1).astype(np.int64)
+    found: NDArray[np.int64] = np.clip(place, 0, len(GRID) - 1).astype(np.int64)
+    return found
 
 
 class Texts:

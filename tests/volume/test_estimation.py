@@ -145,6 +145,8 @@ def test_words_of_another_kind_are_refused_with_what_to_do() -> None:
     known = texts(labelled(200, 800), words)
     alike = _estimate(texts(list(stream(MONTHS)), words), known)
     assert alike.months[0].risky.value is not None
+    without = _estimate(texts(list(stream(MONTHS)), words))
+    assert any("do not both hold texts" in note for note in without.notes)
     other = texts(list(stream(MONTHS)), ["도서관에서", "고양이가", "점심은", "버스를", "내일은"])
     with pytest.raises(EvaluationError, match=r"words of the stream are unlike.*label 500 posts"):
         _estimate(other, known)

@@ -168,7 +168,7 @@ def month_of(
     whole = pools[0].beside(pools[1]).beside(pools[2]).beside(pools[3])
     share = np.concatenate(counts) / month.posts
     sample = whole.only(rng.choice(len(whole), _SAMPLE, p=share))
-    by_label = np.bincount(whole.gold, np.concatenate(counts), len(LABELS))
+    by_label = np.bincount(whole.gold, np.concatenate(counts), len(LABELS)).astype(np.float64)
     return Drawn(month, by_label, replace(sample, family=np.full(_SAMPLE, -1)))
 
 
