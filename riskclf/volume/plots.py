@@ -25,6 +25,7 @@ def draw(found: VolumeEstimate, lang: str) -> bytes:
     """The estimate of each month with its interval, and the flagged posts, as PNG."""
     style: Any = {
         "font.family": fonts(),
+        "font.size": 10,
         "axes.grid": True,
         "axes.axisbelow": True,
         "axes.spines.top": False,
@@ -33,7 +34,7 @@ def draw(found: VolumeEstimate, lang: str) -> bytes:
     with mpl.rc_context(style), speaking(lang):
         # No pyplot: it keeps figures, and asks for a display.
         figure = Figure(
-            figsize=(max(5.0, 1.6 + 0.55 * len(found.months)), 3.8), layout="constrained"
+            figsize=(max(5.0, 1.6 + 0.55 * len(found.months)), 4.4), layout="constrained"
         )
         axes = figure.add_subplot()
         shown = [
@@ -66,7 +67,7 @@ def draw(found: VolumeEstimate, lang: str) -> bytes:
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:,.0f}"))
         axes.set_ylabel(_("posts a month"))
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1))
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
         return buffer.getvalue()
