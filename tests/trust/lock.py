@@ -29,7 +29,7 @@ LOCKED = ROOT / ".ci" / "locked.txt"
 PLATFORM = "CPython 3.11 Linux x86_64"
 """Where the files of `LOCKED` can be installed."""
 
-BUILD_NEEDS = ("editables", "hatchling", "setuptools")
+BUILD_NEEDS = ("editables", "hatchling", "setuptools", "wheel")
 """What builds this package and those that come as source."""
 
 
