@@ -56,7 +56,7 @@ def _reproducible(work: Path, _scale: float) -> Tried:
     for file in other.rglob("*"):
         if file.is_file() and ".git" not in file.parts:
             os.utime(file, (1e9, 1e9))
-            file.chmod(0o600)
+            file.chmod(file.stat().st_mode & 0o700)
     elsewhere = {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
     second = _built(other, work / "built-b", **elsewhere)
     (archive,) = (work / "built-a").glob("*.tar.gz")
