@@ -34,7 +34,7 @@ def test_volume_prints_the_months_the_change_and_how_it_was_collected(
     tables: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = tmp_path / "v.json"
-    options = ["--collected", "search for 12 words", "--compare", "2026-01", "2026-02"]
+    options: list[str | Path] = ["--collected", "search for 12 words", "--compare", "2026-01", "2026-02"]
     assert run("volume", tables[0], "--labelled", tables[1], *options, "--output", place) == 0
     out, err = capsys.readouterr()
     assert "search for 12 words" in out
@@ -50,7 +50,7 @@ def test_volume_speaks_japanese(
     tables: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--collected", "12語の検索", "--compare", "2026-01", "2026-02", "--lang", "ja"]
-    plot = ["--plot", tmp_path / "v.png"]
+    plot: list[str | Path] = ["--plot", tmp_path / "v.png"]
     assert run("volume", tables[0], "--labelled", tables[1], *options, *plot) == 0
     out, err = capsys.readouterr()
     assert "12語の検索" in out and "減った確率" in out
