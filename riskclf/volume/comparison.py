@@ -24,7 +24,8 @@ _RANGE = re.compile(r"(\d{4}-\d\d)(?:\.\.(\d{4}-\d\d))?")
 class Change(Figure):
     """How the volume changed: means a month, with 95 % intervals.
 
-    The classifier's error is the same in all months, so it is drawn once for all of them.
+    The error of what was measured on labelled posts is the same in all months, and largely cancels
+    out. With families, each month has scenarios of its own, which does not.
     """
 
     before: str

@@ -2,11 +2,12 @@
 
 **Draws.** The error of rates measured on some posts is drawn by the Bayesian bootstrap (Rubin
 1981): each group of posts gets a random weight. A group is a family where families are named,
-since posts of one family are right and wrong together. The posts of a stream are other scenarios
-than the labelled ones; that theirs differ by chance from all there are, as ours do, is a second
-part of the error. So as many families as were labelled are drawn once more from the weighted ones
-(a Polya urn; finite population Bayesian bootstrap, Lo 1988). Posts without a family are taken for a
-random sample of the stream itself, which has no second part.
+since posts of one family are right and wrong together. This error is the same in all months. The
+posts of a month are other scenarios than the labelled ones; that theirs differ by chance from all
+there are, as ours do, is a second part of the error, and every month has its own. So for each month
+as many families as were labelled are drawn once more from the weighted ones (a Polya urn; finite
+population Bayesian bootstrap, Lo 1988). Posts without a family are taken for a random sample of the
+stream itself, which has no second part.
 
 **What was never seen.** Where 0 of 500 benign posts were flagged, every draw would say that none
 ever is. So each class gets half a post of every outcome (the prior of Jeffreys), which counts as
@@ -158,16 +159,19 @@ class Labelled:
         return found
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
-        """Weights of all groups, shape (count, groups); see the module's documentation."""
-        groups = int(self.group.max()) + 1
-        weights = rng.gamma(1.0, size=(count, groups))
-        families = self.families
-        if families:
-            own = weights[:, :families]
-            total = own.sum(axis=1, keepdims=True)
-            again = rng.multinomial(families, own / total)
-            weights[:, :families] = again * (total / families)
-        return weights
+        """Weights of all groups, shape (count, groups): the first part of the error."""
+        return rng.gamma(1.0, size=(count, int(self.group.max()) + 1))
+
+    def draw_month(self, weights: Floats, rng: np.random.Generator) -> Floats:
+        """The weights of `draw` for one month, whose scenarios are drawn from them."""
+        if not self.families:
+            return weights
+        own = weights[:, : self.families]
+        total = own.sum(axis=1, keepdims=True)
+        found = weights.copy()
+        drawn = rng.multinomial(self.families, own / total)
+        found[:, : self.families] = drawn * (total / self.families)
+        return found
 
     def unseen(self, classes: Floats) -> Floats:
         """How much one post of each class counts that nobody saw, shape (classes,)."""

@@ -5,9 +5,9 @@ get, and that the others get those of the labelled others. Their shares may diff
 
 **Scores.** The month's posts are counted in ten intervals of the risk, and the shares of the
 labelled risky and other posts in them are mixed as the mean score says. What the mixture leaves
-unexplained is compared with what it leaves of streams drawn from the labelled posts
-(`Labelled.draw`), as large: by its Mahalanobis distance, since families move several intervals at
-once. A month is unlike if 2 in 1,000 of these streams or fewer are as far away, and the unexplained
+unexplained is compared with what it leaves of streams drawn from the labelled posts, as large
+(`Labelled.draw_month`): by its Mahalanobis distance, since families move several intervals at once.
+A month is unlike if 2 in 1,000 of these streams or fewer are as far away, and the unexplained
 posts (half the sum of absolute differences) are more than these streams mostly have, and more than
 a twentieth of the estimated risky posts. Risky posts that get the scores of ordinary ones leave no
 trace in scores: no test of scores finds them.
@@ -79,7 +79,7 @@ def misfits(labelled: Labelled, months: Sequence[Month], seed: int = 0) -> list[
     table = labelled.table(classes, np.column_stack([counted[place[cells]], soft]))
     whole = table.sum(axis=0)
     shares, means = whole[:, 1:-1] / whole[:, :1], whole[:, -1] / whole[:, 0]
-    drawn = np.tensordot(labelled.draw(_DRAWS, rng), table, axes=1)
+    drawn = np.tensordot(labelled.draw_month(labelled.draw(_DRAWS, rng), rng), table, axes=1)
     drawn_shares, drawn_means = drawn[..., 1:-1] / drawn[..., :1], drawn[..., -1] / drawn[..., 0]
     result = []
     for month in months:

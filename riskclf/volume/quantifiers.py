@@ -53,7 +53,7 @@ class Estimates:
     """Shape (months, classes)."""
     draws: Floats
     """The same where the classifier's error and the month's posts are drawn: shape (draws, months,
-    classes). One draw has one classifier's error in all months."""
+    classes). What is unknown of the labelled posts is the same in all months of a draw."""
 
 
 def check_method(method: str) -> None:
@@ -107,12 +107,15 @@ def estimate(
     table = labelled.table(classes, features)
     unseen = labelled.unseen(classes)[:, None]
     whole = _rates(table.sum(axis=0)[None])[0]
-    sums_drawn = np.tensordot(labelled.draw(draws, rng), table, axes=1)
+    weights = labelled.draw(draws, rng)
     prior = unseen * rng.gamma(0.5, size=(draws, len(merge), len(merge)))
-    sums_drawn[..., 1:] += prior
-    sums_drawn[..., 0] += prior.sum(axis=2)
-    rates = _rates(sums_drawn)
-    return Estimates(_solve(whole[None], q[None])[0], _solve(rates, noisy))
+    drawn = np.empty_like(noisy)
+    for index in range(len(months)):
+        sums_drawn = np.tensordot(labelled.draw_month(weights, rng), table, axes=1)
+        sums_drawn[..., 1:] += prior
+        sums_drawn[..., 0] += prior.sum(axis=2)
+        drawn[:, [index]] = _solve(_rates(sums_drawn), noisy[:, [index]])
+    return Estimates(_solve(whole[None], q[None])[0], drawn)
 
 
 def _rates(sums: Floats) -> Floats:
@@ -170,10 +173,11 @@ def _emq(
     shares = np.array([_em(whole, kept, month.grid) for month in months])
     drawn = np.empty((draws, *shares.shape))
     for number, weights in enumerate(labelled.draw(draws, rng)):
-        counts = np.tensordot(weights, table, axes=1)
         # Half a post of each class at both ends, which nobody saw.
-        counts[:, [0, -1]] += unseen[:, None] * rng.gamma(0.5, size=(2, 2))
+        prior = unseen[:, None] * rng.gamma(0.5, size=(2, 2))
         for index, month in enumerate(months):
+            counts = np.tensordot(labelled.draw_month(weights[None], rng)[0], table, axes=1)
+            counts[:, [0, -1]] += prior
             noisy = rng.multinomial(month.posts, month.grid / month.grid.sum())
             drawn[number, index] = _em(counts, kept, noisy.astype(float))
     return Estimates(shares, drawn)

@@ -34,7 +34,13 @@ def test_volume_prints_the_months_the_change_and_how_it_was_collected(
     tables: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = tmp_path / "v.json"
-    options: list[str | Path] = ["--collected", "search for 12 words", "--compare", "2026-01", "2026-02"]
+    options: list[str | Path] = [
+        "--collected",
+        "search for 12 words",
+        "--compare",
+        "2026-01",
+        "2026-02",
+    ]
     assert run("volume", tables[0], "--labelled", tables[1], *options, "--output", place) == 0
     out, err = capsys.readouterr()
     assert "search for 12 words" in out

@@ -137,6 +137,17 @@ def test_one_error_of_the_classifier_is_drawn_for_all_months() -> None:
     assert (draws[:, 1] < draws[:, 0]).mean() > 0.99
 
 
+def test_with_families_each_month_has_scenarios_of_its_own() -> None:
+    rng = np.random.default_rng(1)
+    risks, risky = _drawn(rng, 120, 400), np.repeat([True, False], [120, 400])
+    months = [_month(_drawn(rng, count, 100_000 - count)) for count in (6000, 5000)]
+    spread = []
+    for family in (None, np.arange(520) // 4):
+        draws = estimate(_known(risks, risky, family), months, "pacc").draws[..., 1]
+        spread.append(float((draws[:, 1] - draws[:, 0]).std()))
+    assert spread[1] > 2 * spread[0]
+
+
 def test_weights_say_how_many_posts_each_stands_for() -> None:
     rng = np.random.default_rng(2)
     risks, risky = _drawn(rng, 60, 200), np.repeat([True, False], [60, 200])

@@ -35,9 +35,9 @@ ONCE = "pacc once"
 """PACC with a bootstrap that draws families once, as if the stream had the labelled scenarios."""
 
 _DRAWS = 1000
-_WORDS = 40
+_WORDS = 20
 _TEXTS = 1000
-_TERMS = 10
+_TERMS = 5
 
 Say = Callable[[str], None]
 
