@@ -84,7 +84,7 @@ def test_too_few_labelled_posts_are_refused_in_one_line(
     assert "20 risky posts, and 50 are needed" in only_line(capsys.readouterr().err)
     assert run("volume", tables[0], "--labelled", tables[1]) == 2
     assert "--collected" in only_line(capsys.readouterr().err)
-    options = ["--collected", "all", "--output", tables[0]]
+    options: list[str | Path] = ["--collected", "all", "--output", tables[0]]
     assert run("volume", tables[0], "--labelled", tables[1], *options) == 2
     assert "would overwrite the input" in only_line(capsys.readouterr().err)
 
