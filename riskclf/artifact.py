@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from riskclf import hub, probes
 from riskclf.aspects import Heads
+from riskclf.bert import check_weights, read_config
 from riskclf.decide import OperatingPoint
 from riskclf.encoder import ENGINES, Engine, engines_to_try, load_engine
 from riskclf.errors import ArtifactCorrupt, ArtifactError, RiskclfError
@@ -35,11 +36,11 @@ from riskclf.manifest import (
     is_plain_name,
     manifest_json,
     parse_manifest,
-    read_config,
     read_manifest_json,
     write_manifest,
 )
 from riskclf.mecab import dictionary_version
+from riskclf.modelfiles import read_json
 from riskclf.probes import PROBE_SENTENCES
 from riskclf.text import NORMALISER_VERSION
 from riskclf.tokens import Tokenizer
@@ -110,14 +111,16 @@ def load(
     raw = read_manifest_json(directory)
     manifest = parse_manifest(raw, directory)
     verify_files(directory, raw["files"], raw.get("roles", {}))
+    check_weights(directory)
     tokenizer = Tokenizer.load(directory)
-    if _labels_in(directory) != manifest.labels:
+    config = read_config(directory)
+    if tuple(config["id2label"].values()) != manifest.labels:
         raise ArtifactCorrupt(
             f"{directory}: config.json and {MANIFEST_FILE} name different labels; save the model "
             "again"
         )
     files = _by_role(directory, raw.get("roles", {}))
-    hidden = int(read_config(directory)["hidden_size"])
+    hidden = config["hidden_size"]
     experts = Experts.load(files, len(manifest.labels), hidden)
     if manifest.stacker is not None and not {*manifest.stacker.experts} <= experts.names:
         raise ArtifactCorrupt(
@@ -240,7 +243,7 @@ def save(
         engine = load_engine(
             staged, pad_id=tokenizer.pad_id, device="cpu", batch_size=len(PROBE_SENTENCES)
         )
-        hidden = int(read_config(staged)["hidden_size"])
+        hidden = read_config(staged)["hidden_size"]
         stored = Experts.load(_by_role(staged, roles), len(manifest.labels), hidden)
         found = probes.outputs(PROBE_SENTENCES, tokenizer, engine, stored)
         values = manifest_json(
@@ -306,21 +309,10 @@ def _pytorch() -> Any:
     return import_module("riskclf.engines.pytorch")
 
 
-def _labels_in(directory: Path) -> tuple[str, ...]:
-    """The labels of config.json, in the order of the logits."""
-    names: Any = read_config(directory).get("id2label")
-    try:
-        return tuple(names[str(index)] for index in range(len(names)))
-    except (KeyError, TypeError):
-        raise ArtifactCorrupt(
-            f"{directory / 'config.json'}: id2label does not name the labels; save the model again"
-        ) from None
-
-
 def _by_role(directory: Path, roles: Mapping[str, str]) -> dict[str, Path]:
     return {role: directory / name for name, role in roles.items() if role != "report"}
 
 
 def _change_json(file: Path, **changes: Any) -> None:
-    values = {**json.loads(file.read_text(encoding="utf-8")), **changes}
+    values = {**read_json(file), **changes}
     file.write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from riskclf.encoder import ENGINE_FILES
 from riskclf.errors import ArtifactCorrupt
+from riskclf.headers import MOST_BYTES
 from riskclf.manifest import MANIFEST_FILE, MODEL_FILES
+from riskclf.modelfiles import open_regular, shown
 
 __all__ = ["sha256", "verify_files"]
 
@@ -33,7 +35,7 @@ def verify_files(directory: Path, hashes: Mapping[str, str], roles: Mapping[str,
     """
     for name in hashes:
         file = directory / name
-        if not file.is_file():
+        if not file.exists() and not file.is_symlink():
             if name not in MODEL_FILES and roles.get(name, "report") in _MAY_LACK:
                 continue
             raise ArtifactCorrupt(f"{file} is missing: copy the whole model directory again")
@@ -44,12 +46,16 @@ def verify_files(directory: Path, hashes: Mapping[str, str], roles: Mapping[str,
     for file in sorted(directory.iterdir()):
         if file.name not in hashes and any(fnmatchcase(file.name, x) for x in _WEIGHTS):
             raise ArtifactCorrupt(
-                f"{file} holds weights that {MANIFEST_FILE} does not list: remove it, or copy the "
+                f"{directory / shown(file.name)} holds weights that {MANIFEST_FILE} does not list: remove it, or copy the "
                 "model again"
             )
 
 
 def sha256(file: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with file.open("rb") as stream:
+    """SHA-256 of a file of a model, in hexadecimal digits.
+
+    Raises:
+        ArtifactCorrupt: it is no regular file of its directory (`riskclf.modelfiles`).
+    """
+    with open_regular(file, MOST_BYTES) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
