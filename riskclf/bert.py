@@ -221,9 +221,7 @@ def _todays_name(name: str) -> str:
     )
 
 
-def _shapes(
-    config: Mapping[str, Any], labels: int | None
-) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _shapes(config: Mapping[str, Any], labels: int | None) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Each weight of an encoder with its shape; with pooler and head where there are `labels`."""
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     for table, rows in _TABLES.items():

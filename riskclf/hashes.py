@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from riskclf.headers import MOST_BYTES
 from riskclf.manifest import MANIFEST_FILE, MODEL_FILES
 from riskclf.modelfiles import open_regular, shown
 
-__all__ = ["sha256", "verify_files"]
+__all__ = ["refuse_unlisted", "sha256", "verify_file", "verify_files"]
 
 # Weights that a library might read beside the model's own: refused unless riskclf.json lists them.
 _WEIGHTS = ("*.safetensors", "adapter_*", "model.safetensors.index.json")
@@ -34,20 +34,48 @@ def verify_files(directory: Path, hashes: Mapping[str, str], roles: Mapping[str,
         ArtifactCorrupt: a file is missing or altered, or weights lie there that are not listed.
     """
     for name in hashes:
-        file = directory / name
-        if not file.exists() and not file.is_symlink():
-            if name not in MODEL_FILES and roles.get(name, "report") in _MAY_LACK:
-                continue
-            raise ArtifactCorrupt(f"{file} is missing: copy the whole model directory again")
-        if sha256(file) != hashes[name]:
-            raise ArtifactCorrupt(
-                f"{file} is not the file that was saved, its SHA-256 differs: copy the model again"
-            )
+        verify_file(directory, name, hashes[name], roles.get(name, "report"))
+    refuse_unlisted(directory, hashes)
+
+
+def verify_file(directory: Path, name: str, expected: str, role: str) -> bool:
+    """Compare one file of a model with its hash.
+
+    Args:
+        directory: of the model.
+        name: of the file.
+        expected: its SHA-256.
+        role: of a file that is not among `MODEL_FILES`.
+
+    Returns:
+        Whether it is there.
+
+    Raises:
+        ArtifactCorrupt: it is altered, or missing and needed.
+    """
+    file = directory / name
+    if not file.exists() and not file.is_symlink():
+        if name not in MODEL_FILES and role in _MAY_LACK:
+            return False
+        raise ArtifactCorrupt(f"{file} is missing: copy the whole model directory again")
+    if sha256(file) != expected:
+        raise ArtifactCorrupt(
+            f"{file} is not the file that was saved, its SHA-256 differs: copy the model again"
+        )
+    return True
+
+
+def refuse_unlisted(directory: Path, listed: Container[str]) -> None:
+    """Refuse weights that a library might read beside a model's own.
+
+    Raises:
+        ArtifactCorrupt: there are some that `riskclf.json` does not list.
+    """
     for file in sorted(directory.iterdir()):
-        if file.name not in hashes and any(fnmatchcase(file.name, x) for x in _WEIGHTS):
+        if file.name not in listed and any(fnmatchcase(file.name, x) for x in _WEIGHTS):
             raise ArtifactCorrupt(
-                f"{directory / shown(file.name)} holds weights that {MANIFEST_FILE} does not list: remove it, or copy the "
-                "model again"
+                f"{directory / shown(file.name)} holds weights that {MANIFEST_FILE} does not list: "
+                "remove it, or copy the model again"
             )
 
 

@@ -9,13 +9,13 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from importlib import resources
 from pathlib import Path
 
 from riskclf.bert import INDEX_FILE, WEIGHTS_FILE
 from riskclf.encoder import ENGINE_FILES
 from riskclf.errors import ArtifactNotFound, InputError
-from riskclf.manifest import MANIFEST_FILE, MODEL_FILES, WEIGHTS, names_of
+from riskclf.manifest import MANIFEST_FILE, MODEL_FILES, SIGNATURE_FILE, WEIGHTS, names_of
+from riskclf.modelfiles import PACKAGED
 
 __all__ = [
     "OUR_FILES",
@@ -34,7 +34,7 @@ SMALL_FILES = ("config.json", "tokenizer_config.json", "vocab.txt")
 
 _BESIDE = [name for role in (*WEIGHTS, *ENGINE_FILES) for name in names_of(role)]
 
-OUR_FILES = (*MODEL_FILES, MANIFEST_FILE, *_BESIDE, "finetuning.*", "report.*")
+OUR_FILES = (*MODEL_FILES, MANIFEST_FILE, SIGNATURE_FILE, *_BESIDE, "finetuning.*", "report.*")
 """What is fetched of a model of ours, with its reports."""
 PLAIN_FILES = (*MODEL_FILES, INDEX_FILE, "model-*.safetensors")
 """What is fetched of a plain BERT."""
@@ -70,7 +70,7 @@ def locate(
             f"{directory or 'the packaged model'} is on this computer: leave the revision out"
         )
     if directory is None:
-        return Path(str(resources.files("riskclf"))) / "default_model"
+        return PACKAGED
     if is_here:
         return directory
     if not isinstance(path_or_id, str) or not is_hub_id(path_or_id) or directory.exists():

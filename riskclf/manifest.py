@@ -33,6 +33,7 @@ __all__ = [
     "FORMAT",
     "MANIFEST_FILE",
     "MODEL_FILES",
+    "SIGNATURE_FILE",
     "WEIGHTS",
     "Manifest",
     "digest",
@@ -47,6 +48,8 @@ __all__ = [
 FORMAT = 4
 _READ_FORMATS = (2, 3, 4)
 MANIFEST_FILE = "riskclf.json"
+SIGNATURE_FILE = "riskclf.sig"
+"""Of a model that was signed (`riskclf.signatures`)."""
 MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
 """Every model has these."""
 
@@ -217,8 +220,8 @@ def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
         unknown = sorted(name for name, role in roles.items() if role not in _ROLES)
     except (AttributeError, KeyError, TypeError, ValueError, OperatingPointError) as error:
         raise ArtifactCorrupt(
-            f"{file} cannot be used ({type(error).__name__}: {shown(error)}): copy or save the model "
-            "again"
+            f"{file} cannot be used ({type(error).__name__}: {shown(error)}): copy or save the "
+            "model again"
         ) from None
     if not complete:
         raise ArtifactCorrupt(
@@ -226,8 +229,8 @@ def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
         )
     if unknown:
         raise ArtifactCorrupt(
-            f"{file}: this version of riskclf does not know what {shown(unknown[0])} is for; install "
-            "the version that saved the model"
+            f"{file}: this version of riskclf does not know what {shown(unknown[0])} is for; "
+            "install the version that saved the model"
         )
     return manifest
 
@@ -314,7 +317,7 @@ def _are_files_complete(values: Mapping[str, Any], manifest: Manifest) -> bool:
     return (
         isinstance(files, dict)
         and set(MODEL_FILES) <= set(files)
-        and MANIFEST_FILE not in files
+        and files.keys().isdisjoint((MANIFEST_FILE, SIGNATURE_FILE))
         and all(map(is_plain_name, files))
         and all(isinstance(x, str) and _SHA256.fullmatch(x) for x in files.values())
         and set(roles) <= set(files) - set(MODEL_FILES)

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from riskclf.errors import ArtifactCorrupt
 
 __all__ = [
+    "PACKAGED",
     "is_plain_text",
     "open_regular",
     "parse_json",
@@ -41,8 +42,8 @@ _MOST_NAME = 200
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# uv and Bazel may install a package as links.
-_PACKAGED = Path(__file__).parent / "default_model"
+PACKAGED = Path(__file__).parent / "default_model"
+"""The model that comes with the package."""
 
 # Windows has the last one only.
 _FLAGS = (
@@ -74,9 +75,7 @@ def open_regular(file: Path, most: int) -> BinaryIO:
             )
         handle = os.open(target, _FLAGS)
     except FileNotFoundError:
-        raise ArtifactCorrupt(
-            f"{file} is missing: copy the whole model directory again"
-        ) from None
+        raise ArtifactCorrupt(f"{file} is missing: copy the whole model directory again") from None
     except (OSError, RuntimeError, ValueError) as error:  # of a circle of links, too
         raise unreadable(file, error) from None
     status = os.fstat(handle)
@@ -94,7 +93,7 @@ def _is_own(file: Path, target: Path) -> bool:
     return (
         target.parent == home
         or (home.parent.name == "snapshots" and target.parent == blobs)
-        or file.parent == _PACKAGED
+        or file.parent == PACKAGED  # uv and Bazel may install a package as links
     )
 
 

@@ -142,8 +142,8 @@ class Tokenizer:
         for name in _SPECIAL_TOKENS:
             if special_tokens[name] not in vocabulary:
                 raise UnsupportedTokenizer(
-                    f"the vocabulary has no {shown(repr(special_tokens[name]))} ({name}): use a model of "
-                    "BertJapaneseTokenizer with WordPiece"
+                    f"the vocabulary has no {shown(repr(special_tokens[name]))} ({name}): use a "
+                    "model of BertJapaneseTokenizer with WordPiece"
                 )
         if max_tokens < 3:
             raise UnsupportedTokenizer(f"model_max_length is {max_tokens}: it must be 3 or more")
@@ -187,8 +187,8 @@ class Tokenizer:
         rows = model_config.get("vocab_size", len(pieces))
         if type(rows) is not int or len(pieces) > rows:
             raise ArtifactCorrupt(
-                f"{vocabulary_file} has {len(pieces):,} pieces, more than vocab_size in config.json "
-                "says: it belongs to another model; copy or save the model again"
+                f"{vocabulary_file} has {len(pieces):,} pieces, more than vocab_size in "
+                "config.json says: it belongs to another model; copy or save the model again"
             )
         try:
             mecab = dict(config.get("mecab_kwargs") or {})
@@ -353,15 +353,15 @@ def _check_supported(
         )
     if kind != "BertJapaneseTokenizer":
         raise UnsupportedTokenizer(
-            f"{file} is of tokenizer_class {shown(repr(kind))}: riskclf reads BertJapaneseTokenizer with "
-            "MeCab words and WordPiece; use a model with that tokenizer"
+            f"{file} is of tokenizer_class {shown(repr(kind))}: riskclf reads "
+            "BertJapaneseTokenizer with MeCab words and WordPiece; use a model with that tokenizer"
         )
     for name, (supported, default) in _SUPPORTED.items():
         value = config.get(name, default)
         if value not in supported:
             raise UnsupportedTokenizer(
-                f"{file} has {name} {shown(repr(value))}: riskclf reads only {supported[0]!r}; use a "
-                "model with that tokenizer"
+                f"{file} has {name} {shown(repr(value))}: riskclf reads only {supported[0]!r}; "
+                "use a model with that tokenizer"
             )
 
 

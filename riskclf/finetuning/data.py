@@ -20,8 +20,8 @@ import numpy as np
 from riskclf.errors import EvaluationError, InputError
 from riskclf.finetuning.base import Base
 from riskclf.labels import LABELS, RISK_LABELS
-from riskclf.modelfiles import is_plain_text
 from riskclf.language import Sentence
+from riskclf.modelfiles import is_plain_text
 from riskclf.tables import (
     UNCLEAR,
     Columns,
