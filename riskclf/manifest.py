@@ -340,16 +340,22 @@ def names_of(role: str) -> tuple[str, ...]:
 
 
 def _are_probes(probes: Any, labels: int) -> bool:
-    return 0 < len(_list(probes)) <= _MOST_PROBES and all(
-        isinstance(probe["text"], str)
-        and len(probe["text"]) <= _MOST_CHARACTERS
+    """Whether each has a text and, from each of the same experts, a logit of every label."""
+    names = {frozenset(probe) for probe in _list(probes)}
+    return (
+        0 < len(probes) <= _MOST_PROBES
+        and len(names) == 1
+        and {"text", "logits"} <= next(iter(names))
         and all(
-            len(_list(x)) == labels and all(type(logit) in (int, float) for logit in x)
-            for name, x in probe.items()
-            if name != "text"
+            isinstance(probe["text"], str)
+            and len(probe["text"]) <= _MOST_CHARACTERS
+            and all(
+                len(_list(logits)) == labels and all(type(x) in (int, float) for x in logits)
+                for name, logits in probe.items()
+                if name != "text"
+            )
+            for probe in probes
         )
-        and "logits" in probe
-        for probe in probes
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from riskclf.encoder import ENGINES, Engine, Outputs
+from riskclf.encoder import ENGINE_FILES, ENGINES, Engine, Outputs
 from riskclf.errors import ArtifactMismatch
 from riskclf.experts import Experts
 from riskclf.mecab import dictionary_version
@@ -90,12 +90,13 @@ def verify(
     built = raw.get("engines", {}).get(name)
     saved_probes = raw["probes"] if built is None else built["probes"]
     tolerance = _TOLERANCE if built is None else _TOLERANCES[built["precision"]]
+    what = directory if built is None else directory / ENGINE_FILES[name][0]
     texts = [probe["text"] for probe in saved_probes]
     try:
         found = outputs(texts, tokenizer, engine, experts)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as x:
         raise ArtifactMismatch(
-            f"{directory} cannot compute its probe sentences ({type(x).__name__}): copy the model "
+            f"{what} cannot compute its probe sentences ({type(x).__name__}): copy the model "
             "again or train it again"
         ) from None
     differences = [0.0]
@@ -111,7 +112,7 @@ def verify(
     then = (raw["normaliser"], raw["dictionary"]["version"])
     now = (NORMALISER_VERSION, dictionary_version(tokenizer.dictionary))
     raise ArtifactMismatch(
-        f"{directory} does not compute what it was saved with: it was saved with normaliser "
+        f"{what} does not compute what it was saved with: it was saved with normaliser "
         f"{then[0]} and {tokenizer.dictionary} {then[1]}, here are {now[0]} and {now[1]}; "
         "install those versions or train it again"
     )

@@ -142,7 +142,7 @@ class Tokenizer:
         for name in _SPECIAL_TOKENS:
             if special_tokens[name] not in vocabulary:
                 raise UnsupportedTokenizer(
-                    f"the vocabulary has no {shown(repr(special_tokens[name]))} ({name}): use a "
+                    f"vocab.txt has no {shown(repr(special_tokens[name]))} ({name}): use a "
                     "model of BertJapaneseTokenizer with WordPiece"
                 )
         if max_tokens < 3:
