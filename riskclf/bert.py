@@ -203,13 +203,13 @@ def _weight_files(directory: Path, trained: bool) -> list[Path]:
     if trained or whole.exists() or not index.exists():
         return [whole]
     names = read_json(index).get("weight_map")
-    parts = {*names.values()} if isinstance(names, dict) and names else {None}
-    if not all(is_plain_text(x) and _PART.fullmatch(x) for x in parts):
+    parts: list[Any] = [*names.values()] if isinstance(names, dict) else []
+    if not parts or not all(is_plain_text(x) and _PART.fullmatch(x) for x in parts):
         raise ArtifactCorrupt(
             f"{index} names weights outside model.safetensors and its parts: riskclf reads no "
             "others; save the model again"
         )
-    return [directory / name for name in sorted(parts)]
+    return [directory / name for name in sorted({*parts})]
 
 
 def _todays_name(name: str) -> str:

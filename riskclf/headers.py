@@ -22,6 +22,8 @@ from riskclf.modelfiles import is_plain_text, open_regular, parse_json, unreadab
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
 __all__ = ["LARGEST", "MOST_BYTES", "Stored", "check_numbers", "read_header"]
 
 MOST_BYTES = 8 << 30
@@ -152,8 +154,8 @@ def _are_usable(content: mmap.mmap, stored: Stored) -> bool:
     count = math.prod(stored.shape)
     if not count:
         return True
-    bits = np.frombuffer(content, dtype=kind, count=count, offset=stored.start)
-    unsigned = np.array(np.iinfo(kind).max >> 1, dtype=kind)
+    bits: NDArray[Any] = np.frombuffer(content, dtype=kind, count=count, offset=stored.start)
+    unsigned = kind(np.iinfo(kind).max >> 1)
     for first in range(0, count, _CHUNK):
         if int((bits[first : first + _CHUNK] & unsigned).max()) > most:
             return False

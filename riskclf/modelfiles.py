@@ -8,6 +8,7 @@ finite number or no whole character.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -15,7 +16,7 @@ import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from riskclf.errors import ArtifactCorrupt
 
@@ -54,7 +55,7 @@ _FLAGS = (
 )
 
 
-def open_regular(file: Path, most: int) -> BinaryIO:
+def open_regular(file: Path, most: int) -> io.BufferedReader:
     """Open a file of a model directory for reading.
 
     The cache of a hub holds links to files beside its snapshots; these, and links within the

@@ -16,7 +16,7 @@ import pytest
 from riskclf import RiskClassifier, artifact, signatures
 from riskclf.artifact import load, sign
 from riskclf.decide import OperatingPoint
-from riskclf.errors import InputError, MissingExtra, SignatureError
+from riskclf.errors import ArtifactCorrupt, ArtifactError, InputError, MissingExtra, SignatureError
 from riskclf.signatures import VARIABLE, new_key
 from tests.hostile.directories import reseal
 
@@ -92,7 +92,7 @@ def test_files_that_differ_from_their_hash_are_refused_in_a_signed_model(
     copied: Path, public: Path
 ) -> None:
     (copied / "vocab.txt").write_bytes((copied / "vocab.txt").read_bytes() + b"x\n")
-    with pytest.raises(artifact.ArtifactCorrupt, match=r"vocab\.txt"):
+    with pytest.raises(ArtifactCorrupt, match=r"vocab\.txt"):
         load(copied, device="cpu", batch_size=8, public_key=public)
 
 
@@ -103,7 +103,7 @@ def test_files_that_differ_from_their_hash_are_refused_in_a_signed_model(
 )
 def test_a_signature_that_is_none_is_refused(copied: Path, public: Path, content: bytes) -> None:
     (copied / "riskclf.sig").write_bytes(content)
-    with pytest.raises(artifact.ArtifactError, match=r"riskclf\.sig"):
+    with pytest.raises(ArtifactError, match=r"riskclf\.sig"):
         load(copied, device="cpu", batch_size=8, public_key=public)
 
 
@@ -143,7 +143,7 @@ def test_copying_a_signed_model_with_another_point_leaves_the_signature_out(
 def test_a_model_that_does_not_load_is_not_signed(copied: Path, key: Path) -> None:
     (copied / "riskclf.sig").unlink()
     (copied / "vocab.txt").write_bytes(b"x\n")
-    with pytest.raises(artifact.ArtifactCorrupt):
+    with pytest.raises(ArtifactCorrupt):
         sign(copied, key)
     assert not (copied / "riskclf.sig").exists()
 
@@ -155,7 +155,18 @@ def test_openssl_agrees(signed: Path, public: Path, tmp_path: Path) -> None:
     digest = json.loads((signed / "riskclf.json").read_text(encoding="utf-8"))["digest"]
     (tmp_path / "message").write_text(f"riskclf model\n{digest}\n", encoding="ascii")
     (tmp_path / "sig").write_bytes(base64.b64decode((signed / "riskclf.sig").read_bytes()))
-    words = "openssl pkeyutl -verify -rawin -pubin -in message -sigfile sig -inkey".split()
+    words = [
+        "openssl",
+        "pkeyutl",
+        "-verify",
+        "-rawin",
+        "-pubin",
+        "-in",
+        "message",
+        "-sigfile",
+        "sig",
+        "-inkey",
+    ]
     done = subprocess.run([*words, str(public)], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -123,7 +123,8 @@ class OpenvinoEngine:
     @property
     def sizes(self) -> tuple[int, int, int, int]:
         """Most tokens of a window, labels, and width of the pooled and of the sentence vector."""
-        return (self._positions, *(self._widths[x] for x in ("logits", "pooled", "sentence")))
+        widths = self._widths
+        return self._positions, widths["logits"], widths["pooled"], widths["sentence"]
 
     @property
     def where(self) -> str:

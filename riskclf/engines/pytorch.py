@@ -177,9 +177,10 @@ def open_classifier(
         settings["id2label"] = dict(enumerate(labels))
     settings["label2id"] = {label: index for index, label in settings["id2label"].items()}
     config = BertConfig(**settings)
+    kind: Any = BertForSequenceClassification  # what it returns depends on an argument
     try:
         with quietly():
-            model, found = BertForSequenceClassification.from_pretrained(
+            model, found = kind.from_pretrained(
                 directory,
                 config=config,
                 local_files_only=True,

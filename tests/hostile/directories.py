@@ -344,10 +344,11 @@ def _config() -> list[Hostile]:
         of_size("hidden_size", 4 * 10**6),
         of_size("type_vocab_size", 10**9),
     ]
+    sizes: tuple[Any, ...] = (0, -1, True, "2", None, 1.5, [2], {})
     odd = [
         of_size(key, size)
         for key in ("num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads")
-        for size in (0, -1, True, "2", None, 1.5, [2], {})
+        for size in sizes
     ]
     labels = {str(index): f"label {index}" for index in range(60_000)}
     return [
