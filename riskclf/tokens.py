@@ -142,8 +142,8 @@ class Tokenizer:
         for name in _SPECIAL_TOKENS:
             if special_tokens[name] not in vocabulary:
                 raise UnsupportedTokenizer(
-                    f"vocab.txt has no {shown(repr(special_tokens[name]))} ({name}): use a "
-                    "model of BertJapaneseTokenizer with WordPiece"
+                    f"the vocabulary in vocab.txt has no {shown(repr(special_tokens[name]))} "
+                    f"({name}): use a model of BertJapaneseTokenizer with WordPiece"
                 )
         if max_tokens < 3:
             raise UnsupportedTokenizer(f"model_max_length is {max_tokens}: it must be 3 or more")
