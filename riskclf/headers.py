@@ -8,11 +8,10 @@ nothing is allocated that the file does not hold.
 from __future__ import annotations
 
 import math
-import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -137,28 +136,25 @@ def check_numbers(file: Path, tensors: Mapping[str, Stored]) -> None:
     Raises:
         ArtifactCorrupt: a number of floating point is not finite, or larger than `LARGEST`.
     """
-    with (
-        open_regular(file, MOST_BYTES) as stream,
-        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
+    with open_regular(file, MOST_BYTES) as stream:
         for name, stored in tensors.items():
-            if stored.is_float and not _are_usable(content, stored):
+            if stored.is_float and not _are_usable(stream, stored):
                 raise ArtifactCorrupt(
                     f"{file}: the weights {name} hold a value that is not a finite number, or one "
                     f"beyond {LARGEST:,.0f}; copy the model again or train it again"
                 )
 
 
-def _are_usable(content: mmap.mmap, stored: Stored) -> bool:
+def _are_usable(stream: BinaryIO, stored: Stored) -> bool:
     kind, most = _BITS[stored.dtype]
-    count = math.prod(stored.shape)
-    if not count:
-        return True
-    bits: NDArray[Any] = np.frombuffer(content, dtype=kind, count=count, offset=stored.start)
     unsigned = kind(np.iinfo(kind).max >> 1)
-    for first in range(0, count, _CHUNK):
-        if int((bits[first : first + _CHUNK] & unsigned).max()) > most:
+    stream.seek(stored.start)
+    left = math.prod(stored.shape)
+    while left:
+        bits: NDArray[Any] = np.fromfile(stream, dtype=kind, count=min(left, _CHUNK))
+        if not len(bits) or int((bits & unsigned).max()) > most:
             return False
+        left -= len(bits)
     return True
 
 

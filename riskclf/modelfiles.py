@@ -14,6 +14,7 @@ import math
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def _is_own(file: Path, target: Path) -> bool:
 
 
 def read_text(file: Path, most: int = _MOST_TEXT) -> str:
-    """A text file in UTF-8 of a model directory.
+    """A text file in UTF-8 of a model directory; every end of a line becomes ``\\n``.
 
     Raises:
         ArtifactCorrupt: as for `open_regular`, or it is not UTF-8.
@@ -107,7 +108,7 @@ def read_text(file: Path, most: int = _MOST_TEXT) -> str:
     with open_regular(file, most) as stream:
         try:
             content = stream.read(most + 1)
-            text = content.decode("utf-8")
+            text = content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
         except (OSError, UnicodeDecodeError) as error:
             raise unreadable(file, error) from None
     if len(content) > most:  # it grows
@@ -143,24 +144,29 @@ def parse_json(text: str, where: str) -> Any:
     except RecursionError:
         raise _odd(where, (), f"is nested more than {_MOST_DEPTH} deep") from None
     except _Repeated as error:
-        raise _odd(where, (str(error),), "is named twice") from None
+        raise _odd(where, ("", str(error)), "is named twice") from None
     except ValueError as error:
         raise unreadable(Path(where), error) from None
-    left: list[tuple[Any, tuple[Any, ...]]] = [(values, ())]
+    path: list[Any] = []
+    left = [iter([((), values)])]
     while left:
-        value, path = left.pop()
+        item = next(left[-1], None)
+        if item is None:
+            left.pop()
+            del path[-1:]
+            continue
+        key, value = item
+        if isinstance(key, str) and _SURROGATE.search(key):
+            raise _odd(where, path, "has a name with half of a character")
         if isinstance(value, dict | list):
-            if len(path) == _MOST_DEPTH:
+            path.append(key)
+            if len(left) > _MOST_DEPTH:
                 raise _odd(where, path, f"is nested more than {_MOST_DEPTH} deep")
-            pairs = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, x in pairs:
-                if isinstance(key, str) and _SURROGATE.search(key):
-                    raise _odd(where, path, "has a name with half of a character")
-                left.append((x, (*path, key)))
+            left.append(iter(value.items() if isinstance(value, dict) else enumerate(value)))
         elif isinstance(value, float) and not math.isfinite(value):
-            raise _odd(where, path, "is no finite number, or one that is too large")
+            raise _odd(where, [*path, key], "is no finite number, or one that is too large")
         elif isinstance(value, str) and _SURROGATE.search(value):
-            raise _odd(where, path, "holds half of a character")
+            raise _odd(where, [*path, key], "holds half of a character")
     return values
 
 
@@ -171,8 +177,8 @@ class _Repeated(ValueError):
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Repeated(next(name for name in names if names.count(name) > 1))
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise _Repeated(name)
     return found
 
 
@@ -206,7 +212,7 @@ def unreadable(file: Path, error: Exception) -> ArtifactCorrupt:
 
 
 def _odd(where: str, path: Sequence[Any], what: str) -> ArtifactCorrupt:
-    name = shown(".".join(map(str, path[:4]))) or "the whole"
+    name = shown(".".join(map(str, path[1:5]))) or "the whole"
     return ArtifactCorrupt(f"{where}: {name} {what}; copy or save the model again")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from riskclf.errors import ArtifactCorrupt
-from riskclf.modelfiles import is_plain_text, parse_json, read_json, shown
+from riskclf.modelfiles import is_plain_text, parse_json, read_json, read_text, shown
 
 
 def test_a_link_within_the_directory_is_followed(tmp_path: Path) -> None:
@@ -63,6 +64,19 @@ def test_odd_json_is_refused_by_its_key(text: str, says: str) -> None:
         parse_json(text, "file.json")
     assert str(caught.value).startswith("file.json")
     assert str(caught.value).isprintable()
+
+
+def test_many_keys_of_which_one_is_repeated_are_refused_at_once() -> None:
+    text = ", ".join(f'"{number}": 0' for number in (*range(100_000), 99_999))
+    began = time.process_time()
+    with pytest.raises(ArtifactCorrupt, match="99999 is named twice"):
+        parse_json(f"{{{text}}}", "file.json")
+    assert time.process_time() - began < 5
+
+
+def test_every_end_of_a_line_is_read(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_bytes(b"[PAD]\r\n[UNK]\rx\n")
+    assert read_text(tmp_path / "vocab.txt") == "[PAD]\n[UNK]\nx\n"
 
 
 def test_usual_json_is_read_as_it_is() -> None:

@@ -18,6 +18,7 @@ from riskclf.artifact import load, sign
 from riskclf.decide import OperatingPoint
 from riskclf.errors import ArtifactCorrupt, ArtifactError, InputError, MissingExtra, SignatureError
 from riskclf.signatures import VARIABLE, new_key
+from riskclf.verification import verify
 from tests.hostile.directories import reseal
 
 OTHER_POST = "駅前で傘を買ったら、すぐに雨がやんだ。"
@@ -226,6 +227,8 @@ def test_the_package_for_signatures_is_named_where_it_is_missing(
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with pytest.raises(MissingExtra, match=r'pip install "riskclf\[sign\]"'):
         signatures.verify(signed, "0" * 64, public)
+    with pytest.raises(MissingExtra, match="riskclf"):
+        verify(signed, public_key=public)  # not just skipped
     with pytest.raises(MissingExtra, match="riskclf"):
         new_key(tmp_path / "key")
     assert not [*tmp_path.iterdir()]
