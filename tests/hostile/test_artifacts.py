@@ -1,4 +1,4 @@
-"""A model directory by somebody who means ill is refused in one line, before a weight is used."""
+"""A model directory by somebody who means ill is refused in one line, before it labels a post."""
 
 from __future__ import annotations
 

@@ -55,12 +55,12 @@ def _run(work: Path, scale: float) -> Tried:
 
 CHECK = Check(
     name="artifacts",
-    promise="A damaged or hostile model directory is refused in one line, before a weight is used "
+    promise="A damaged or hostile model directory is refused in one line, before it labels a post "
     "and before memory is taken for what it claims to be.",
     how="A good model is changed in each way that we could think of, hashes and digest computed "
-    "anew, and loaded by a process that may allocate 384 MB more and has five seconds. Then "
-    "values of its JSON files and bytes of its safetensors files are changed by chance: it must be "
-    "refused, or predict and explain.",
+    "anew, and loaded by a process that may allocate 384 MB more and use the processor for five "
+    "seconds. Then values of its JSON files and bytes of its safetensors files are changed by "
+    "chance: it must be refused, or predict and explain.",
     mended="A million layers built for minutes, and 30 million labels allocated gigabytes; a pipe "
     "hung and a link to an endless file filled memory; deep JSON, 10**400, logits that are text, "
     "ids beyond the matrix and odd switches gave other errors; labels could control the terminal. "
