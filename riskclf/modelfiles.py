@@ -15,7 +15,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,7 @@ def parse_json(text: str, where: str) -> Any:
     except ValueError as error:
         raise unreadable(Path(where), error) from None
     path: list[Any] = []
-    left = [iter([((), values)])]
+    left: list[Iterator[tuple[Any, Any]]] = [iter([((), values)])]
     while left:
         item = next(left[-1], None)
         if item is None:
