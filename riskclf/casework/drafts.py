@@ -6,6 +6,7 @@ are `templates/drafts.toml`.
 
 `Templates.offer` says which drafts fit a case:
 
+- none for a case that two officers are still deciding blind (`riskclf.casework.blind`);
 - none on the support list, none for a decision that no warning answers, and none for a child who
   asks for lodging: that child may need it tonight, and contact comes before a warning;
 - before a decision: the neutral text, and those for both sides;
@@ -27,6 +28,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riskclf.casework.blind import is_hidden
 from riskclf.casework.sides import sure_side
 from riskclf.casework.states import Decision
 from riskclf.errors import FormatError, InputError
@@ -142,6 +144,8 @@ class Templates:
                 f"{self.name} has no texts in '{language}': write them, or choose one of "
                 f"{', '.join(self.languages)}"
             )
+        if is_hidden(case):
+            return _none(Sentence("No draft yet: two officers decide this case first, each blind."))
         if case.support or case.decision is Decision.NEEDS_SUPPORT:
             return _none(Sentence("No draft: this is for support, and no warning is sent."))
         if case.decision not in (None, *_WARNED):

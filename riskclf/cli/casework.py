@@ -47,8 +47,14 @@ def _init(
     ],
     double_share: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of the cases that two officers decide, each blind."),
-    ] = 0.0,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the cases that is drawn at random, and decided by two officers, each "
+            "blind, with the model hidden: only these measure it. As large a share of the capacity "
+            "goes to posts that `riskclf triage` would not list. 0 for none.",
+        ),
+    ] = 0.1,
     audit_log: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write every step to this log too; see `riskclf audit`."),

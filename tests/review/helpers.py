@@ -67,6 +67,7 @@ def new_store(
         legal_basis="a statute",
         source="public posts",
         retention=dict.fromkeys(OUTCOMES, 30),
+        double_share=0,
         clock=clock,
     )
     if cases:
