@@ -1,6 +1,6 @@
 """Blind decisions: a sample of cases that measures the model, and how far two officers agree.
 
-A share of the listed cases (`Store.create(double_share=)`, a tenth unless told otherwise) is drawn
+A share of the listed cases (`Store.create(double_share=)`; `riskclf casework init`: a tenth) is drawn
 at random. So are posts that `triage` would not list, most of them `clear`: without them nobody
 knows what is missed. Each has a known probability of being drawn (`Case.drawn`), so that it can
 stand for as many others as it must. Two officers decide each, and see neither each other's decision

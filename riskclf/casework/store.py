@@ -59,7 +59,7 @@ class Store(Sessions):
         legal_basis: str,
         source: str,
         retention: Mapping[str, int],
-        double_share: float = 0.1,
+        double_share: float = 0.0,
         audit_log: str | None = None,
         audit_key: str | None = None,
         clock: Callable[[], datetime] | None = None,

@@ -67,7 +67,6 @@ def new_store(
         legal_basis="a statute",
         source="public posts",
         retention=dict.fromkeys(OUTCOMES, 30),
-        double_share=0,
         clock=clock,
     )
     if cases:
