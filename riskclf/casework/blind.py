@@ -1,10 +1,11 @@
 """Blind decisions: a sample of cases that measures the model, and how far two officers agree.
 
-A share of the listed cases (`Store.create(double_share=)`; `riskclf casework init`: a tenth) is drawn
-at random. So are posts that `triage` would not list, most of them `clear`: without them nobody
-knows what is missed. Each has a known probability of being drawn (`Case.drawn`), so that it can
-stand for as many others as it must. Two officers decide each, and see neither each other's decision
-nor anything that the model says, until both have decided, and a difference is settled.
+A share of the listed cases is drawn at random (`Store.create(double_share=)`; a tenth by
+`riskclf casework init`). So are posts that `triage` would not list, most of them `clear`: without
+them nobody knows what is missed. Each has a known probability of being drawn (`Case.drawn`), so
+that it can stand for as many others as it must. Two officers decide each. They see neither each
+other's decision nor anything that the model says, until both have decided, and a difference is
+settled.
 
 What it costs. Of the capacity, at most that share of the places goes to drawn posts. They are taken
 from the end of the list, never from a flagged post. The second decisions come on top: each drawn

@@ -37,7 +37,17 @@ from riskclf.language import Sentence
 if TYPE_CHECKING:
     from riskclf.casework.schema import Case
 
-__all__ = ["MATTERS", "PLACES", "SIDES", "Draft", "Offer", "Support", "Templates", "sample"]
+__all__ = [
+    "MATTERS",
+    "PLACES",
+    "SIDES",
+    "Draft",
+    "Offer",
+    "Support",
+    "Templates",
+    "matter_of",
+    "sample",
+]
 
 SIDES = ("minor", "adult", "neutral")
 MATTERS = ("lodging", "images", "threat", "money_or_goods", "company", "any")
@@ -189,6 +199,12 @@ class Templates:
             if (x in matters or x == "any") and (side, x, language) in self._texts
         )
         return self.draft(side, next(there), language)
+
+
+def matter_of(case: Case) -> str:
+    """The matter of a case, by the model's answers when it was opened: one of `MATTERS`."""
+    answers = _answers(case, "matter")
+    return next(x for x in MATTERS if x in answers or x == "any")
 
 
 def sample() -> str:

@@ -13,7 +13,24 @@ from urllib.parse import urlsplit
 __all__ = ["site_of"]
 
 _SECOND_LEVEL = frozenset(
-    "ac ad co com ed edu go gob gov gr lg mil ne net or org".split()
+    [
+        "ac",
+        "ad",
+        "co",
+        "com",
+        "ed",
+        "edu",
+        "go",
+        "gob",
+        "gov",
+        "gr",
+        "lg",
+        "mil",
+        "ne",
+        "net",
+        "or",
+        "org",
+    ]
 )  # below the domain of a country, as in co.jp or com.tw
 
 
