@@ -71,7 +71,7 @@ def zone_of(name: str) -> ZoneInfo:
     """
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise InputError(
             f"'{name}' is no time zone: write it like Asia/Tokyo or Europe/London"
         ) from None

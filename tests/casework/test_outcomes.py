@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from riskclf.casework import Store
-from riskclf.casework.audit import AuditLog
 from riskclf.casework.intake import DeskPost
 from riskclf.casework.outcomes import Imported, import_outcomes, zone_of
 from riskclf.casework.purge import purge
@@ -201,7 +200,7 @@ def test_the_audit_log_has_every_check_and_no_reference(tmp_path: Path) -> None:
     read(desk, row("https://example.org/42"))
     written = log.read_text(encoding="utf-8")
     assert '"outcome":"deleted"' in written and "example.org" not in written
-    assert AuditLog(log, Path(f"{log}.key"), "").head().count == desk.verify()[0]
+    assert len(written.splitlines()) - 1 == desk.verify()[0]
 
 
 def test_a_table_that_is_none_of_outcomes_is_refused(desk: Desk) -> None:
