@@ -46,7 +46,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["LABELS", "RISKY", "Agreement", "Blind", "agreement_of", "blind_cases", "sections_of"]
+__all__ = [
+    "LABELS",
+    "RISKY",
+    "Agreement",
+    "Blind",
+    "agreement_of",
+    "blind_cases",
+    "figures_of",
+    "sections_of",
+]
 
 RISKY = (Decision.MINOR, Decision.ADULT, Decision.UNCLEAR)
 LABELS = (*RISKY, Decision.BENIGN)
@@ -144,7 +153,7 @@ def agreement_of(store: Store) -> Agreement:
             uncovered += sum(told["rest"].values())
     own = [x for x in blind if x.case.model == model]
     labelled = [x for x in own if x.settled in LABELS]
-    share, precision, recall = _figures(posts, labelled)
+    share, precision, recall = figures_of(posts, labelled)
     agreed, kappa = _kappa(blind)
     of_model = sum(name == model for name, _id in drawn)
     return Agreement(
@@ -182,10 +191,15 @@ def _told(events: Sequence[Event]) -> tuple[Decision, Decision, Decision | None]
     return None if pair is None else (*pair, None)
 
 
-def _figures(
+def figures_of(
     posts: Mapping[str, int], cases: Sequence[Blind]
 ) -> tuple[Estimate, dict[str, Estimate], dict[str, Estimate]]:
-    """Share, precision and recall."""
+    """Share of risky posts, precision and recall, see the module.
+
+    Args:
+        posts: how many the cases stand for, by the model's decision.
+        cases: with a label.
+    """
     draw = np.random.default_rng(0)
     values, draws = [], []
     for name in DECISIONS:
@@ -202,10 +216,10 @@ def _figures(
     alarms = {"flag": ["flag"], "shown": ["flag", "review"]}
     precision, recall = {}, {}
     for alarm, names in alarms.items():
-        of = [DECISIONS.index(name) for name in names]
-        size = float(sizes[of].sum())
-        precision[alarm] = _estimate(value[of].sum(), drawn[:, of].sum(axis=1), size)
-        recall[alarm] = _estimate(value[of].sum(), drawn[:, of].sum(axis=1), value.sum(), drawn)
+        rows = [DECISIONS.index(name) for name in names]
+        part, parts = float(value[rows].sum()), drawn[:, rows].sum(axis=1)
+        precision[alarm] = _estimate(part, parts, float(sizes[rows].sum()))
+        recall[alarm] = _estimate(part, parts, float(value.sum()), drawn)
     share = _estimate(value.sum(), drawn.sum(axis=1), float(sizes.sum()))
     return share, precision, recall
 

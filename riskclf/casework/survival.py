@@ -163,7 +163,7 @@ def draw(curve: Curve) -> bytes:
 
     from riskclf.evaluation.plots import fonts
 
-    style: dict[str, Any] = {"font.family": fonts(), "axes.grid": True, "grid.color": "#d5d9de"}
+    style: Any = {"font.family": fonts(), "axes.grid": True, "grid.color": "#d5d9de"}
     with mpl.rc_context(style):
         figure = Figure(figsize=(7.5, 4.5), layout="constrained")
         axes = figure.add_subplot()
