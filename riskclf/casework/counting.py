@@ -169,8 +169,8 @@ def _notes(facts: Facts) -> list[str]:
         days = Counter(facts.again)
         notes.append(
             _(
-                "The same text came back {count:,} times after a warning, under another reference: "
-                "{days}."
+                "Cases whose text had been warned before, under another reference: {count:,} "
+                "({days})."
             ).format(
                 count=len(facts.again),
                 days=", ".join(f"{day}: {count:,}" for day, count in sorted(days.items())),

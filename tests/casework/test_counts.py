@@ -128,7 +128,7 @@ def test_withdrawn_warnings_are_apart(desk: Desk) -> None:
 def test_the_same_text_after_a_warning_is_counted_with_its_day(desk: Desk) -> None:
     facts = facts_of(desk, TOKYO)
     assert list(facts.again) == ["2026-07-01"]
-    assert any("1 times" in x and "2026-07-01: 1" in x for x in section_of(facts, "side").lines)
+    assert any("reference: 1 (2026-07-01: 1)" in x for x in section_of(facts, "side").lines)
 
 
 def test_a_decision_that_was_changed_is_a_note(desk: Desk, tmp_path: Path) -> None:
