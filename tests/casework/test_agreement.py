@@ -293,7 +293,8 @@ def test_the_intervals_hold_the_truth() -> None:
     draw = np.random.default_rng(5)
     held = {"precision": 0, "recall": 0, "share": 0}
     for _ in range(60):
-        cases, risky = [], {}
+        cases: list[Blind] = []
+        risky: dict[str, int] = {}
         for name, size in sizes.items():
             posts = draw.random(size) < rates[name]
             risky[name] = int(posts.sum())
