@@ -138,11 +138,11 @@ def _record(
         raise _NotUsable(reference, Sentence("its case was not warned"))
     if case.state is State.WITHDRAWN:
         raise _NotUsable(reference, Sentence("the warning was withdrawn"))
-    at = found.at
-    if at is None:
+    at, today = found.at, now.astimezone(zone).date()
+    if at is None and found.day <= today:
         end = datetime.combine(found.day, time.max, zone)
-        at = now if found.day == now.astimezone(zone).date() else end.astimezone(UTC)
-    if at > now:
+        at = now if found.day == today else end.astimezone(UTC)
+    if at is None or at > now:
         raise _NotUsable(checked_at, Sentence("it is in the future"))
     if at < warned:
         raise _NotUsable(checked_at, Sentence("it is before the warning"))
@@ -150,10 +150,10 @@ def _record(
     events = session.scalars(select(Event).where(Event.case_id == case.id).order_by(Event.id))
     if any(_same(check, found, which, outcome_at=at, zone=zone) for check in checks_of(events)):
         return False
-    mine = select(Lease).where(
+    others = select(Lease).where(
         Lease.case_id == case.id, Lease.officer != officer, Lease.until > now
     )
-    if session.scalars(mine).first() is not None:
+    if session.scalars(others).first() is not None:
         raise _NotUsable(
             reference,
             Sentence("another officer has the case in hand: record this row again later"),

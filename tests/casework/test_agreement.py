@@ -156,9 +156,9 @@ def test_a_case_of_the_support_list_is_never_hidden(tmp_path: Path) -> None:
 # What it tells ------------------------------------------------------------------------------------
 
 
-def opened_runs(place: Path, flags: Sequence[bool], clears: Sequence[bool], rest: int) -> Desk:
+def opened_runs(place: str, flags: Sequence[bool], clears: Sequence[bool], rest: int) -> Desk:
     """A store where all listed cases and some clear posts of the rest were decided blind."""
-    desk = opened(str(place / "cases.db"), double_share=1)
+    desk = opened(place, double_share=1)
     listed = [new_case(n, "flag") for n in range(len(flags))]
     drawn = [new_case(100 + n, "clear", drawn=len(clears) / rest) for n in range(len(clears))]
     desk.add([*listed, *drawn], model="m1", officer=A, rest={"clear": rest})
@@ -170,8 +170,8 @@ def opened_runs(place: Path, flags: Sequence[bool], clears: Sequence[bool], rest
     return desk
 
 
-def test_drawn_posts_stand_for_all_that_were_not_listed(tmp_path: Path) -> None:
-    desk = opened_runs(tmp_path, [True] * 6 + [False] * 2, [True] + [False] * 9, 100)
+def test_drawn_posts_stand_for_all_that_were_not_listed(place: str) -> None:
+    desk = opened_runs(place, [True] * 6 + [False] * 2, [True] + [False] * 9, 100)
     found = agreement_of(desk)
     assert (found.posts, found.decided, found.labelled) == (
         {"clear": 100, "review": 0, "flag": 8},
@@ -188,7 +188,7 @@ def test_drawn_posts_stand_for_all_that_were_not_listed(tmp_path: Path) -> None:
 def test_no_risky_post_among_the_drawn_ones_does_not_mean_that_there_is_none(
     tmp_path: Path,
 ) -> None:
-    found = agreement_of(opened_runs(tmp_path, [True] * 10, [False] * 10, 1000))
+    found = agreement_of(opened_runs(str(tmp_path / "cases.db"), [True] * 10, [False] * 10, 1000))
     recall = found.recall["flag"]
     assert recall.value == 1.0 and recall.low is not None and recall.low < 0.1
 
@@ -263,13 +263,15 @@ def test_kappa_is_that_of_cohen_and_its_interval_holds_it(tmp_path: Path) -> Non
 
 
 def test_officers_who_never_differed_may_still_differ(tmp_path: Path) -> None:
-    kappa = agreement_of(opened_runs(tmp_path, [True, True, False, True], [False], 5)).kappa
+    kappa = agreement_of(
+        opened_runs(str(tmp_path / "cases.db"), [True, True, False, True], [False], 5)
+    ).kappa
     assert kappa.value == 1.0 and kappa.high == 1.0
     assert kappa.low is not None and kappa.low < 0.5
 
 
 def test_what_is_drawn_is_exported_by_itself_with_its_weight(tmp_path: Path) -> None:
-    desk = opened_runs(tmp_path, [True, False], [False, False], 10)
+    desk = opened_runs(str(tmp_path / "cases.db"), [True, False], [False, False], 10)
     desk_all = tmp_path / "all.csv"
     assert export(desk, desk_all, A, B) == 0  # all of them were drawn
     assert export(desk, tmp_path / "drawn.csv", A, B, drawn=True) == 4
@@ -280,7 +282,9 @@ def test_what_is_drawn_is_exported_by_itself_with_its_weight(tmp_path: Path) -> 
 
 def test_it_is_told_in_japanese(tmp_path: Path) -> None:
     with speaking("ja"):
-        sections = sections_of(agreement_of(opened_runs(tmp_path, [True], [False], 5)))
+        sections = sections_of(
+            agreement_of(opened_runs(str(tmp_path / "cases.db"), [True], [False], 5))
+        )
     said = "".join(line for section in sections for line in section.lines)
     assert "適合率" in said and "再現率" in said and "カッパ" in said
 

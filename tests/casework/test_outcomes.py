@@ -94,6 +94,8 @@ def test_an_earlier_check_that_is_read_later_does_not_replace_a_later_one(desk: 
         (row("r1", "vanished"), "outcome", "it is none of deleted, edited, still_there"),
         (row("r1", checked_at="2026-03-31"), "checked_at", "it is before the warning"),
         (row("r1", checked_at="2026-04-30"), "checked_at", "it is in the future"),
+        (row("r1", checked_at="9999-12-31"), "checked_at", "it is in the future"),
+        (row("r1", checked_at="2026-04-10T19:00:00+09:00"), "checked_at", "it is in the future"),
         (row("r1", checked_at="yesterday"), "checked_at", "it is no date"),
         (row("r1", checked_at=None), "checked_at", "it is no date"),
     ],
