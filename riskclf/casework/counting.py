@@ -35,8 +35,8 @@ RATED = (Outcome.DELETED, Outcome.ACCOUNT_GONE, Outcome.EDITED, Outcome.STILL_TH
 class Row:
     """What became of the warnings of a side, a draft or a month."""
 
-    name: str
-    """Empty for all of them."""
+    name: str | None
+    """None for all of them; empty for warnings without a recorded draft."""
     opened: int | None
     """Cases that were opened; given for months alone."""
     warned: int
@@ -73,10 +73,10 @@ def counts_by(facts: Facts, by: str) -> list[Row]:
         for name in names
     ]
     total = sum(facts.opened.values()) if by == "month" else None
-    return [*rows, _row("", total, facts.warned)]
+    return [*rows, _row(None, total, facts.warned)]
 
 
-def _row(name: str, opened: int | None, all_cases: Sequence[Warned]) -> Row:
+def _row(name: str | None, opened: int | None, all_cases: Sequence[Warned]) -> Row:
     cases = [x for x in all_cases if not x.withdrawn]
     known = [x for x in cases if x.outcome not in (None, Outcome.UNKNOWN)]
     chains = np.array([x.chain for x in known], dtype=np.int64)
@@ -144,11 +144,9 @@ def section_of(facts: Facts, by: str) -> Section:
 
 def _cells(row: Row, by: str) -> list[str]:
     counts = [row.unknown, row.unchecked, row.withdrawn]
-    name = row.name
-    if not name:
-        name = _("not recorded") if by == "template" else ""
-    elif by == "side":
-        name = side_words(name)
+    name = _("all") if row.name is None else row.name or _("not recorded")
+    if by == "side" and row.name is not None:
+        name = side_words(row.name)
     opened: list[str] = []
     if row.opened is not None:
         opened = [f"{row.opened:,}" if row.opened else pgettext("month", "no posts")]

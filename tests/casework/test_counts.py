@@ -88,7 +88,7 @@ def test_months_are_those_of_the_zone_and_those_without_posts_are_listed(desk: D
         ("2026-05", 0, 0),
         ("2026-06", 0, 0),
         ("2026-07", 1, 1),
-        ("", 3, 3),
+        (None, 3, 3),
     ]
     months = facts_of(desk, ZoneInfo("UTC")).months
     assert list(months) == ["2026-04", "2026-05", "2026-06", "2026-07"]
@@ -107,7 +107,9 @@ def test_rates_are_of_checks_with_a_result(desk: Desk) -> None:
     assert unclear.warned == 0 and unclear.rates[DELETED].value is None
     assert every.rates[DELETED].value == 0.5
     drafts = counts_by(facts_of(desk, TOKYO), "template")
-    assert [(x.name, x.warned) for x in drafts] == [("", 2), ("a" * 16, 1), ("", 3)]
+    assert [(x.name, x.warned) for x in drafts] == [("", 2), ("a" * 16, 1), (None, 3)]
+    table = section_of(facts_of(desk, TOKYO), "template").tables[0]
+    assert [row[0] for row in table.rows] == ["not recorded", "a" * 16, "all"]
 
 
 def test_cases_of_one_text_count_less_than_independent_ones() -> None:
