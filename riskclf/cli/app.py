@@ -32,6 +32,7 @@ from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
 from riskclf.cli.review import review
 from riskclf.cli.serve import serve
+from riskclf.cli.sign import new_key, sign
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
 from riskclf.cli.triage import triage
@@ -83,6 +84,8 @@ for _command in (
     optimize,
     serve,
     info,
+    new_key,
+    sign,
 ):
     app.command()(_command)
 app.add_typer(casework, name="casework")

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from tests.trust import supply
+from tests.trust import artifacts, supply
 from tests.trust.check import Check
 
 __all__ = ["CHECKS"]
 
-CHECKS: tuple[Check, ...] = (*supply.CHECKS,)
+CHECKS: tuple[Check, ...] = (artifacts.CHECK, *supply.CHECKS)
 """Every check, in the order of docs/trust.md."""
