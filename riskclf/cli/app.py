@@ -24,6 +24,7 @@ from riskclf.cli.audit import audit
 from riskclf.cli.casework import casework
 from riskclf.cli.console import error as failed
 from riskclf.cli.console import os_error_line, visible
+from riskclf.cli.drift import drift
 from riskclf.cli.evaluate import evaluate
 from riskclf.cli.explain import explain
 from riskclf.cli.finetune import finetune
@@ -36,6 +37,7 @@ from riskclf.cli.sign import new_key, sign
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
 from riskclf.cli.triage import triage
+from riskclf.cli.volume import volume
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
 from riskclf.language import Sentence
 from riskclf.language import gettext as _
@@ -80,6 +82,8 @@ for _command in (
     suggest,
     triage,
     review,
+    volume,
+    drift,
     thresholds,
     optimize,
     serve,

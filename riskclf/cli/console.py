@@ -44,6 +44,7 @@ __all__ = [
     "safe_json",
     "stoppable",
     "visible",
+    "wide",
 ]
 
 _DECISIONS = tuple(reversed(DECISIONS))
@@ -252,7 +253,7 @@ def print_posts(shown: Sequence[ShownPost], labels: Sequence[str]) -> None:
             Text(" / ".join(f"{score:.3f}" for score in scores)),
         ]
         table.add_row(*([Text(str(post.number))] if numbered else []), *cells)
-    _wide().print(table)
+    wide().print(table)
 
 
 def print_terms(terms: Sequence[EmergingTerm]) -> None:
@@ -282,7 +283,7 @@ def print_terms(terms: Sequence[EmergingTerm]) -> None:
             _("only here") if term.ratio is None else f"{term.ratio:.1f}",
             interval,
         )
-    _wide().print(table)
+    wide().print(table)
 
 
 def print_summary(counts: Counter[tuple[str, str]], labels: Sequence[str]) -> None:
@@ -353,7 +354,8 @@ def _codes(codes: str) -> str:
     return listed(words.get(code, code) for code in codes.split())
 
 
-def _wide() -> Screen:
+def wide() -> Screen:
+    """A console for tables on standard output."""
     # Where nothing says how wide it is, such as in a file, give the posts some room.
     sized = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Screen(width=None if sized else 120)
