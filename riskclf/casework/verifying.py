@@ -155,7 +155,7 @@ class _Log:
             )
         try:
             line = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
         if not isinstance(line, dict):
             self._refuse(1)
