@@ -19,6 +19,7 @@ from riskclf.language import Sentence
 from riskclf.tables.cells import cell
 from riskclf.tables.reading import Row, TableReader, warn
 from riskclf.tables.rejects import Reject
+from riskclf.tables.workbooks import check_workbook
 from riskclf.tables.writing import TableWriter
 
 __all__ = ["ExcelReader", "ExcelWriter"]
@@ -63,6 +64,7 @@ class ExcelReader(TableReader):
     def _sheet(self) -> Iterable[list[Any]]:
         import python_calamine as calamine
 
+        check_workbook(self.name, self._stream)
         try:
             book = calamine.CalamineWorkbook.from_filelike(self._stream)
             sheets = {}
