@@ -169,14 +169,16 @@ class _Part:
 
     def _cell(self, attributes: dict[str, str]) -> None:
         self._is_shared = attributes.get("t") == "s"
-        found = _CELL.fullmatch(attributes.get("r", ""))
-        if found is None:
+        if "r" not in attributes:
             self._column += 1
-        else:
-            self._column = 0
-            for letter in found[1].upper():
-                self._column = 26 * self._column + ord(letter) - ord("A") + 1
-            self._row = int(found[2])
+            return
+        found = _CELL.fullmatch(attributes["r"])
+        if found is None:
+            raise _Damaged
+        self._column = 0
+        for letter in found[1].upper():
+            self._column = 26 * self._column + ord(letter) - ord("A") + 1
+        self._row = int(found[2])
 
     def _end(self, name: str) -> None:
         self._depth -= 1
