@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -137,63 +137,68 @@ def make_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> MakeTokenizer:
     return make
 
 
+def save_model(
+    place: Path,
+    *,
+    labels: Sequence[str] = LABELS,
+    risk_labels: Sequence[str] = RISK_LABELS,
+    seed: int = 0,
+    flag: float = 0.8,
+    review: float = 0.4,
+    temperature: float = 1.5,
+    half_precision: bool = False,
+    **settings: object,
+) -> Path:
+    """Save a small model with random weights below `place`; every seed gives another one."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    from riskclf.artifact import save
+    from riskclf.decide import OperatingPoint
+    from riskclf.manifest import Manifest
+
+    tokenizer = _write_tokenizer(place / "tokenizer", settings)
+    torch.manual_seed(seed)
+    model = BertForSequenceClassification(
+        BertConfig(
+            vocab_size=len(_vocabulary()),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=64,
+            max_position_embeddings=MAX_TOKENS,
+            initializer_range=0.3,  # so that different posts get clearly different logits
+            id2label=dict(enumerate(labels)),
+            label2id={label: index for index, label in enumerate(labels)},
+            pad_token_id=0,
+        )
+    )
+    save(
+        place / "model",
+        model=model,
+        tokenizer_directory=tokenizer,
+        manifest=Manifest(
+            labels=tuple(labels),
+            risk_labels=tuple(risk_labels),
+            operating_points={
+                "standard": OperatingPoint(flag=flag, review=review),
+                "sensitive": OperatingPoint(flag=flag / 2, review=review / 2),
+            },
+            temperature=temperature,
+            prevalence=0.2,
+            provenance={"base": "random weights", "licence": "Apache-2.0"},
+        ),
+        half_precision=half_precision,
+    )
+    return place / "model"
+
+
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
     """Save a small model with random weights; every seed gives another one."""
 
-    def make(
-        *,
-        labels: Sequence[str] = LABELS,
-        risk_labels: Sequence[str] = RISK_LABELS,
-        seed: int = 0,
-        flag: float = 0.8,
-        review: float = 0.4,
-        temperature: float = 1.5,
-        half_precision: bool = False,
-        **settings: object,
-    ) -> Path:
-        import torch
-        from transformers import BertConfig, BertForSequenceClassification
-
-        from riskclf.artifact import save
-        from riskclf.decide import OperatingPoint
-        from riskclf.manifest import Manifest
-
-        tokenizer = _write_tokenizer(tmp_path_factory.mktemp("tokenizer"), settings)
-        torch.manual_seed(seed)
-        model = BertForSequenceClassification(
-            BertConfig(
-                vocab_size=len(_vocabulary()),
-                hidden_size=32,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                intermediate_size=64,
-                max_position_embeddings=MAX_TOKENS,
-                initializer_range=0.3,  # so that different posts get clearly different logits
-                id2label=dict(enumerate(labels)),
-                label2id={label: index for index, label in enumerate(labels)},
-                pad_token_id=0,
-            )
-        )
-        directory = tmp_path_factory.mktemp("model") / "model"
-        save(
-            directory,
-            model=model,
-            tokenizer_directory=tokenizer,
-            manifest=Manifest(
-                labels=tuple(labels),
-                risk_labels=tuple(risk_labels),
-                operating_points={
-                    "standard": OperatingPoint(flag=flag, review=review),
-                    "sensitive": OperatingPoint(flag=flag / 2, review=review / 2),
-                },
-                temperature=temperature,
-                prevalence=0.2,
-                provenance={"base": "random weights", "licence": "Apache-2.0"},
-            ),
-            half_precision=half_precision,
-        )
-        return directory
+    def make(**settings: Any) -> Path:
+        return save_model(tmp_path_factory.mktemp("model"), **settings)
 
     return make
 

@@ -62,8 +62,8 @@ def check_workbook(name: str, stream: io.BufferedReader[Any]) -> None:
     except _TooLarge as error:
         raise FormatError(f"{name} {error}: save it as CSV, or as several workbooks") from None
     except (
-        *(_Damaged, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError),
-        *(NotImplementedError, RuntimeError),  # another compression; a password
+        *(_Damaged, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError),
+        *(LookupError, NotImplementedError, RuntimeError),  # encoding, compression, password
     ):
         raise FormatError(
             f"{name} is not an Excel workbook that can be read: it is damaged, or has a password; "
