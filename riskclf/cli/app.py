@@ -22,8 +22,8 @@ import typer
 import riskclf
 from riskclf.cli.audit import audit
 from riskclf.cli.casework import casework
-from riskclf.cli.console import error as failed
 from riskclf.cli.console import drop_unwritten, open_missing_streams, os_error_line, visible
+from riskclf.cli.console import error as failed
 from riskclf.cli.evaluate import evaluate
 from riskclf.cli.explain import explain
 from riskclf.cli.finetune import finetune

@@ -53,7 +53,9 @@ _SHOWN_CHARACTERS = 200
 _COLOURS = {"flag": "bold red", "review": "yellow", "clear": "green"}
 
 # What controls a terminal, half of a surrogate pair, and what reverses the direction of text.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 

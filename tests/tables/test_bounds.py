@@ -98,7 +98,7 @@ def test_a_part_that_unpacks_to_gigabytes_is_refused_on_the_way(
         lambda part: part.replace(b"</sheetData>", b""),
         lambda part: part + b"\0",
         lambda part: part.replace(b"A2", b"A0009999999"),
-        lambda part: part.replace(b'<v>1</v>', b"<v>99999999999999999999</v>"),
+        lambda part: part.replace(b"<v>1</v>", b"<v>99999999999999999999</v>"),
         lambda part: b"<a>" * 200 + b"</a>" * 200,
         lambda part: part.replace(b"<worksheet", b'<worksheet a="' + b"x" * (8 << 20) + b'"', 1),
     ],
@@ -222,8 +222,8 @@ def test_numbers_beyond_a_float_are_numbers_or_none_and_can_be_written(tmp_path:
     assert number_of(huge) is None
     path = tmp_path / "huge.jsonl"
     path.write_text(
-        f'{{"text": "a", "n": {huge}}}\n{{"text": "b", "n": 1e400}}\n{{"text": "c", "n": -{huge}}}\n'
-        f'{{"text": "d", "n": {"9" * 5000}}}\n',
+        f'{{"text": "a", "n": {huge}}}\n{{"text": "b", "n": 1e400}}\n'
+        f'{{"text": "c", "n": -{huge}}}\n{{"text": "d", "n": {"9" * 5000}}}\n',
         encoding="utf-8",
     )
     with open_table(path) as table:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from tests.trust import http, readers, text
 from tests.trust.check import Check
 
 __all__ = ["CHECKS"]
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (text.CHECK, readers.CHECK, http.CHECK)
 """Every check, in the order of docs/trust.md."""

@@ -23,7 +23,7 @@ from random import Random
 
 from riskclf.errors import MissingExtra
 
-__all__ = ["LONGEST", "Target", "failures", "fault", "fuzz", "mutated"]
+__all__ = ["LONGEST", "Target", "failures", "fault", "fuzz", "fuzz_here", "mutated"]
 
 LONGEST = 1 << 14
 """Bytes of an input."""
@@ -32,6 +32,15 @@ _SECONDS = 5.0  # processor time for one input, in code that atheris has made so
 _MEMORY = 3072  # MB
 _HANG = 600  # seconds after which the process is ended
 _LIMITS = {70: "it hung", 71: "it took too much memory", 77: "the fuzzer itself failed"}
+
+
+_CHILD = """
+import pathlib, sys
+import atheris
+with atheris.instrument_imports(include=["riskclf"]):
+    from tests.trust.fuzzing import fuzz_here
+fuzz_here(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), pathlib.Path(sys.argv[4]))
+"""
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def fuzz(module: str, targets: Sequence[Target], work: Path, scale: float) -> di
             (corpus / f"seed{index}").write_bytes(seed)
         seconds = max(1, round(scale * target.seconds))
         done = subprocess.run(
-            [sys.executable, "-m", __name__, module, str(number), str(seconds), str(place)],
+            [sys.executable, "-c", _CHILD, module, str(number), str(seconds), str(place)],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -138,13 +147,13 @@ def _tell(place: Path, line: str) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def _main(module: str, number: int, seconds: int, place: Path) -> None:
-    """Fuzz one target in this process; ends it."""
+def fuzz_here(module: str, number: int, seconds: int, place: Path) -> None:
+    """Fuzz one target in this process, and end it; what is imported must be instrumented."""
     import atheris
 
-    with atheris.instrument_imports(include=["riskclf"]):
-        targets: Sequence[Target] = importlib.import_module(module).TARGETS
-        (place / "prepared").mkdir()
+    targets: Sequence[Target] = importlib.import_module(module).TARGETS
+    (place / "prepared").mkdir()
+    with atheris.instrument_imports(include=["riskclf"]):  # what is imported on first use
         check = targets[number].prepare(place / "prepared")
     known: set[str] = set()
 
@@ -175,7 +184,3 @@ def _main(module: str, number: int, seconds: int, place: Path) -> None:
     ]
     atheris.Setup([sys.argv[0], *options, str(place / "corpus")], one)
     atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))

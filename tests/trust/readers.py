@@ -10,7 +10,6 @@ import json
 import re
 import resource
 import subprocess
-import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -46,7 +45,7 @@ ROWS = [
 ]
 
 
-# What the fuzzers begin with -----------------------------------------------------------------------
+# What the fuzzers begin with ----------------------------------------------------------------------
 
 
 def _separated(separator: str, ending: str = "\n") -> str:
@@ -269,9 +268,9 @@ STATE = (
     _LOG,
     b'{"id": "1", "label": "a"}\n',
     b'sample = false\n[agency.en]\nhours = "9-17"\n[adult.any]\nen = """{hours}"""\n',
-    "参照\t本文\n1\t\"今日は\n雨\"\n".encode(),
+    '参照\t本文\n1\t"今日は\n雨"\n'.encode(),
     b"[" * 3000,
-    b'a = ' + b"[" * 3000,
+    b"a = " + b"[" * 3000,
     b'{"n": 1e400, "digest": "a"}\n',
 )
 

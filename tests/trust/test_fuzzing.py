@@ -28,7 +28,7 @@ TARGETS_IN_SHORT = {
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_seeds_and_changed_seeds_keep_the_promise(target: Target, tmp_path: Path) -> None:
     check = target.prepare(tmp_path)
-    count = TARGETS_IN_SHORT.get(target.name, 60)
+    count = TARGETS_IN_SHORT.get(target.name, 40)
     for content in islice(mutated(target.seeds, count), count):
         check(content[:LONGEST])
 
@@ -55,7 +55,7 @@ def test_time_for_a_text_grows_with_its_length_and_no_faster(kind: str) -> None:
     assert first * second * third < 2 * 8
 
 
-@pytest.mark.parametrize("name", ["far.xlsx", "line.csv.gz", "columns.jsonl"])
+@pytest.mark.parametrize("name", ["far.xlsx", "line.csv.gz"])
 def test_a_file_that_would_fill_memory_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(readers.BOMBS[name](40 << 20))
