@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from tests.trust import http, readers, text
+from tests.trust import http, readers, supply, text
 from tests.trust.check import Check
 
 __all__ = ["CHECKS"]
 
-CHECKS: tuple[Check, ...] = (text.CHECK, readers.CHECK, http.CHECK)
+CHECKS: tuple[Check, ...] = (text.CHECK, readers.CHECK, http.CHECK, *supply.CHECKS)
 """Every check, in the order of docs/trust.md."""

@@ -73,7 +73,7 @@ def fuzz(module: str, targets: Sequence[Target], work: Path, scale: float) -> di
         MissingExtra: atheris is not installed.
     """
     if find_spec("atheris") is None:
-        raise MissingExtra("fuzzing needs atheris: pip install 'riskclf[fuzz]'")
+        raise MissingExtra("fuzzing needs atheris: pip install 'riskclf[audit]'")
     counts = {}
     for number, target in enumerate(targets):
         place = work / f"{number}"

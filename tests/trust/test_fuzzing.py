@@ -86,5 +86,5 @@ def test_without_atheris_the_command_that_installs_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.trust.fuzzing.find_spec", lambda _name: None)
-    with pytest.raises(MissingExtra, match=r"pip install 'riskclf\[fuzz\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'riskclf\[audit\]'"):
         http.CHECK.run(tmp_path, 0.01)
