@@ -269,8 +269,8 @@ class TableReader(ABC):
             number += 1
             if len(line) > LONGEST_LINE:  # a few bytes of gzip can hold a line that fills memory
                 raise FormatError(
-                    f"{self.name} line {number:,} is longer than {LONGEST_LINE:,} characters, and no "
-                    "post is: check the file"
+                    f"{self.name} line {number:,} is longer than {LONGEST_LINE:,} characters: "
+                    "no post is; check the file"
                 )
             yield line
 

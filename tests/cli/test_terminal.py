@@ -20,7 +20,7 @@ UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e
 class Hostile(Fake):
     """A model whose labels, questions and scenarios would control a terminal."""
 
-    labels = tuple(f"{NAME}{number}" for number in range(3))
+    labels = (f"{NAME}0", f"{NAME}1", f"{NAME}2")
     risk_labels = labels[:2]
 
     def one(self, post: str, shift: float) -> Prediction:
@@ -69,7 +69,7 @@ def test_labels_questions_and_columns_do_not_control_the_terminal(
         (("info",), 0),
         (("audit", "head", log), 0),
     ):
-        assert run(*command) == status, command  # type: ignore[arg-type]
+        assert run(*command) == status, command
         shown = "".join(capsys.readouterr())
         assert len(shown) > 20
         assert not UNSAFE.search(shown), command

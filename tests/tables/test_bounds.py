@@ -205,8 +205,8 @@ def test_time_grows_with_the_number_of_columns_and_no_faster(tmp_path: Path, kin
             pq.write_table(pa.table({"text": ["a"], **values}), path)
         elif kind == "new in each row":
             path = path.with_suffix(".jsonl")
-            rows = (json.dumps({"text": "a", name: 1}) for name in names)
-            path.write_text("\n".join(rows), encoding="utf-8")
+            lines = (json.dumps({"text": "a", name: 1}) for name in names)
+            path.write_text("\n".join(lines), encoding="utf-8")
         else:
             rows = (",".join(["text", *names]), ",".join("x" * (columns + 1)))
             path.write_text("\n".join(rows), encoding="utf-8")

@@ -186,17 +186,18 @@ def _page(work: Path) -> Callable[[bytes], None]:
     return check
 
 
+_BODIES: tuple[Any, ...] = (
+    {"text": JAPANESE[0]},
+    {"text": [*ENGLISH[:3], "", "\n"]},
+    {"text": [1, None]},
+    {"text": "a", "other": 10**400},
+    {"text": ["\x00\u202e"]},
+    [],
+)
 SERVICE = tuple(
     which + b"\n\n" + json.dumps(body, ensure_ascii=False).encode()
     for which in (b"\x01", b"\x81")
-    for body in (
-        {"text": JAPANESE[0]},
-        {"text": [*ENGLISH[:3], "", "\n"]},
-        {"text": [1, None]},
-        {"text": "a", "other": 10**400},
-        {"text": ["\x00\u202e"]},
-        [],
-    )
+    for body in _BODIES
 )
 STRANGE = (
     b'\x01\n\n{"text": "\\ud800"}',

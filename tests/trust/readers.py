@@ -111,9 +111,9 @@ def _workbook() -> bytes:
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
         sheet = book.add_worksheet()
-        for number, row in enumerate((dict.fromkeys(ROWS[0]), *ROWS)):
-            for column, (name, value) in enumerate(row.items()):
-                sheet.write_string(number, column, value or name)
+        for number, row in enumerate(({name: name for name in ROWS[0]}, *ROWS)):
+            for column, value in enumerate(row.values()):
+                sheet.write_string(number, column, value)
         sheet.write_formula(20, 1, "=1+1", value="2")
         sheet.write_number(21, 1, 1e300)
         sheet.write_boolean(22, 1, True)
