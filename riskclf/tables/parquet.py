@@ -19,7 +19,7 @@ __all__ = [
     "ParquetWriter",
 ]
 
-_PARQUET_BATCH = 1024
+_PARQUET_BATCH = 64  # a file of kilobytes may repeat a text of megabytes in every record
 _ROW_GROUP_ROWS = 1 << 16
 _ROW_GROUP_BYTES = 1 << 26
 
