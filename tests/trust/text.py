@@ -186,7 +186,7 @@ CHECK = Check(
     "hostile-text",
     "Any text is read: no post ends a run, hangs it, or gets a span outside itself.",
     "Coverage-guided fuzzing (atheris) of `normalise`, the tokenizer, `predict` and `explain` for "
-    "24 of the 60 minutes of fuzzing; time is measured while texts of 20 kinds are doubled.",
+    "24 of the 60 minutes of processor time; time is measured while texts of 20 kinds are doubled.",
     "Nothing was found.",
     _run,
 )
