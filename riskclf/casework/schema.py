@@ -20,7 +20,6 @@ from riskclf.casework.states import Decision, State
 
 __all__ = ["AnyText", "Base", "Case", "Event", "Lease", "Post", "Ruling", "StoreRecord", "Utc"]
 
-
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 

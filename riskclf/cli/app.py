@@ -119,7 +119,9 @@ def _status(arguments: Sequence[str], command: typer.Typer, name: str) -> int:
         with _warning_in_one_line():
             status = command(args=arguments, prog_name=name, standalone_mode=False)
             sys.stdout.flush()
-    except SystemExit:  # of typer, when the reader of a pipe has gone
+    except SystemExit as error:  # of typer, when the reader of a pipe has gone
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
         raise BrokenPipeError from None
     except BrokenPipeError:
         raise

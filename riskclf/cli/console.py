@@ -200,6 +200,7 @@ def open_missing_streams() -> None:
     while (handle := os.open(os.devnull, os.O_RDONLY)) <= 2:
         pass
     os.close(handle)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 

@@ -59,6 +59,14 @@ def test_an_error_that_nobody_reads_is_quiet_too() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell closes it so")
+def test_input_that_is_closed_is_empty() -> None:
+    command = ["sh", "-c", '"$@" <&-', "sh", *program(0, "predict", "--input", "-")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT)
+    assert done.returncode == 2
+    assert done.stderr == "error: standard input is empty; there is nothing to read\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell closes it so")
 @pytest.mark.parametrize("arguments", [("--version",), ("info",)], ids=" ".join)
 def test_output_that_is_closed_is_one_line(arguments: tuple[str, ...]) -> None:
     command = ["sh", "-c", '"$@" >&-', "sh", *program(0, *arguments)]

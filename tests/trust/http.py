@@ -245,8 +245,8 @@ CHECK = Check(
     "500, and the page answers nothing without its cookie.",
     "Coverage-guided fuzzing (atheris) of headers and bodies, in this process, for 10 of the 60 "
     "minutes of processor time.",
-    "The officers' page answered 500 to a pasted post with half of a surrogate pair, which no database "
-    "holds, and to the number of a case beyond what a database counts. Such texts are stored with "
-    "U+FFFD, also by `triage`, which failed as a whole; such numbers name no case.",
+    "The officers' page answered 500 to a pasted post with half of a surrogate pair, which no "
+    "database holds, and to the number of a case beyond what a database counts. Such texts are "
+    "stored with U+FFFD, also by `triage`, which failed as a whole; such numbers name no case.",
     _run,
 )

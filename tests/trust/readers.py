@@ -385,8 +385,8 @@ CHECK = Check(
     "Any file is read or refused in one line: it ends no run with a traceback, fills no memory, "
     "and becomes no formula in what `--excel` writes.",
     "Coverage-guided fuzzing (atheris) of every format, of journals, audit logs, keys, drafts and "
-    "pasted rows for 26 of the 60 minutes of processor time; `riskclf predict` on files that are small "
-    "and unpack to gigabytes, with 3 GB of address space.",
+    "pasted rows for 26 of the 60 minutes of processor time; `riskclf predict` on files that are "
+    "small and unpack to gigabytes, with 3 GB of address space.",
     "A workbook of 7 kB laid out 17 thousand million cells and ended the process: workbooks are "
     "counted before they are read. A line of any length was read whole: it ends at 33 million "
     "characters. Columns of one name took time with the square of their number. A journal of deep "
