@@ -135,6 +135,8 @@ class Templates:
             found = tomllib.loads(sample() if path is None else Path(path).read_text("utf-8"))
         except OSError as error:
             raise InputError(f"{name} cannot be read: {error.strerror or error}") from None
+        except RecursionError:
+            raise FormatError(f"{name} is nested too deep; write it as the samples are") from None
         except ValueError as error:  # no TOML, or not UTF-8
             raise FormatError(f"{name} cannot be read as TOML in UTF-8: {error}") from None
         return _Reader(name, found).templates()

@@ -7,6 +7,7 @@ Events hold neither text nor references, and are never changed.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -17,7 +18,9 @@ from sqlalchemy.types import TypeDecorator
 
 from riskclf.casework.states import Decision, Outcome, State
 
-__all__ = ["Base", "Case", "Event", "Lease", "Post", "Ruling", "StoreRecord", "Utc"]
+__all__ = ["AnyText", "Base", "Case", "Event", "Lease", "Post", "Ruling", "StoreRecord", "Utc"]
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class Utc(TypeDecorator[datetime]):
@@ -40,6 +43,21 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class AnyText(TypeDecorator[str]):
+    """A text as a post may hold it: what no database can store is replaced, one for one.
+
+    Half of a surrogate pair becomes U+FFFD, as in normalised text, and NUL (which PostgreSQL
+    refuses) another control character. So offsets stay, and what is normalised is the same.
+    """
+
+    impl = Text()
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else _HALF_PAIR.sub("\ufffd", value).replace("\0", "\x01")
+
+
 def _words(kind: type[StrEnum]) -> Enum:
     """The words of an enumeration, as plain text: a new one needs no migration."""
     return Enum(
@@ -60,7 +78,7 @@ class Base(DeclarativeBase):
         Decision: _words(Decision),
         Outcome: _words(Outcome),
         dict[str, Any]: JSON(),
-        str: Text(),
+        str: AnyText(),
     }
 
 

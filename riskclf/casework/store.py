@@ -375,7 +375,8 @@ def case_of(session: Session, case_id: int) -> Case:
     Raises:
         CaseError: there is none.
     """
-    case = session.get(Case, case_id)
+    # A larger number is more than the column holds.
+    case = session.get(Case, case_id) if 0 < case_id < 1 << 31 else None
     if case is None:
         raise CaseError(_("there is no case {case}").format(case=case_id))
     return case
