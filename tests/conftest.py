@@ -204,20 +204,22 @@ def save_model(
     )
 
 
+def model_below(place: Path, **given: Any) -> Path:
+    """Save a small model below `place`; what `save_model` does not take is for its tokenizer."""
+    of_model = set(inspect.signature(save_model).parameters)
+    changes = {name: x for name, x in given.items() if name not in of_model}
+    tokenizer = write_tokenizer(place / "tokenizer", changes)
+    options = {name: x for name, x in given.items() if name in of_model}
+    save_model(place / "model", tokenizer, **options)
+    return place / "model"
+
+
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
-    """Save a small model; what is no argument of `save_model` is one of its tokenizer."""
-    of_model = set(inspect.signature(save_model).parameters)
+    """Save a small model, see `model_below`."""
 
     def make(**given: Any) -> Path:
-        tokenizer = write_tokenizer(
-            tmp_path_factory.mktemp("tokenizer"),
-            {name: x for name, x in given.items() if name not in of_model},
-        )
-        directory = tmp_path_factory.mktemp("model") / "model"
-        options = {name: x for name, x in given.items() if name in of_model}
-        save_model(directory, tokenizer, **options)
-        return directory
+        return model_below(tmp_path_factory.mktemp("model"), **given)
 
     return make
 

@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
-from tests.trust import artifacts, supply
+from tests.trust import artifacts, http, readers, supply, text
 from tests.trust.check import Check
 
 __all__ = ["CHECKS"]
 
-CHECKS: tuple[Check, ...] = (artifacts.CHECK, *supply.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    text.CHECK,
+    readers.CHECK,
+    http.CHECK,
+    artifacts.CHECK,
+    *supply.CHECKS,
+)
 """Every check, in the order of docs/trust.md."""
