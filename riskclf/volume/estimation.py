@@ -202,18 +202,18 @@ def estimate_volume(
     if isinstance(labelled, Iterator):
         labelled = list(labelled)
     with following(progress) as tell:
-        stream = read_stream(scored, zone=tz, time_column=time_column, columns=columns, tell=tell)
+        # The few first: what is wrong with them is found before a long stream is read.
         known = read_labelled_scores(
             labelled,
             columns=columns,
             label_map=label_map or {},
-            keep_text=bool(stream.texts) and _has_texts(labelled, columns.text),
+            keep_text=_has_texts(labelled, columns.text),
             tell=tell,
         )
+        _check_labelled(known)
+        stream = read_stream(scored, zone=tz, time_column=time_column, columns=columns, tell=tell)
     _check_labels(stream, known)
-    known.check_size()
-    rates = known.rates()
-    return _estimated(stream, known, rates, method, collected.strip(), zone)
+    return _estimated(stream, known, method, collected.strip(), zone)
 
 
 def _has_texts(data: Data, column: str) -> bool:
@@ -232,21 +232,17 @@ def _check_labels(stream: Stream, known: Labelled) -> None:
                 f"the stream has scores for {', '.join(ours)}, and the labelled posts for "
                 f"{', '.join(theirs)}: score both with the same model"
             )
-    if not 0 < len(known.risk_labels) < len(known.labels):
-        raise InputError("the scores name no risk label, or no other: use a model with both")
 
 
 def _estimated(
     stream: Stream,
     known: Labelled,
-    rates: Mapping[str, Proportion],
     method: str,
     collected: str,
     zone: str,
 ) -> VolumeEstimate:
     filled = [month for month in stream.months if month.posts]
     found = estimate(known, filled, method)
-    _check_separates(known)
     unlike = {
         month.name: misfit.unlike
         for month, misfit in zip(filled, misfits(known, filled), strict=True)
@@ -294,7 +290,7 @@ def _estimated(
         method,
         collected,
         zone,
-        rates,
+        known.rates(),
         notes_on(stream, known, result, method),
         stream.rejects,
         known.rejects,
@@ -345,8 +341,11 @@ def _has_every_label(known: Labelled) -> bool:
     return bool((known.target.sum(axis=0) >= 10).all())
 
 
-def _check_separates(known: Labelled) -> None:
-    """Refuse scores that do not tell risky posts from others."""
+def _check_labelled(known: Labelled) -> None:
+    """Refuse too few posts, and scores that do not tell risky posts from others."""
+    if not 0 < len(known.risk_labels) < len(known.labels):
+        raise InputError("the scores name no risk label, or no other: use a model with both")
+    known.check_size()
     risk = known.scores[:, known.is_risk].sum(axis=1)
     classes = np.stack([1 - known.risky, known.risky], axis=1)
     table = known.table(classes, risk[:, None])

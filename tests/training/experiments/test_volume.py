@@ -61,8 +61,9 @@ def test_a_month_holds_as_many_risky_posts_as_were_asked_for(material: Material)
 
 def test_a_small_replay_has_every_figure_of_the_page(material: Material) -> None:
     counts = {"cc": 2, "acc": 2, "pacc": 2, "emq": 1, ONCE: 2}
-    found = study(material, counts, 5, lambda _line: None)
-    assert {name: part["replays"] for name, part in found.items()} == counts
+    found = study(material, counts, 5)
+    assert {name: found[name]["replays"] for name in counts} == counts
+    assert found["first year"]["truth"][::11] == [65_000, 46_000]
     assert found["cc"]["flagged"] < 1 and found["cc"]["coverage"]["value"] == 0
     assert found["pacc"]["width"] > found[ONCE]["width"]
     assert sampled(material, 2, 5)["pacc"]["replays"] == 2

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from joblib import Parallel, delayed
 
 from riskclf.files import write_bytes, write_text
 from riskclf.volume.quantifiers import DEFAULT
@@ -42,16 +42,28 @@ _RARE = (0.001, 0.005, 0.01, 0.05)
 def main(
     corpora: Annotated[Path, typer.Option(help="Directory with manifest.json and its files.")],
     work: Annotated[Path, typer.Option(help="Work directory of python -m training.")],
-    replays: Annotated[int, typer.Option(help="Replays of the year.")] = 500,
+    replays: Annotated[int, typer.Option(help="Replays of the year by the default method.")] = 500,
+    fewer: Annotated[int, typer.Option(help="Replays of everything else.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the first replay.")] = 200_000,
+    jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
 ) -> None:
     """Replay the study; writes volume.json and the figures of docs/volume.md."""
-    console = Console(stderr=True)
     material = load_material(corpora, work)
-    fewer = max(1, 2 * replays // 5)
-    counts = {"cc": replays, "acc": replays, "pacc": replays, "emq": max(1, replays // 10)}
-    counts[ONCE] = replays
     ours = material.ours
+    counts = {"cc": fewer, "acc": fewer, "pacc": replays, ONCE: fewer, "emq": max(1, fewer // 5)}
+    parts: list[tuple[str, Any]] = [
+        ("study", delayed(study)(material, counts, seed)),
+        *(
+            (f"shift: {name}", delayed(shifted)(material, name, fewer, seed + 40_000, DEFAULT))
+            for name in SHIFTS
+        ),
+        ("rare", delayed(rare)(material, _RARE, fewer, seed + 20_000)),
+        ("few", delayed(rare)(material, _RARE, fewer, seed + 30_000, few=True)),
+        ("sampled", delayed(sampled)(material, fewer, seed + 10_000)),
+        ("sides", delayed(by_side)(material, fewer, seed + 15_000)),
+    ]
+    run = Parallel(n_jobs=jobs, verbose=10)
+    found = dict(zip([name for name, _ in parts], run(part for _, part in parts), strict=True))
     results: dict[str, Any] = {
         "model": material.model,
         "seed": seed,
@@ -62,18 +74,9 @@ def main(
             "natural lines": {name: len(pool) for name, pool in material.ordinary.items()},
             "risky in new slang": len(material.slang),
         },
-        "study": study(material, counts, seed, console.log),
+        **{name: found[name] for name in ("study", "sampled", "sides", "rare", "few")},
+        "shifts": {name: found[f"shift: {name}"] for name in SHIFTS},
     }
-    console.log("labelled posts drawn from the stream")
-    results["sampled"] = sampled(material, replays, seed + 10_000)
-    results["sides"] = by_side(material, fewer, seed + 15_000)
-    console.log("rare")
-    results["rare"] = rare(material, _RARE, fewer, seed + 20_000)
-    results["few"] = rare(material, _RARE, fewer, seed + 30_000, few=True)
-    results["shifts"] = {}
-    for name in SHIFTS:
-        console.log(f"shift: {name}")
-        results["shifts"][name] = shifted(material, name, fewer, seed + 40_000, DEFAULT)
     write_text(RESULTS, json.dumps(results, ensure_ascii=False, indent=1) + "\n")
     write_bytes(FIGURE, plot(results))
     write_text(PAGE, page(PAGE.read_text(encoding="utf-8"), results))

@@ -23,7 +23,7 @@ _METHODS: Mapping[str, str] = {
     "acc": "`acc`",
     "pacc": "`pacc` (default)",
     ONCE: "`pacc`, families drawn once",
-    "emq": "`emq` (first and last month)",
+    "emq": "`emq`",
 }
 
 
@@ -42,9 +42,10 @@ def _study(results: Mapping[str, Any]) -> str:
         "| mean width | mean estimate | change: ratio held | its width | said to have fallen |",
         "|" + " --- |" * 8,
     ]
-    for method, found in results["study"].items():
+    for method, name in _METHODS.items():
+        found = results["study"][method]
         lines.append(
-            f"| {_METHODS[method]} | {found['replays']:,} | {_range(found['coverage'])} "
+            f"| {name} | {found['replays']:,} | {_range(found['coverage'])} "
             f"| {_percent(found['width'])} of the truth | {_percent(found['estimate'])} "
             f"| {_range(found['ratio coverage'])} | {found['ratio width']:.3f} "
             f"| {_percent(found['said to have fallen'])} |"
@@ -99,7 +100,7 @@ def _range(figure: Mapping[str, float]) -> str:
 
 def plot(results: Mapping[str, Any]) -> bytes:
     """The first replay's year as PNG: truth, estimate with its interval, flagged posts."""
-    found = results["study"]["pacc"]["first"]
+    found = results["study"]["first year"]
     months = range(1, len(found["truth"]) + 1)
     style: Any = {
         "font.size": 10,
