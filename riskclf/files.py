@@ -7,7 +7,11 @@ is refused. ``with locked(path)`` holds the lock alone.
 
 What is written lies in ``NAME.partial`` beside the output. It is always made anew: a link of that
 name is removed, not followed. An output that is a symbolic link stays one: its target is replaced.
-The mode of an older file is kept. Messages name the path that the user typed.
+Messages name the path that the user typed.
+
+A file that may hold text of posts is ``private``: from its first byte only its owner may read and
+write it, whatever the umask and the mode of the file that it replaces. Other files keep the mode of
+an older one.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -30,10 +35,13 @@ __all__ = [
     "Replacement",
     "beside",
     "locked",
+    "naming",
     "open_private",
+    "private_directory",
     "replacing",
     "replacing_directory",
     "target_of",
+    "unwritable",
     "write_bytes",
     "write_text",
 ]
@@ -41,6 +49,11 @@ __all__ = [
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
+
+_PRIVATE = 0o600
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How safetensors, which is written in Rust, ends the message of an error of the system."""
 
 _WRITTEN: set[Path] = set()
 
@@ -89,7 +102,7 @@ def locked(path: str | os.PathLike[str], *, wait: float = 0) -> Iterator[None]:
             "name"
         ) from None
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     try:
         yield
     finally:
@@ -103,6 +116,10 @@ def locked(path: str | os.PathLike[str], *, wait: float = 0) -> Iterator[None]:
 class Replacement:
     """A file that is written beside its place and takes it on `commit`; its output is locked.
 
+    Args:
+        path: the output.
+        private: only its owner may read it.
+
     Raises:
         InputError: another run is writing `path`, or no file can be made there.
     """
@@ -113,13 +130,13 @@ class Replacement:
     staged: Path
     """Where `file` lies until it is committed."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, private: bool = False) -> None:
         self._path = path
         self._target = target_of(path)
         self._committed = False
         self.staged = beside(self._target, ".partial")
         if not self._target.parent.is_dir():  # filelock would make it
-            raise _unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+            raise unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         with ExitStack() as stack:
             stack.enter_context(locked(path))
             if self.staged in _WRITTEN:  # by this thread, which holds the lock already
@@ -127,9 +144,9 @@ class Replacement:
             _WRITTEN.add(self.staged)
             stack.callback(_WRITTEN.remove, self.staged)
             try:
-                self.file = _new_file(self.staged, self._target)
+                self.file = _new_file(self.staged, self._target, private)
             except (OSError, ValueError) as error:
-                raise _unwritable(path, error) from None
+                raise unwritable(path, error) from None
             self._lock = stack.pop_all()
 
     def commit(self) -> None:
@@ -138,7 +155,7 @@ class Replacement:
             self.file.close()
             self.staged.replace(self._target)
         except OSError as error:
-            raise _unwritable(self._path, error) from None
+            raise unwritable(self._path, error) from None
         self._committed = True
         self._lock.close()
 
@@ -166,18 +183,23 @@ class Replacement:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[Path]:
     """A new, empty file beside `path`, which takes its place when the block ends well.
 
     After an error it is removed and the older file, if there was one, is as before.
 
+    Args:
+        path: the output.
+        private: only its owner may read it.
+
     Raises:
-        InputError: another run is writing `path`, or no file can be made there.
+        InputError: another run is writing `path`, no file can be made there, or the disk is full.
     """
-    replacement = Replacement(path)
+    replacement = Replacement(path, private=private)
     replacement.file.close()
     try:
-        yield replacement.staged
+        with naming(path):
+            yield replacement.staged
     except BaseException:
         replacement.discard()
         raise
@@ -193,15 +215,17 @@ def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     leaves the old one in a hidden directory beside it. Missing directories above `path` are made.
 
     Raises:
-        InputError: another run is writing `path`, or no directory can be made there.
+        InputError: another run is writing `path`, no directory can be made there, or the disk is
+            full.
     """
     target = target_of(path)
     with ExitStack() as stack:
         stack.enter_context(locked(path))
+        stack.enter_context(naming(path))
         try:
             scratch = tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
         except OSError as error:
-            raise _unwritable(path, error) from None
+            raise unwritable(path, error) from None
         stack.enter_context(scratch)
         staged, old = Path(scratch.name) / "new", Path(scratch.name) / "old"
         staged.mkdir()
@@ -235,7 +259,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
         try:
             staged.write_bytes(content)
         except OSError as error:
-            raise _unwritable(path, error) from None
+            raise unwritable(path, error) from None
 
 
 def open_private(path: str | os.PathLike[str]) -> BinaryIO:
@@ -250,7 +274,7 @@ def open_private(path: str | os.PathLike[str]) -> BinaryIO:
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
             raise InputError(f"{path} is a link; remove it") from None
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(handle)
@@ -258,23 +282,80 @@ def open_private(path: str | os.PathLike[str]) -> BinaryIO:
     return os.fdopen(handle, "r+b")
 
 
-def _new_file(staged: Path, target: Path) -> BinaryIO:
-    """Make the file anew, with the mode of the older `target`, else what the umask gives."""
+def private_directory(path: str | os.PathLike[str]) -> None:
+    """Make a directory that only its owner may enter, unless it is there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Give the error of a full disk the name of the output that was to be written.
+
+    Such an error often names no file, or a temporary one.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    try:
+        yield
+    except Exception as error:
+        why = _full_disk(error)
+        if why is None:
+            raise
+        raise unwritable(path, why) from None
+
+
+def unwritable(path: str | os.PathLike[str], error: Exception) -> InputError:
+    """The error of an output that cannot be written: which, why, and what to do.
+
+    Args:
+        path: as the user typed it.
+        error: that writing it raised.
+    """
+    told = f"{path} cannot be written: {getattr(error, 'strerror', None) or error}"
+    if isinstance(error, OSError) and error.errno in _FULL:
+        told += "; make room on its disk, or choose a place on another one, and run it again"
+    return InputError(told)
+
+
+def _full_disk(error: Exception) -> OSError | None:
+    """The error as one of the system, if it says that a file could not become longer."""
+    if isinstance(error, OSError):
+        return error if error.errno in _FULL else None
+    module = type(error).__module__
+    if module.startswith("safetensors") and (found := _SYSTEM_ERROR.search(str(error))):
+        number = int(found[1])
+        return OSError(number, os.strerror(number)) if number in _FULL else None
+    if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
+        return OSError(errno.ENOSPC, "the disk is probably full")  # torch does not say why
+    return None
+
+
+def _new_file(staged: Path, target: Path, private: bool) -> BinaryIO:
+    """Make the file anew; its mode is that of the older `target`, else what the umask gives.
+
+    A private file has no more than the bits of its owner, and an older one may have had fewer.
+    """
     mode = None
     with contextlib.suppress(FileNotFoundError):
         status = target.stat()
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
         mode = stat.S_IMODE(status.st_mode)
+    if private:
+        mode = _PRIVATE if mode is None else mode & _PRIVATE
     staged.unlink(missing_ok=True)
     # O_EXCL neither follows a link nor opens what somebody else has made in the meantime.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
-    handle = os.open(staged, flags, 0o666 if mode is None else 0o600)
+    handle = os.open(staged, flags, 0o666 if mode is None else _PRIVATE)
     file = os.fdopen(handle, "w+b")
     if mode is not None:
         staged.chmod(mode)
     return file
-
-
-def _unwritable(path: str | os.PathLike[str], error: Exception) -> InputError:
-    return InputError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}")
