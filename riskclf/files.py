@@ -20,9 +20,9 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import stat
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -42,8 +42,8 @@ __all__ = [
     "replacing_directory",
     "target_of",
     "unwritable",
-    "write_bytes",
     "write_text",
+    "write_together",
 ]
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
@@ -211,33 +211,46 @@ def replacing(path: str | os.PathLike[str], *, private: bool = False) -> Iterato
 def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """An empty directory that takes the place of `path` when the block ends without an error.
 
-    An error or Ctrl-C leaves the old directory or the new one; a kill between the two renames
-    leaves the old one in a hidden directory beside it. Missing directories above `path` are made.
+    An error or Ctrl-C leaves the old directory or the new one. A kill between the two renames leaves
+    the old one in a hidden directory beside it; the next run on `path` puts it back first, and
+    removes what else a kill has left there. Missing directories above `path` are made.
 
     Raises:
         InputError: another run is writing `path`, no directory can be made there, or the disk is
             full.
     """
     target = target_of(path)
-    with ExitStack() as stack:
-        stack.enter_context(locked(path))
-        stack.enter_context(naming(path))
+    scratch = target.with_name(f".{target.name}.partial")
+    staged, old = scratch / "new", scratch / "old"
+    with locked(path), naming(path):
         try:
-            scratch = tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
+            if old.exists() and not target.exists():
+                old.rename(target)
+            _remove(scratch)
+            scratch.mkdir(mode=0o700)
         except OSError as error:
             raise unwritable(path, error) from None
-        stack.enter_context(scratch)
-        staged, old = Path(scratch.name) / "new", Path(scratch.name) / "old"
-        staged.mkdir()
-        yield staged
-        if target.exists():
-            target.rename(old)
         try:
-            staged.rename(target)
-        except BaseException:
-            if old.exists():
-                old.rename(target)
-            raise
+            staged.mkdir()
+            yield staged
+            if target.exists():
+                target.rename(old)
+            try:
+                staged.rename(target)
+            except BaseException:
+                if old.exists():
+                    old.rename(target)
+                raise
+        finally:
+            _remove(scratch)
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory of ours; a link of that name is removed, not followed."""
+    if directory.is_symlink():
+        directory.unlink()
+    elif directory.exists():
+        shutil.rmtree(directory)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -246,20 +259,41 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
-
-
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file as a whole.
-
-    Raises:
-        InputError: it cannot be written.
-    """
     with replacing(path) as staged:
         try:
-            staged.write_bytes(content)
+            staged.write_bytes(text.encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise unwritable(path, error) from None
+
+
+def write_together(directory: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files of an existing directory that belong together.
+
+    The last one is there only while all are of one run: it is removed before the first one is
+    replaced, and takes its place at the end. Before that all of them lie beside their places, so
+    that a full disk changes nothing.
+
+    Args:
+        directory: of the files.
+        contents: by name; the last one is the one that a reader opens first.
+
+    Raises:
+        InputError: one of them cannot be written.
+    """
+    with ExitStack() as stack:
+        files = []
+        for name, content in contents.items():
+            file = Replacement(directory / name)
+            stack.callback(file.discard)
+            try:
+                file.file.write(content)
+                file.file.flush()
+            except OSError as error:
+                raise unwritable(directory / name, error) from None
+            files.append(file)
+        (directory / [*contents][-1]).unlink(missing_ok=True)
+        for file in files:
+            file.commit()
 
 
 def open_private(path: str | os.PathLike[str]) -> BinaryIO:

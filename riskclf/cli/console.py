@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,6 +45,7 @@ __all__ = [
     "print_terms",
     "safe_json",
     "stoppable",
+    "terminable",
     "visible",
 ]
 
@@ -149,25 +152,46 @@ def os_error_line(error: OSError) -> str:
 
 @dataclass
 class Hint:
-    """What to say when the run is stopped with Ctrl-C."""
+    """What to say when the run is stopped with Ctrl-C or SIGTERM."""
 
     text: str
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: whoever runs this program, such as a scheduler, ends it. Treated as Ctrl-C is."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM, so that files are closed and locks are let go of."""
+
+    def end(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there a signal can be handled
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @contextmanager
 def stoppable() -> Iterator[Hint]:
-    """End with one line on Ctrl-C, and with none when the reader of a pipe has gone.
+    """End with one line on Ctrl-C or SIGTERM, and with none when the reader of a pipe has gone.
 
     Raises:
-        typer.Exit: 130 on Ctrl-C; 141 after a broken pipe, as a shell reports it.
+        typer.Exit: 130 on Ctrl-C, 143 on SIGTERM; 141 after a broken pipe, as a shell reports it.
     """
     hint = Hint(_("stopped"))
     try:
         yield hint
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(hint.text, file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(143 if isinstance(error, Terminated) else 130) from None
     except BrokenPipeError:
         # Python flushes standard output once more at its end, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

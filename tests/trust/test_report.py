@@ -18,5 +18,7 @@ def test_every_result_is_of_a_check_that_exists() -> None:
 def test_a_failure_is_shown() -> None:
     name = CHECKS[0].name
     results = {name: {"counts": {"kills": 200}, "failures": ["a", "b"], "measured": {}, "day": "d"}}
-    (row,) = (x for x in filled("<!-- checks -->\n<!-- /checks -->\n", results).splitlines() if name in x)
+    (row,) = (
+        x for x in filled("<!-- checks -->\n<!-- /checks -->\n", results).splitlines() if name in x
+    )
     assert "| 200 kills; d | 2 |" in row
