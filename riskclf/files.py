@@ -34,6 +34,7 @@ from riskclf.errors import InputError
 __all__ = [
     "Replacement",
     "beside",
+    "is_full",
     "locked",
     "naming",
     "open_private",
@@ -211,9 +212,9 @@ def replacing(path: str | os.PathLike[str], *, private: bool = False) -> Iterato
 def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """An empty directory that takes the place of `path` when the block ends without an error.
 
-    An error or Ctrl-C leaves the old directory or the new one. A kill between the two renames leaves
-    the old one in a hidden directory beside it; the next run on `path` puts it back first, and
-    removes what else a kill has left there. Missing directories above `path` are made.
+    An error or Ctrl-C leaves the old directory or the new one. A kill between the two renames
+    leaves the old one in a hidden directory beside it; the next run on `path` puts it back first,
+    and removes what else a kill has left there. Missing directories above `path` are made.
 
     Raises:
         InputError: another run is writing `path`, no directory can be made there, or the disk is
@@ -354,15 +355,20 @@ def unwritable(path: str | os.PathLike[str], error: Exception) -> InputError:
         error: that writing it raised.
     """
     told = f"{path} cannot be written: {getattr(error, 'strerror', None) or error}"
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if is_full(error):
         told += "; make room on its disk, or choose a place on another one, and run it again"
     return InputError(told)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether a file could not become longer: the disk, a quota or a limit of its size is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 def _full_disk(error: Exception) -> OSError | None:
     """The error as one of the system, if it says that a file could not become longer."""
     if isinstance(error, OSError):
-        return error if error.errno in _FULL else None
+        return error if is_full(error) else None
     module = type(error).__module__
     if module.startswith("safetensors") and (found := _SYSTEM_ERROR.search(str(error))):
         number = int(found[1])

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from riskclf.files import is_full, unwritable
 from riskclf.labels import DECISIONS, UNREAD_CODES
 from riskclf.language import gettext as _
 from riskclf.language import listed, ngettext
@@ -144,9 +145,11 @@ def os_error_line(error: OSError) -> str:
     """What an error of the operating system says to a user: the file, if it names one, and why.
 
     When a file could not be renamed this is its new name: the old one is a temporary file, of which
-    the user knows nothing.
+    the user knows nothing. Without a file it is what all commands write to.
     """
     file = error.filename2 or error.filename
+    if file is None and is_full(error):
+        return str(unwritable("standard output or a temporary file", error))
     return ": ".join(str(part) for part in (file, error.strerror or error) if part)
 
 

@@ -32,9 +32,9 @@ def create_table(
     """Open a table for writing: `columns` of the input, then those `added` with their types.
 
     The file is written beside its place, as ``<target>.partial``, and takes its place on `commit`.
-    Until then its lock is held. Only its owner may read it, since tables hold posts. ``"-"`` is standard output. `schema` and `dialect` are those of the
-    input's `TableReader`: the first is for Parquet, the second for CSV and TSV. A name that ends
-    with ``.gz`` is compressed with gzip.
+    Until then its lock is held. Only its owner may read it, since tables hold posts. ``"-"`` is
+    standard output. `schema` and `dialect` are those of the input's `TableReader`: the first is for
+    Parquet, the second for CSV and TSV. A name that ends with ``.gz`` is compressed with gzip.
 
     Raises:
         InputError: the file cannot be made there, or another run is writing it.
@@ -191,7 +191,5 @@ class TableWriter(ABC):
     def _named(self, error: OSError) -> OSError | InputError:
         """The error of a file that has no name yet, under the name that it will have."""
         if self._output is None:
-            if isinstance(error, BrokenPipeError):
-                return error  # a pipe that was closed is no fault of the input
-            return unwritable("standard output", error)
+            return error  # of standard output: a pipe that was closed is no fault of the input
         return unwritable(self._name, error)
