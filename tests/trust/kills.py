@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import threading
 import time
@@ -62,8 +63,6 @@ class _Run:
     chance: random.Random = field(default_factory=lambda: random.Random(_SEED))
     failures: list[str] = field(default_factory=list)
     killed: Counter[str] = field(default_factory=Counter)
-    rows: int = 6000
-    """Of the table that `predict` labels."""
 
     @property
     def model(self) -> Path:
@@ -92,8 +91,6 @@ class _Run:
 def _run(place: Path, scale: float) -> Tried:
     preload()
     one = _Run(place)
-    if scale < 0.1:
-        one.rows = 2500
     kills: dict[str, Callable[[_Run, int], None]] = {
         "predict": _predict, "finetune": _finetune, "evaluate": _evaluate, "triage": _triage,
         "review": _review, "serve": _serve,
@@ -142,9 +139,10 @@ def _again_and_again(
     while killed < count:
         turn += 1
         at = one.place / f"{command}-{name}-{turn}"
-        at.mkdir()
         if turn % 2:  # over an older output
-            run(one.log, *arguments(at), before=before)
+            shutil.copytree(alone, at)
+        else:
+            at.mkdir()
         while killed < count:
             process = start(one.log, *arguments(at), before=before)
             if not one.kill(command, process, seconds):
@@ -166,7 +164,7 @@ def _again_and_again(
 
 
 def _predict(one: _Run, count: int) -> None:
-    table = numbered(one.place / "posts.csv", one.rows, bad=5)
+    table = numbered(one.place / "posts.csv", 2500, bad=5)
     for number, suffix in enumerate(_FORMATS[:count]):
         share = count // len(_FORMATS) + (number < count % len(_FORMATS))
 
@@ -183,7 +181,7 @@ def _predict(one: _Run, count: int) -> None:
 
 
 def _finetune(one: _Run, count: int) -> None:
-    table = labelled(one.place / "to-learn.csv", 60)
+    table = labelled(one.place / "to-learn.csv", 30)
 
     def arguments(at: Path) -> list[str | Path]:
         return ["finetune", table, "--base", one.model, "--output", at / "model"]
@@ -206,7 +204,7 @@ def _finetune(one: _Run, count: int) -> None:
 
 
 def _evaluate(one: _Run, count: int) -> None:
-    table = labelled(one.place / "to-measure.csv", 300)
+    table = labelled(one.place / "to-measure.csv", 100)
 
     def arguments(at: Path) -> list[str | Path]:
         return ["evaluate", table, "--model", one.model, "--output", at / "report"]
@@ -246,9 +244,9 @@ def _check_logs(one: _Run, command: str, at: Path) -> Store:
 
 
 def _triage(one: _Run, count: int) -> None:
-    posts, cases = 400, 160
+    posts, cases = 150, 40
     table = numbered(one.place / "shift.csv", posts)
-    options = ["--capacity", "20/hour", "--hours", "8", "--model", one.model, "--officer", "chief"]
+    options = ["--capacity", "20/hour", "--hours", "2", "--model", one.model, "--officer", "chief"]
 
     def arguments(at: Path) -> list[str | Path]:
         return ["triage", table, "--store", at / "cases.db", *options]
