@@ -82,13 +82,14 @@ def numbered(place: Path, count: int, bad: int = 0) -> Path:
     return place
 
 
-def labelled(place: Path, count: int) -> Path:
-    """Harmless posts with labels: which one, a number says."""
+def labelled(place: Path, count: int, words: str = "") -> Path:
+    """A CSV of harmless posts with labels, each with `words` in it: which label, a number says."""
     with place.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
         for number in range(count):
-            writer.writerow([f"{_LINES[number % 5]} {number * 37}", LABELS[number % 3]])
+            text = " ".join((_LINES[number % len(_LINES)], words, f"{number * 37}"))
+            writer.writerow([text, LABELS[number % 3]])
     return place
 
 
