@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 from tests.trust.check import Check
+from tests.trust.faults import CHECK as FAULTS
+from tests.trust.kills import CHECK as KILLS
+from tests.trust.leaks import CHECK as LEAKS
+from tests.trust.load import CHECK as LOAD
 
 __all__ = ["CHECKS"]
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (KILLS, FAULTS, LEAKS, LOAD)
 """Every check, in the order of docs/trust.md."""

@@ -10,11 +10,9 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2
 
@@ -35,7 +33,7 @@ _COMMANDS = ("predict", "evaluate", "triage", "finetune")
 
 
 @dataclass
-class _Run:
+class _Faults:
     """One run of this check."""
 
     place: Path
@@ -79,7 +77,7 @@ class _Run:
 
 def _run(place: Path, scale: float) -> Tried:
     preload()
-    one = _Run(place)
+    one = _Faults(place)
     model(place / "model")
     numbered(place / "posts.csv", 2500)
     labelled(place / "learned.csv", 120)
@@ -103,7 +101,7 @@ def _run(place: Path, scale: float) -> Tried:
     return Tried(dict(one.tried) | {"clock jumps": jumps}, one.failures)
 
 
-def _log(one: _Run) -> Path:
+def _log(one: _Faults) -> Path:
     log = one.place / "told"
     log.unlink(missing_ok=True)
     return log
@@ -115,7 +113,7 @@ def _told(log: Path, beginning: str) -> list[str]:
     return [x for x in lines if x.startswith((beginning, "Traceback", "  File"))]
 
 
-def _full_disk(one: _Run, command: str) -> None:
+def _full_disk(one: _Faults, command: str) -> None:
     kind = "full disks"
     at, log = one.new(kind, command), _log(one)
     most = max(map(len, one.alone[command][0].values()))
@@ -131,17 +129,13 @@ def _full_disk(one: _Run, command: str) -> None:
     told = _told(log, "error: ")
     is_named = len(told) == 1 and told[0].startswith(f"error: {at / 'out'}")
     # Where even the message does not fit, only the status can say it.
-    one.expect(
-        limit < 4000 or (is_named and "make room" in told[0]),
-        kind,
-        command,
-        "the error names no file",
-    )
+    is_told = limit < 4000 or (is_named and "make room" in told[0])
+    one.expect(is_told, kind, command, "the error names no file")
     one.expect(not set(tree(at)) & {"out.csv"}, kind, command, "an output was half written")
     one.continued(kind, command, at)
 
 
-def _read_only(one: _Run, command: str) -> None:
+def _read_only(one: _Faults, command: str) -> None:
     kind = "read-only directories"
     at, log = one.new(kind, command), _log(one)
     at.chmod(0o555)
@@ -162,7 +156,7 @@ def _without_privileges() -> None:
         assert ctypes.CDLL(None).capset(header, (ctypes.c_uint32 * 6)()) == 0
 
 
-def _no_memory(one: _Run, command: str) -> None:
+def _no_memory(one: _Faults, command: str) -> None:
     kind = "processes without memory"
     at, log = one.new(kind, command), _log(one)
     more = one.chance.randrange(10, 200) * 2**20
@@ -179,7 +173,7 @@ def _no_memory(one: _Run, command: str) -> None:
     one.continued(kind, command, at)
 
 
-def _stopped(one: _Run, command: str) -> None:
+def _stopped(one: _Faults, command: str) -> None:
     kind = "stops by a signal"
     at, log = one.new(kind, command), _log(one)
     number, expected = one.chance.choice([(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -200,7 +194,7 @@ def _stopped(one: _Run, command: str) -> None:
     one.continued(kind, command, at)
 
 
-def _asleep(one: _Run, command: str) -> None:
+def _asleep(one: _Faults, command: str) -> None:
     kind = "pauses"
     at = one.new(kind, command)
     process = start(one.place / "log", *one.arguments(command, at))
@@ -215,7 +209,7 @@ def _asleep(one: _Run, command: str) -> None:
     one.expect(tree(at) == one.alone[command][0], kind, command, "other files or bytes")
 
 
-def _service_asleep(one: _Run) -> None:
+def _service_asleep(one: _Faults) -> None:
     """A service that slept for longer than a request may take answers right, or says it is late."""
     log = _log(one)
     process = start(log, "serve", "--model", one.place / "model", "--port", "0", "--timeout", "1")
@@ -301,14 +295,15 @@ def jump_clocks(place: Path, chance: random.Random, jumps: int) -> list[str]:
 
 CHECK = Check(
     name="faults",
-    promise="After a full disk, a read-only place, too little memory, SIGTERM, Ctrl-C, sleep or a "
-    "clock that jumps, the error is one line that names the output, an older output is untouched, "
-    "and the same command ends with the bytes of an unbroken run.",
-    how="Limits of file size and memory at random values, signals and pauses at random moments of "
-    "`riskclf predict`, `evaluate` and `triage`; a service that sleeps beyond its time limit; three "
-    "officers at a case store whose clock jumps by up to 30 hours.",
-    mended="A full disk while a model, a checkpoint or standard output was written named no file; "
-    "now every such error names the output and says what to do. SIGTERM ended without a word; now "
-    "as Ctrl-C does, with status 143. Too little memory gave a traceback; now one line.",
+    promise="After a full disk, a read-only place, too little memory, SIGTERM, Ctrl-C, sleep or"
+    " a clock that jumps, the error is one line that names the output, an older output is "
+    "untouched, and the same command ends with the bytes of an unbroken run.",
+    how="Limits of file size and memory at random values, signals and pauses at random "
+    "moments of `riskclf predict`, `evaluate` and `triage`; a service that sleeps beyond its "
+    "time limit; three officers at a case store whose clock jumps by up to 30 hours.",
+    mended="A full disk while a model, a checkpoint or standard output was written named no "
+    "file; now every such error names the output and says what to do. SIGTERM ended without a "
+    "word; now as Ctrl-C does, with status 143. Too little memory gave a traceback; now one "
+    "line.",
     run=_run,
 )

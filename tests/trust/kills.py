@@ -42,7 +42,7 @@ from tests.trust.processes import (
     wait_for,
 )
 
-__all__ = ["CHECK", "SHARES"]
+__all__ = ["CHECK", "SHARES", "Kills", "review", "serve", "triage"]
 
 SHARES = {
     "predict": 60, "finetune": 20, "evaluate": 25, "triage": 35, "review": 40, "serve": 20,
@@ -56,7 +56,7 @@ _TOLERANCE = 0.005  # in the risk of a post that is computed beside others
 
 
 @dataclass
-class _Run:
+class Kills:
     """One run of this check."""
 
     place: Path
@@ -90,10 +90,10 @@ class _Run:
 
 def _run(place: Path, scale: float) -> Tried:
     preload()
-    one = _Run(place)
-    kills: dict[str, Callable[[_Run, int], None]] = {
-        "predict": _predict, "finetune": _finetune, "evaluate": _evaluate, "triage": _triage,
-        "review": _review, "serve": _serve,
+    one = Kills(place)
+    kills: dict[str, Callable[[Kills, int], None]] = {
+        "predict": _predict, "finetune": _finetune, "evaluate": _evaluate, "triage": triage,
+        "review": review, "serve": serve,
     }  # fmt: skip
     for command, function in kills.items():
         function(one, max(1, round(SHARES[command] * scale)))
@@ -105,7 +105,7 @@ def _run(place: Path, scale: float) -> Tried:
 
 
 def _again_and_again(
-    one: _Run,
+    one: Kills,
     command: str,
     count: int,
     arguments: Callable[[Path], list[str | Path]],
@@ -163,7 +163,7 @@ def _again_and_again(
         one.expect(not differ, command, f"other bytes: {differ}")
 
 
-def _predict(one: _Run, count: int) -> None:
+def _predict(one: Kills, count: int) -> None:
     table = numbered(one.place / "posts.csv", 2500, bad=5)
     for number, suffix in enumerate(_FORMATS[:count]):
         share = count // len(_FORMATS) + (number < count % len(_FORMATS))
@@ -180,7 +180,7 @@ def _predict(one: _Run, count: int) -> None:
         )
 
 
-def _finetune(one: _Run, count: int) -> None:
+def _finetune(one: Kills, count: int) -> None:
     table = labelled(one.place / "to-learn.csv", 30)
 
     def arguments(at: Path) -> list[str | Path]:
@@ -203,7 +203,7 @@ def _finetune(one: _Run, count: int) -> None:
     )  # fmt: skip
 
 
-def _evaluate(one: _Run, count: int) -> None:
+def _evaluate(one: Kills, count: int) -> None:
     table = labelled(one.place / "to-measure.csv", 100)
 
     def arguments(at: Path) -> list[str | Path]:
@@ -234,7 +234,7 @@ def _new_store(at: Path, cases: int = 0) -> Store:
     return store
 
 
-def _check_logs(one: _Run, command: str, at: Path) -> Store:
+def _check_logs(one: Kills, command: str, at: Path) -> Store:
     """The store, once its log and the audit log are known to be whole and to say the same."""
     store = Store.open(str(at / "cases.db"))  # writes to the audit log what the kill has left out
     count, _ = store.verify()
@@ -243,7 +243,7 @@ def _check_logs(one: _Run, command: str, at: Path) -> Store:
     return store
 
 
-def _triage(one: _Run, count: int) -> None:
+def triage(one: Kills, count: int) -> None:
     posts, cases = 150, 40
     table = numbered(one.place / "shift.csv", posts)
     options = ["--capacity", "20/hour", "--hours", "2", "--model", one.model, "--officer", "chief"]
@@ -283,7 +283,7 @@ def _triage(one: _Run, count: int) -> None:
         one.expect(len({x for y in both for x in y}) == sum(map(len, both)), "triage", "twice")
 
 
-def _review(one: _Run, count: int) -> None:
+def review(one: Kills, count: int) -> None:
     at = one.place / "review"
     store = _new_store(at, 40 * count)
     told: Counter[tuple[int, str]] = Counter()
@@ -351,7 +351,7 @@ def _found(pattern: str, log: Path) -> str:
 # The service --------------------------------------------------------------------------------------
 
 
-def _serve(one: _Run, count: int) -> None:
+def serve(one: Kills, count: int) -> None:
     texts = [f"今日は図書館に行った {n}" for n in range(400)]
     classifier = RiskClassifier.load(one.model, device="cpu")
     right = dict(zip(texts, (x.risk for x in classifier.predict_many(texts)), strict=True))
@@ -397,14 +397,15 @@ def _ask(url: str, right: dict[str, float], texts: list[str], counts: Counter[st
 
 CHECK = Check(
     name="kills",
-    promise="A program that is killed at any moment leaves no half-written output, loses no row and "
-    "no decision that was answered, and keeps nobody out; the same command then ends with the bytes "
-    "of a run that was left alone.",
-    how="`riskclf predict` (five formats), `finetune`, `evaluate`, `triage --store`, `review` and "
-    "`serve` are killed with SIGKILL at random moments of their work, with small models, some of "
-    "them several times in a row, half of them over an older output.",
+    promise="A program that is killed at any moment leaves no half-written output, loses no row"
+    " and no decision that was answered, and locks nobody out; the same command then ends with "
+    "the same bytes as a run that was left alone.",
+    how="`riskclf predict` (five formats), `finetune`, `evaluate`, `triage --store`, "
+    "`review` and `serve` are killed with SIGKILL at random moments of their work, with small "
+    "models, some of them several times in a row, half of them over an older output.",
     mended="A kill while a report was written left files of two reports in one directory: now "
-    "report.html is there only while all files are of one run. A kill while a model was put in its "
-    "place left a hidden directory for good: the next run puts an older model back, and removes it.",
+    "report.html is there only while all files are of one run. A kill while a model was put in "
+    "its place left a hidden directory for good: the next run puts an older model back and "
+    "removes it.",
     run=_run,
 )

@@ -160,7 +160,6 @@ class Leaks:
             **{
                 "PYTHONDEVMODE": "1",
                 "PYTHONIOENCODING": "utf-8",
-                "PYTHONPYCACHEPREFIX": f"{home}/py",
             },
         }
 
@@ -383,15 +382,16 @@ def _run(place: Path, scale: float) -> Tried:
 
 CHECK = Check(
     name="leaks",
-    promise="Text of a post is only where a user asked for it: in tables, on the screen and in case "
-    "stores, which nobody but their owner may read; not in logs, errors, temporary files, caches, "
-    "reports, models or the browser. Nothing reaches another computer.",
-    how="A harmless post with random words goes through every command, failing ones too, in Python's "
-    "development mode, through the service, wrong requests included, and the page in Chromium. Then "
-    "every file of the home, temporary, cache and work directories and of the browser's profile is "
-    "searched for the words. Every attempt to connect elsewhere is refused and counted.",
-    mended="An error that nobody expected told its own message, which may hold a post; now it tells "
-    "where it was raised. Tables were written with the mode that the umask gives; now they have 0600 "
+    promise="Text of a post is only where a user asked for it: in tables, on the screen and in "
+    "case stores, which only their owner may read; not in logs, errors, temporary files, "
+    "caches, reports, models or the browser. Nothing reaches another computer.",
+    how="A harmless post with random words goes through every command, failing ones too, in"
+    " Python's development mode, through the service, wrong requests included, and the page in "
+    "Chromium. Then every file of the home, temporary, cache and work directories and of the "
+    "browser's profile is searched for the words. Every attempt to reach another computer is "
+    "refused and counted.",
+    mended="An error that nobody expected told its own message, which may hold a post; now it "
+    "tells where it was raised. Tables had the mode that the umask gives; now they have 0600 "
     "from the first byte.",
     run=_run,
 )

@@ -10,6 +10,7 @@ import csv
 import json
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
@@ -98,10 +99,15 @@ def _child(arguments: Sequence[str], log: str, before: Callable[[], Any] | None)
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
+    # Whoever started this process may have put something else in their place, as pytest does.
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     if before is not None:
         before()
+    status = cli.main([*arguments])
+    sys.stdout.flush()
     # Not sys.exit, which would run what the parent registered for its own end.
-    os._exit(cli.main([*arguments]))
+    os._exit(status)
 
 
 def start(
@@ -114,7 +120,9 @@ def start(
         arguments: as on the command line.
         before: called in the process first.
     """
-    process = PROCESSES.Process(target=_child, args=([*map(str, arguments)], str(log), before))
+    process = PROCESSES.Process(
+        target=_child, args=([*map(str, arguments)], str(log), before), daemon=True
+    )
     process.start()
     return process
 

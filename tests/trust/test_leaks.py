@@ -75,7 +75,11 @@ def test_to_reach_another_computer_is_refused_and_told(tmp_path: Path) -> None:
     )
     told = tmp_path / "network.txt"
     done = subprocess.run(
-        [sys.executable, "-c", code, str(told)], capture_output=True, text=True, cwd=ROOT, check=True
+        [sys.executable, "-c", code, str(told)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
     )
     assert done.stdout.count("refused") == 2
     assert len(told.read_text(encoding="utf-8").splitlines()) == 2
