@@ -35,6 +35,7 @@ __all__ = [
     "Meter",
     "Screen",
     "ShownPost",
+    "Terminated",
     "error",
     "indented",
     "note",

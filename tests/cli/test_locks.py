@@ -111,7 +111,6 @@ def test_a_run_after_a_killed_one_is_not_refused(tmp_path: Path, table: Path) ->
         ["suggest", "posts.csv", "--output", "place.csv"],
         ["predict", "--input", "posts.csv", "--output", "place.csv"],
         ["triage", "posts.csv", "--capacity", "9/hour", "--hours", "1", "--output", "place.csv"],
-        ["thresholds", "--flag", "0.9", "--review", "0.5", "--output", "place"],
         [
             "casework",
             "export",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from tests.trust import supply
 from tests.trust.check import Check
 from tests.trust.faults import CHECK as FAULTS
 from tests.trust.kills import CHECK as KILLS
@@ -13,5 +14,5 @@ from tests.trust.load import CHECK as LOAD
 
 __all__ = ["CHECKS"]
 
-CHECKS: tuple[Check, ...] = (KILLS, FAULTS, LEAKS, LOAD)
+CHECKS: tuple[Check, ...] = (KILLS, FAULTS, LEAKS, LOAD, *supply.CHECKS)
 """Every check, in the order of docs/trust.md."""
