@@ -43,6 +43,7 @@ __all__ = [
     "replacing_directory",
     "target_of",
     "unwritable",
+    "write_bytes",
     "write_text",
     "write_together",
 ]
@@ -260,9 +261,18 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         InputError: it cannot be written.
     """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file as a whole.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     with replacing(path) as staged:
         try:
-            staged.write_bytes(text.encode("utf-8", "backslashreplace"))
+            staged.write_bytes(content)
         except OSError as error:
             raise unwritable(path, error) from None
 

@@ -44,7 +44,7 @@ class Canary:
     def forms(self) -> dict[str, bytes]:
         """The random words in each encoding that is searched for, by its name."""
         wide = "".join(chr(ord(letter) + 0xFEE0) for letter in self.letters)
-        found = {}
+        found: dict[str, bytes] = {}
         for name, word in (("kana", self.kana), ("letters", self.letters), ("wide", wide)):
             found |= {
                 f"{name} as UTF-8": word.encode(),

@@ -46,7 +46,7 @@ class _Faults:
     def arguments(self, command: str, at: Path) -> list[str | Path]:
         """The command on an output in `at`."""
         posts, learned, small = (self.place / x for x in ("posts.csv", "learned.csv", "model"))
-        return {
+        every: dict[str, list[str | Path]] = {
             "predict": ["predict", "--model", small, "--input", posts, "--output", at / "out.csv"],
             "evaluate": ["evaluate", learned, "--model", small, "--output", at / "out"],
             "triage": [
@@ -54,7 +54,8 @@ class _Faults:
                 *("--capacity", "20/hour", "--hours", "1"),
             ],
             "finetune": ["finetune", learned, "--base", small, "--output", at / "out", "--quick"],
-        }[command]
+        }
+        return every[command]
 
     def new(self, kind: str, command: str) -> Path:
         """A directory for the next try."""

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -194,8 +195,8 @@ def _finetune(one: Kills, count: int) -> None:
         import riskclf.finetuning.folds
         import riskclf.finetuning.job
 
-        riskclf.finetuning.folds._FOLDS = 2  # type: ignore[misc]
-        riskclf.finetuning.job.load_our_posts = list
+        riskclf.finetuning.folds._FOLDS = 2
+        setattr(riskclf.finetuning.job, "load_our_posts", list)  # noqa: B010
 
     _again_and_again(
         one, "finetune", count, arguments,
@@ -246,7 +247,16 @@ def _check_logs(one: Kills, command: str, at: Path) -> Store:
 def triage(one: Kills, count: int) -> None:
     posts, cases = 150, 40
     table = numbered(one.place / "shift.csv", posts)
-    options = ["--capacity", "20/hour", "--hours", "2", "--model", one.model, "--officer", "chief"]
+    options: list[str | Path] = [
+        "--capacity",
+        "20/hour",
+        "--hours",
+        "2",
+        "--model",
+        one.model,
+        "--officer",
+        "chief",
+    ]
 
     def arguments(at: Path) -> list[str | Path]:
         return ["triage", table, "--store", at / "cases.db", *options]
@@ -286,12 +296,12 @@ def triage(one: Kills, count: int) -> None:
 def review(one: Kills, count: int) -> None:
     at = one.place / "review"
     store = _new_store(at, 40 * count)
-    told: Counter[tuple[int, str]] = Counter()
+    told: Counter[tuple[int | None, str]] = Counter()
     unknown = 0
     for _ in range(count):
         log = one.place / f"review-{one.killed['review']}.log"
         process = start(log, "review", at / "cases.db", "--officer", _OFFICER, "--model", one.model)
-        url = wait_for(lambda log=log: _found(r"http://[\d.:]+/enter\?token=\S+", log))
+        url = wait_for(partial(_found, r"http://[\d.:]+/enter\?token=\S+", log))
         timer = threading.Timer(one.chance.uniform(0.05, 2), process.kill)
         timer.start()
         _work(url, one.chance, told)
@@ -319,7 +329,7 @@ def review(one: Kills, count: int) -> None:
         unknown = more.total()
 
 
-def _work(url: str, chance: random.Random, told: Counter[tuple[int, str]]) -> None:
+def _work(url: str, chance: random.Random, told: Counter[tuple[int | None, str]]) -> None:
     """Decide case after case at the page until it is killed; note what it answered."""
     host = url.partition("/enter")[0]
     with suppress(httpx2.TransportError), httpx2.Client(base_url=host, timeout=30) as client:
@@ -360,8 +370,8 @@ def serve(one: Kills, count: int) -> None:
     for number in range(count):
         log = one.place / f"serve-{number}.log"
         process = start(log, "serve", "--model", one.model, "--port", port)
-        url = wait_for(lambda log=log: _found(r"http://[\d.:]+", log))
-        wait_for(lambda log=log: _found("startup complete", log))
+        url = wait_for(partial(_found, r"http://[\d.:]+", log))
+        wait_for(partial(_found, "startup complete", log))
         port = url.rpartition(":")[2]  # the next one must get the same
         counts: Counter[str] = Counter()
         clients = [
