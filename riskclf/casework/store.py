@@ -23,7 +23,13 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from riskclf.casework import auditing, log
-from riskclf.casework.database import check_version, connect, translated, upgrade
+from riskclf.casework.database import (
+    check_version,
+    connect,
+    removed_if_failed,
+    translated,
+    upgrade,
+)
 from riskclf.casework.opening import open_cases
 from riskclf.casework.people import checked_id, checked_second
 from riskclf.casework.purge import checked_retention
@@ -91,9 +97,15 @@ class Store(Sessions):
             raise InputError(f"the share of double decisions is {double_share}: give 0 to 1")
         days = checked_retention(retention)
         engine = connect(name, new=True)
-        upgrade(engine, name)
+        with removed_if_failed(name):
+            upgrade(engine, name)
         store = cls(engine, name, clock)
-        with translated(name), Session(engine) as session, session.begin():
+        with (
+            removed_if_failed(name),
+            translated(name),
+            Session(engine) as session,
+            session.begin(),
+        ):
             if session.scalar(select(func.count()).select_from(StoreRecord)):
                 raise InputError("there is a case store in this database; name another one")
             record = StoreRecord(

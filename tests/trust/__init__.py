@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.trust import artifacts, http, readers, supply, text
+from tests.trust import artifacts, faults, http, kills, leaks, load, readers, supply, text
 from tests.trust.check import Check
 
 __all__ = ["CHECKS"]
@@ -15,6 +15,10 @@ CHECKS: tuple[Check, ...] = (
     readers.CHECK,
     http.CHECK,
     artifacts.CHECK,
+    kills.CHECK,
+    faults.CHECK,
+    leaks.CHECK,
+    load.CHECK,
     *supply.CHECKS,
 )
 """Every check, in the order of docs/trust.md."""
