@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from riskclf.files import is_full, unwritable
 from riskclf.labels import DECISIONS, UNREAD_CODES
 from riskclf.language import gettext as _
 from riskclf.language import listed, ngettext
@@ -32,17 +35,21 @@ __all__ = [
     "Meter",
     "Screen",
     "ShownPost",
+    "Terminated",
+    "drop_unwritten",
     "error",
     "indented",
     "note",
     "note_reasons",
     "note_rejects",
+    "open_missing_streams",
     "os_error_line",
     "print_posts",
     "print_summary",
     "print_terms",
     "safe_json",
     "stoppable",
+    "terminable",
     "visible",
     "wide",
 ]
@@ -52,8 +59,10 @@ _SHOWN_CHARACTERS = 200
 _COLOURS = {"flag": "bold red", "review": "yellow", "clear": "green"}
 
 # What controls a terminal, half of a surrogate pair, and what reverses the direction of text.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 # Text that is safe on a terminal ------------------------------------------------------------------
@@ -142,37 +151,87 @@ def os_error_line(error: OSError) -> str:
     """What an error of the operating system says to a user: the file, if it names one, and why.
 
     When a file could not be renamed this is its new name: the old one is a temporary file, of which
-    the user knows nothing.
+    the user knows nothing. Without a file it is what all commands write to.
     """
     file = error.filename2 or error.filename
+    if file is None and is_full(error):
+        return str(unwritable("standard output or a temporary file", error))
     return ": ".join(str(part) for part in (file, error.strerror or error) if part)
 
 
 @dataclass
 class Hint:
-    """What to say when the run is stopped with Ctrl-C."""
+    """What to say when the run is stopped with Ctrl-C or SIGTERM."""
 
     text: str
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: whoever runs this program, such as a scheduler, ends it. Treated as Ctrl-C is."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM, so that files are closed and locks are let go of."""
+
+    def end(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there a signal can be handled
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @contextmanager
 def stoppable() -> Iterator[Hint]:
-    """End with one line on Ctrl-C, and with none when the reader of a pipe has gone.
+    """End with one line on Ctrl-C or SIGTERM, and with none when the reader of a pipe has gone.
 
     Raises:
-        typer.Exit: 130 on Ctrl-C; 141 after a broken pipe, as a shell reports it.
+        typer.Exit: 130 on Ctrl-C, 143 on SIGTERM; 141 after a broken pipe, as a shell reports it.
     """
     hint = Hint(_("stopped"))
     try:
         yield hint
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(hint.text, file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(143 if isinstance(error, Terminated) else 130) from None
     except BrokenPipeError:
-        # Python flushes standard output once more at its end, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_unwritten()
         raise typer.Exit(141) from None
+
+
+def drop_unwritten() -> bool:
+    """Drop what standard output and standard error cannot take; whether there was such output.
+
+    Python flushes both once more at its end, which must not fail again.
+    """
+    failed = False
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            failed = True
+    return failed
+
+
+def open_missing_streams() -> None:
+    """Take the places of streams that the caller has closed (``>&-``), before a file gets them.
+
+    What is then written to one of them fails, as it should.
+    """
+    while (handle := os.open(os.devnull, os.O_RDONLY)) <= 2:
+        pass
+    os.close(handle)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
 class Meter:
