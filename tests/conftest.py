@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -112,7 +113,7 @@ def _vocabulary() -> list[str]:
     return list(dict.fromkeys(pieces))
 
 
-def _write_tokenizer(directory: Path, changes: dict[str, object]) -> Path:
+def write_tokenizer(directory: Path, changes: dict[str, object]) -> Path:
     """vocab.txt and tokenizer_config.json; a change to None takes a setting out."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "vocab.txt").write_text("\n".join(_vocabulary()) + "\n", encoding="utf-8")
@@ -132,68 +133,93 @@ def make_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> MakeTokenizer:
     """Write a tokenizer directory whose tokenizer_config.json has the given settings."""
 
     def make(**changes: object) -> Path:
-        return _write_tokenizer(tmp_path_factory.mktemp("tokenizer"), changes)
+        return write_tokenizer(tmp_path_factory.mktemp("tokenizer"), changes)
 
     return make
 
 
+def save_model(
+    directory: Path,
+    tokenizer: Path,
+    *,
+    labels: Sequence[str] = LABELS,
+    risk_labels: Sequence[str] = RISK_LABELS,
+    seed: int = 0,
+    flag: float = 0.8,
+    review: float = 0.4,
+    temperature: float = 1.5,
+    half_precision: bool = False,
+) -> None:
+    """Save a small model with random weights; every seed gives another one.
+
+    Args:
+        directory: where to.
+        tokenizer: a directory that `write_tokenizer` wrote.
+        labels: and the rest, as they go into the model.
+        risk_labels: those of them that are risks.
+        seed: of the weights.
+        flag: threshold of the operating point `standard`; that of `sensitive` is half of it.
+        review: likewise.
+        temperature: of the manifest.
+        half_precision: store the weights as float16.
+    """
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    from riskclf.artifact import save
+    from riskclf.decide import OperatingPoint
+    from riskclf.manifest import Manifest
+
+    torch.manual_seed(seed)
+    model = BertForSequenceClassification(
+        BertConfig(
+            vocab_size=len(_vocabulary()),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=64,
+            max_position_embeddings=MAX_TOKENS,
+            initializer_range=0.3,  # so that different posts get clearly different logits
+            id2label=dict(enumerate(labels)),
+            label2id={label: index for index, label in enumerate(labels)},
+            pad_token_id=0,
+        )
+    )
+    save(
+        directory,
+        model=model,
+        tokenizer_directory=tokenizer,
+        manifest=Manifest(
+            labels=tuple(labels),
+            risk_labels=tuple(risk_labels),
+            operating_points={
+                "standard": OperatingPoint(flag=flag, review=review),
+                "sensitive": OperatingPoint(flag=flag / 2, review=review / 2),
+            },
+            temperature=temperature,
+            prevalence=0.2,
+            provenance={"base": "random weights", "licence": "Apache-2.0"},
+        ),
+        half_precision=half_precision,
+    )
+
+
+def model_below(place: Path, **given: Any) -> Path:
+    """Save a small model below `place`; what `save_model` does not take is for its tokenizer."""
+    of_model = set(inspect.signature(save_model).parameters)
+    changes = {name: x for name, x in given.items() if name not in of_model}
+    tokenizer = write_tokenizer(place / "tokenizer", changes)
+    options = {name: x for name, x in given.items() if name in of_model}
+    save_model(place / "model", tokenizer, **options)
+    return place / "model"
+
+
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
-    """Save a small model with random weights; every seed gives another one."""
+    """Save a small model, see `model_below`."""
 
-    def make(
-        *,
-        labels: Sequence[str] = LABELS,
-        risk_labels: Sequence[str] = RISK_LABELS,
-        seed: int = 0,
-        flag: float = 0.8,
-        review: float = 0.4,
-        temperature: float = 1.5,
-        half_precision: bool = False,
-        **settings: object,
-    ) -> Path:
-        import torch
-        from transformers import BertConfig, BertForSequenceClassification
-
-        from riskclf.artifact import save
-        from riskclf.decide import OperatingPoint
-        from riskclf.manifest import Manifest
-
-        tokenizer = _write_tokenizer(tmp_path_factory.mktemp("tokenizer"), settings)
-        torch.manual_seed(seed)
-        model = BertForSequenceClassification(
-            BertConfig(
-                vocab_size=len(_vocabulary()),
-                hidden_size=32,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                intermediate_size=64,
-                max_position_embeddings=MAX_TOKENS,
-                initializer_range=0.3,  # so that different posts get clearly different logits
-                id2label=dict(enumerate(labels)),
-                label2id={label: index for index, label in enumerate(labels)},
-                pad_token_id=0,
-            )
-        )
-        directory = tmp_path_factory.mktemp("model") / "model"
-        save(
-            directory,
-            model=model,
-            tokenizer_directory=tokenizer,
-            manifest=Manifest(
-                labels=tuple(labels),
-                risk_labels=tuple(risk_labels),
-                operating_points={
-                    "standard": OperatingPoint(flag=flag, review=review),
-                    "sensitive": OperatingPoint(flag=flag / 2, review=review / 2),
-                },
-                temperature=temperature,
-                prevalence=0.2,
-                provenance={"base": "random weights", "licence": "Apache-2.0"},
-            ),
-            half_precision=half_precision,
-        )
-        return directory
+    def make(**given: Any) -> Path:
+        return model_below(tmp_path_factory.mktemp("model"), **given)
 
     return make
 

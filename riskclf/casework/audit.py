@@ -270,7 +270,7 @@ def _parsed(line: bytes, path: str | os.PathLike[str], number: int | None) -> di
         found = json.loads(line)
         if isinstance(found["n"], int) and isinstance(found["digest"], str):
             return dict(found)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     where = "" if number is None else f" in line {number + 1}"
     raise CaseError(f"{path} is no audit log, or was damaged{where}")

@@ -58,7 +58,11 @@ class _Chain:
         number = self.head.count + 1
         if line.get("n") != number:
             self._refuse(f"the line with n = {number} is missing, or not in its place")
-        if line.get("previous") != self.head.digest or line.get("digest") != digest_of(line):
+        if (
+            not _has_types(line)
+            or line.get("previous") != self.head.digest
+            or line.get("digest") != digest_of(line)
+        ):
             self._refuse(f"the line with n = {number} is not as it was written")
         if number == 0:
             self.name = str(line.get("log", ""))
@@ -93,6 +97,15 @@ class _Chain:
         raise CaseError(f"{self.where}: {what}: the log was changed")
 
 
+def _has_types(line: _Line) -> bool:
+    """Whether what is used of a line is of its type; anybody can compute the digest of another."""
+    return (
+        isinstance(line.get("posts", []), list)
+        and isinstance(line.get("salt", ""), str)
+        and isinstance(line.get("case"), int | None)
+    )
+
+
 class _Log:
     """A file, read line by line and checked on the way: a log, or merged ones."""
 
@@ -109,6 +122,8 @@ class _Log:
                 yield from self._checked(file)
         except OSError as error:
             raise InputError(f"{self.path} cannot be read: {error.strerror}") from None
+        except RecursionError:
+            self._refuse(1)
 
     def result(self) -> Verified:
         """What was found, when all lines were read."""
@@ -155,7 +170,7 @@ class _Log:
             )
         try:
             line = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
         if not isinstance(line, dict):
             self._refuse(1)

@@ -26,8 +26,15 @@ import typer
 import riskclf
 from riskclf.cli.audit import audit
 from riskclf.cli.casework import casework
+from riskclf.cli.console import (
+    drop_unwritten,
+    open_missing_streams,
+    os_error_line,
+    terminable,
+    visible,
+)
 from riskclf.cli.console import error as failed
-from riskclf.cli.console import os_error_line, terminable, visible
+from riskclf.cli.drift import drift
 from riskclf.cli.evaluate import evaluate
 from riskclf.cli.explain import explain
 from riskclf.cli.finetune import finetune
@@ -36,9 +43,11 @@ from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
 from riskclf.cli.review import review
 from riskclf.cli.serve import serve
+from riskclf.cli.sign import new_key, sign
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
 from riskclf.cli.triage import triage
+from riskclf.cli.volume import volume
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
 from riskclf.language import Sentence
 from riskclf.language import gettext as _
@@ -86,10 +95,14 @@ for _command in (
     suggest,
     triage,
     review,
+    volume,
+    drift,
     thresholds,
     optimize,
     serve,
     info,
+    new_key,
+    sign,
 ):
     app.command()(_command)
 app.add_typer(casework, name="casework")
@@ -109,18 +122,34 @@ def main(
     Returns:
         The exit status.
     """
+    open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character is no reason to fail.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _status(sys.argv[1:] if arguments is None else arguments, command, name)
+    except BrokenPipeError:
+        drop_unwritten()
+        return 141
+
+
+def _status(arguments: Sequence[str], command: typer.Typer, name: str) -> int:
     try:
         with terminable(), _warning_in_one_line():
             status = command(args=arguments, prog_name=name, standalone_mode=False)
+            sys.stdout.flush()
+    except SystemExit as error:  # of typer, when the reader of a pipe has gone
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        raise BrokenPipeError from None
+    except BrokenPipeError:
+        raise
     except RiskclfError as error:
-        return failed(_without_posts(str(error), given))
+        return failed(_without_posts(str(error), arguments))
     except OSError as error:
-        return failed(_without_posts(os_error_line(error), given))
+        line = _without_posts(os_error_line(error), arguments)
+        return failed(f"standard output cannot be written: {line}" if drop_unwritten() else line)
     except Exception as error:
         # Usage errors. Their class has another home in each version of typer, but not this method.
         message = getattr(error, "format_message", None)
@@ -128,7 +157,7 @@ def main(
             return _unexpected(error)
         if not message():
             return 2
-        return failed(f"{_without_posts(message(), given)} (see {name} --help)")
+        return failed(f"{_without_posts(message(), arguments)} (see {name} --help)")
     return status if isinstance(status, int) else 0
 
 

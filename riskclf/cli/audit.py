@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from riskclf.cli import options
-from riskclf.cli.console import note, stoppable
+from riskclf.cli.console import note, stoppable, visible
 from riskclf.cli.desk import Officer, Second, StoreName
 from riskclf.errors import InputError
 from riskclf.language import Language, speaking
@@ -36,7 +36,7 @@ def _head(log: LogFile) -> None:
         from riskclf.casework.audit import head_of
 
         head = head_of(log)
-        print(f"{head.count} {head.digest}")
+        print(visible(f"{head.count} {head.digest}"))
 
 
 @audit.command("verify")

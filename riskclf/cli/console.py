@@ -36,11 +36,13 @@ __all__ = [
     "Screen",
     "ShownPost",
     "Terminated",
+    "drop_unwritten",
     "error",
     "indented",
     "note",
     "note_reasons",
     "note_rejects",
+    "open_missing_streams",
     "os_error_line",
     "print_posts",
     "print_summary",
@@ -49,6 +51,7 @@ __all__ = [
     "stoppable",
     "terminable",
     "visible",
+    "wide",
 ]
 
 _DECISIONS = tuple(reversed(DECISIONS))
@@ -56,8 +59,10 @@ _SHOWN_CHARACTERS = 200
 _COLOURS = {"flag": "bold red", "review": "yellow", "clear": "green"}
 
 # What controls a terminal, half of a surrogate pair, and what reverses the direction of text.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 # Text that is safe on a terminal ------------------------------------------------------------------
@@ -197,9 +202,36 @@ def stoppable() -> Iterator[Hint]:
         print(hint.text, file=sys.stderr)
         raise typer.Exit(143 if isinstance(error, Terminated) else 130) from None
     except BrokenPipeError:
-        # Python flushes standard output once more at its end, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_unwritten()
         raise typer.Exit(141) from None
+
+
+def drop_unwritten() -> bool:
+    """Drop what standard output and standard error cannot take; whether there was such output.
+
+    Python flushes both once more at its end, which must not fail again.
+    """
+    failed = False
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            failed = True
+    return failed
+
+
+def open_missing_streams() -> None:
+    """Take the places of streams that the caller has closed (``>&-``), before a file gets them.
+
+    What is then written to one of them fails, as it should.
+    """
+    while (handle := os.open(os.devnull, os.O_RDONLY)) <= 2:
+        pass
+    os.close(handle)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
 class Meter:
@@ -280,7 +312,7 @@ def print_posts(shown: Sequence[ShownPost], labels: Sequence[str]) -> None:
             Text(" / ".join(f"{score:.3f}" for score in scores)),
         ]
         table.add_row(*([Text(str(post.number))] if numbered else []), *cells)
-    _wide().print(table)
+    wide().print(table)
 
 
 def print_terms(terms: Sequence[EmergingTerm]) -> None:
@@ -310,7 +342,7 @@ def print_terms(terms: Sequence[EmergingTerm]) -> None:
             _("only here") if term.ratio is None else f"{term.ratio:.1f}",
             interval,
         )
-    _wide().print(table)
+    wide().print(table)
 
 
 def print_summary(counts: Counter[tuple[str, str]], labels: Sequence[str]) -> None:
@@ -381,7 +413,8 @@ def _codes(codes: str) -> str:
     return listed(words.get(code, code) for code in codes.split())
 
 
-def _wide() -> Screen:
+def wide() -> Screen:
+    """A console for tables on standard output."""
     # Where nothing says how wide it is, such as in a file, give the posts some room.
     sized = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Screen(width=None if sized else 120)

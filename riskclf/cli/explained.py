@@ -56,7 +56,7 @@ def print_explanation(post: str, explanation: Explanation, *, numbers: bool) -> 
     if not explanation.spans:
         screen.print(Text(_("No phrase counts for much.")))
     if words := window_words(explanation):
-        screen.print(Text(words), soft_wrap=True)
+        screen.print(Text(visible(words)), soft_wrap=True)
 
 
 def print_nearest(scenarios: Sequence[Scenario]) -> None:
@@ -70,7 +70,7 @@ def print_nearest(scenarios: Sequence[Scenario]) -> None:
             label=scenario.label,
             similarity=scenario.similarity,
         )
-        screen.print(Text(words), soft_wrap=True)
+        screen.print(Text(visible(words)), soft_wrap=True)
 
 
 def _answers(aspect: Aspect) -> str:
@@ -105,7 +105,7 @@ def _line(post: str, span: Span, numbers: bool) -> Text:
     if numbers:
         strength += f" ({span.weight:+.2f})"
     words = [towards, strength, *([question_words(span.question)] if span.question else [])]
-    return Text.assemble("  ", (shown, _style(span)), f"  {listed(words)}")
+    return Text.assemble("  ", (shown, _style(span)), f"  {visible(listed(words))}")
 
 
 def _style(span: Span) -> str:

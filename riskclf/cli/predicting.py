@@ -323,11 +323,11 @@ def _open_journal(
     """Where the results of a run from a file to a file are kept until it is done."""
     if not job.can_continue or job.output_file is None:
         return None
-    status = Path(job.input).stat()
+    size, time_of_change = table.version or (None, None)
     key = {
         "input": str(Path(job.input).resolve()),
-        "size of the input": status.st_size,
-        "time of the input": status.st_mtime_ns,
+        "size of the input": size,
+        "time of the input": time_of_change,
         "format": table.format,
         "encoding": table.encoding,
         "delimiter": table.dialect.delimiter,

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Coded", "GoldReader", "Predictions", "Recorded"]
 
+_LEAST_WEIGHT = 1e-100  # the squares of smaller and of much larger ones are no numbers
+
 
 @dataclass(frozen=True, slots=True)
 class Coded:
@@ -147,6 +149,8 @@ class GoldReader:
         weight = number_of(values.get(weight_column)) if self._weighted else 1.0
         if weight is None or weight <= 0:
             return weight_column, Sentence("it is not a number above 0")
+        if not _LEAST_WEIGHT < weight < 1 / _LEAST_WEIGHT:
+            return weight_column, Sentence("it is too small or too large to be a weight")
         if weight_column in values and not self._weighted:
             return weight_column, Sentence("the first row has no such column")
         if self._check is not None and (bad := self._check(values)):
@@ -234,7 +238,8 @@ class Recorded(Predictions):
     def problem(self, values: Mapping[str, Any]) -> tuple[str, Sentence] | None:
         """Which column of a row is wrong, and how; None if none is."""
         prefix = self._prefix
-        if values.get(f"{prefix}label") not in self._indices:
+        label = values.get(f"{prefix}label")
+        if not isinstance(label, str) or label not in self._indices:
             return f"{prefix}label", Sentence("it is not one of the labels that have a score")
         if values.get(f"{prefix}decision") not in DECISIONS:
             reason = Sentence("it is not one of {names}", names=", ".join(DECISIONS))

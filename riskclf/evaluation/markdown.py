@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 from riskclf.evaluation.wording import Section, Table
 
 __all__ = ["as_markdown"]
+
+# An underscore within a word means nothing, and labels are full of them.
+_MARKS = re.compile(r"[\\`*~\[\]|]|(?<![^\W_])_|_(?![^\W_])|^(?:#|\+|>)")
+_ADDRESS = re.compile(r"(?i)(https?|ftp|www)([:.])")
 
 
 def as_markdown(
@@ -30,8 +35,13 @@ def _table(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that is safe in a cell of a table, or on a line."""
+    """Text that is safe in a cell of a table, or on a line: it is shown as it is.
+
+    The name of a slice or a file becomes no link, no image, no code and no HTML; no address in it
+    becomes a link.
+    """
     text = " ".join(text.split())
-    for character, escaped in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|")):
+    for character, escaped in (("&", "&amp;"), ("<", "&lt;")):
         text = text.replace(character, escaped)
-    return text
+    text = _MARKS.sub(r"\\\g<0>", text)
+    return _ADDRESS.sub(lambda found: f"{found[1]}&#{ord(found[2])};", text)

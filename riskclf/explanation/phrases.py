@@ -70,14 +70,13 @@ class Phrases:
             window: one of the post's windows.
             tokenizer: that made it.
         """
-        tokens = _tokens(post, window, tokenizer)
-        if not tokens:
+        if len(window.ids) <= 2:  # no more than special tokens
             none = np.zeros(0, dtype=np.int64)
             return cls(window, (), (), (0, 0), none, none)
+        normalised = normalise(post)
+        tokens, offset = _located(normalised, window, tokenizer.tokens(post))
         parts = [*_parts(window.text, tokenizer.dictionary)]
         starts = [part.start for part in parts]
-        normalised = normalise(post)
-        offset = _offset(normalised, tokens[0], window.text)
 
         def raw(start: int, end: int) -> Span:
             return normalised.raw_span(offset + start, offset + end)
@@ -226,23 +225,23 @@ def _is_foreign(text: str) -> bool:
     return all(x.isalpha() and (x < "\u0530" or "\uac00" <= x <= "\ud7a3") for x in text)
 
 
-def _tokens(post: str, window: Window, tokenizer: Tokenizer) -> list[Token]:
-    """The tokens of a window; of equal stretches of the post those of the first."""
-    tokens = tokenizer.tokens(post)
+def _located(
+    normalised: Normalised, window: Window, tokens: Sequence[Token]
+) -> tuple[Sequence[Token], int]:
+    """The tokens of a window, and where its text lies; of equal stretches the first.
+
+    The ids alone do not tell it: words of any length are one and the same unknown token.
+    """
     ids, wanted = [token.id for token in tokens], window.ids[1:-1]
-    for start in range(len(ids) - len(wanted) + 1):
-        if ids[start : start + len(wanted)] == wanted:
-            return tokens[start : start + len(wanted)]
-    raise ValueError("the window is not one of this post")
-
-
-def _offset(normalised: Normalised, token: Token, text: str) -> int:
-    """Where the text of a window lies that begins with this token."""
-    starts = normalised.starts
-    # Of what was rewritten as a whole, several characters begin at the same place.
-    for offset in range(bisect_left(starts, token.start), bisect_right(starts, token.start)):
-        if normalised.text.startswith(text, offset):
-            return offset
+    for first in range(len(ids) - len(wanted) + 1):
+        if ids[first : first + len(wanted)] != wanted:
+            continue
+        start = tokens[first].start
+        # Of what was rewritten as a whole, several characters begin at the same place.
+        starts = normalised.starts
+        for offset in range(bisect_left(starts, start), bisect_right(starts, start)):
+            if normalised.text.startswith(window.text, offset):
+                return tokens[first : first + len(wanted)], offset
     raise ValueError("the window is not one of this post")
 
 

@@ -66,6 +66,6 @@ def number_of(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # 10**400 is more than a float holds
         return None
     return number if math.isfinite(number) else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 import io
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from riskclf.language import Sentence
 from riskclf.tables.cells import cell
 from riskclf.tables.reading import Row, TableReader, warn
 from riskclf.tables.rejects import Reject
+from riskclf.tables.workbooks import check_workbook
 from riskclf.tables.writing import TableWriter
 
 __all__ = ["ExcelReader", "ExcelWriter"]
@@ -48,22 +48,23 @@ class ExcelReader(TableReader):
             raise FormatError(f"{self.name} is empty; its first line must name the columns")
         _, header = rows.pop(0)
         width = 1 + max(index for _, cells in [(0, header), *rows] for index in _used(cells))
-        self._rows = [
+        self._kept = [
             (number, [_plain(value) for value in cells[:width]]) for number, cells in rows
         ]
         self._set_columns([cell(_plain(value)) for value in header[:width]])
         for index, column in enumerate(self.columns):
-            values = [cells[index] for _, cells in self._rows]
+            values = [cells[index] for _, cells in self._kept]
             is_text = any(isinstance(value, str) and value for value in values)
             if is_text or column in self._text_columns:
-                for _, cells in self._rows:
+                for _, cells in self._kept:
                     cells[index] = cell(cells[index])
-        self.size = len(self._rows)
+        self.size = len(self._kept)
         self._done = 0
 
     def _sheet(self) -> Iterable[list[Any]]:
         import python_calamine as calamine
 
+        check_workbook(self.name, self._stream)
         try:
             book = calamine.CalamineWorkbook.from_filelike(self._stream)
             sheets = {}
@@ -96,8 +97,8 @@ class ExcelReader(TableReader):
         """How many rows were read."""
         return self._done
 
-    def __iter__(self) -> Iterator[Row | Reject]:
-        for number, cells in self._rows:
+    def _rows(self) -> Iterator[Row | Reject]:
+        for number, cells in self._kept:
             self._done += 1
             yield self._checked(number, dict(zip(self.columns, cells, strict=True)))
 
@@ -179,7 +180,7 @@ class ExcelWriter(TableWriter):
         if isinstance(value, bool):
             sheet.write_boolean(row, column, value)
             return
-        if isinstance(value, int | float) and math.isfinite(value) and abs(value) < _EXACT:
+        if isinstance(value, int | float) and abs(value) < _EXACT:
             sheet.write_number(row, column, value)
             return
         if type(value) in self._formats:

@@ -20,7 +20,8 @@ class Journal:
     The first line holds a key: what the results depend on (the input, the model, the options), each
     part as a hash. A line of results follows for every batch. A job that was killed starts again
     from the first row, but takes the results of the batches that it finds here instead of computing
-    them, whatever the format of its output. A line that the kill has cut short is dropped.
+    them, whatever the format of its output. Each line begins with its checksum: one that the kill
+    has cut short or a bad disk has altered is dropped, and so is all that follows.
 
     The file holds no text, and only its owner may read it. Open it when the lock of the output is
     held: two runs must not write one journal.
@@ -70,7 +71,8 @@ class Journal:
             InputError: the file cannot be written.
         """
         try:
-            self._file.write(json.dumps(batch).encode() + b"\n")
+            line = json.dumps(batch).encode()
+            self._file.write(b"%s %s\n" % (_checksum(line), line))
             self._file.flush()
         except OSError as error:
             raise unwritable(self._output, error) from None
@@ -86,11 +88,15 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
     def _next(self) -> Any:
-        line = self._file.readline()
-        if line.endswith(b"\n"):  # else the kill has cut it short, even if it happens to parse
-            with contextlib.suppress(ValueError):
+        checksum, _, line = self._file.readline().partition(b" ")
+        if line.endswith(b"\n") and checksum == _checksum(line[:-1]):
+            with contextlib.suppress(ValueError, RecursionError):
                 return json.loads(line)
         return None
+
+
+def _checksum(line: bytes) -> bytes:
+    return blake2b(line, digest_size=8).hexdigest().encode()
 
 
 def _hash(value: Any) -> str:

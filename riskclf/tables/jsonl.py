@@ -11,7 +11,7 @@ from typing import Any
 from riskclf.errors import FormatError
 from riskclf.language import Sentence
 from riskclf.tables.cells import json_text
-from riskclf.tables.reading import LOOK_AHEAD, Row, TableReader
+from riskclf.tables.reading import LOOK_AHEAD, MOST_COLUMNS, Row, TableReader
 from riskclf.tables.rejects import Reject
 from riskclf.tables.wording import kind_of
 from riskclf.tables.writing import TableWriter
@@ -33,19 +33,25 @@ class JsonLinesReader(TableReader):
     def _open(self) -> None:
         self._head: list[str] = []  # what was read of a stream
         self._text = self._decoded(newline="\n")
-        columns: dict[str, None] | None = None
+        columns: dict[str, None] = {}
+        found = False
         problem = ""
-        for number, line in _numbered(self._text if self.size is not None else self._kept()):
+        for number, line in _numbered(
+            self._lines(self._text) if self.size is not None else self._kept()
+        ):
             record = self._parsed(line)
             if isinstance(record, str):
                 problem = problem or f": line {number}: {record}"
                 continue
-            columns = (columns or {}) | dict.fromkeys(record)
+            found = True
+            columns.update(dict.fromkeys(record))
+            if len(columns) > MOST_COLUMNS:
+                break  # `_set_columns` refuses them
             # The next record of a stream may be long in coming.
             seen, known = len(self._head), columns.keys() >= set(self._text_columns)
             if seen >= (self._look_ahead if known else LOOK_AHEAD):
                 break
-        if columns is None:
+        if not found:
             raise FormatError(
                 f"{self.name} is not JSON Lines (one JSON object a line){problem}; "
                 "if it is something else, say so by its suffix or (`riskclf predict`) by --format"
@@ -55,12 +61,12 @@ class JsonLinesReader(TableReader):
         self._set_columns(list(columns))
 
     def _kept(self) -> Iterator[str]:
-        for line in self._text:
+        for line in self._lines(self._text):
             self._head.append(line)
             yield line
 
-    def __iter__(self) -> Iterator[Row | Reject]:
-        for number, line in _numbered(chain(self._head, self._text)):
+    def _rows(self) -> Iterator[Row | Reject]:
+        for number, line in _numbered(chain(self._head, self._lines(self._text))):
             record = self._parsed(line)
             if isinstance(record, str):
                 yield Reject(number, None, record)
@@ -134,9 +140,9 @@ class LinesReader(TableReader):
         self._text = self._decoded(newline="\n")
         self._set_columns(self._text_columns[:1])
 
-    def __iter__(self) -> Iterator[Row | Reject]:
+    def _rows(self) -> Iterator[Row | Reject]:
         column = self.columns[0]
-        for number, line in enumerate(self._text, start=1):
+        for number, line in enumerate(self._lines(self._text), start=1):
             text = line.removesuffix("\n").removesuffix("\r")
             if self._encoding.is_bad(text):
                 yield Reject(number, column, self._encoding.problem)

@@ -19,7 +19,7 @@ __all__ = [
     "ParquetWriter",
 ]
 
-_PARQUET_BATCH = 1024
+_PARQUET_BATCH = 64  # a file of kilobytes may repeat a text of megabytes in every record
 _ROW_GROUP_ROWS = 1 << 16
 _ROW_GROUP_BYTES = 1 << 26
 
@@ -64,7 +64,7 @@ class ParquetReader(TableReader):
         """How many records were read."""
         return self._done
 
-    def __iter__(self) -> Iterator[Row | Reject]:
+    def _rows(self) -> Iterator[Row | Reject]:
         import pyarrow as pa
 
         batches = self._file.iter_batches(batch_size=_PARQUET_BATCH)
@@ -91,9 +91,9 @@ class ParquetReader(TableReader):
 
     def _alone(self, batch: Any) -> Row | Reject:
         values = {}
-        for column in self.columns:
+        for index, column in enumerate(self.columns):
             try:
-                values[column] = batch.column(column)[0].as_py()
+                values[column] = batch.column(index)[0].as_py()
             except UnicodeDecodeError:
                 return Reject(
                     self._done, column, Sentence("it is not {encoding}", encoding="UTF-8")

@@ -21,7 +21,9 @@ from riskclf.tables.texts import text_problem
 from riskclf.tables.wording import lacks_column, listed
 
 __all__ = [
+    "LONGEST_LINE",
     "LOOK_AHEAD",
+    "MOST_COLUMNS",
     "Row",
     "TableFile",
     "TableReader",
@@ -29,6 +31,12 @@ __all__ = [
     "refuse_repeated",
     "warn",
 ]
+
+LONGEST_LINE = 1 << 25
+"""Characters of a line of a text file; it is in memory as a whole."""
+
+MOST_COLUMNS = 1 << 17
+"""Columns of a table."""
 
 LOOK_AHEAD = 1000
 """Lines of a JSON Lines stream that tell its columns where nobody waits for the first row."""
@@ -216,13 +224,28 @@ class TableReader(ABC):
         """How far the reader is: bytes of a text file, records of Parquet or a workbook."""
         return self._content.position
 
-    @abstractmethod
+    @property
+    def version(self) -> tuple[int, int] | None:
+        """Size and time of change of the file when it was opened; None for a pipe."""
+        return self._content.version
+
     def __iter__(self) -> Iterator[Row | Reject]:
         """Good rows and rejects in the order of the table.
 
         Raises:
-            FormatError: a Parquet file is damaged, so that what follows cannot be read.
+            FormatError: what follows cannot be read: a Parquet file is damaged, or a line of a text
+                file is longer than `LONGEST_LINE`.
+            InputError: the file was changed while it was read; raised at its end.
         """
+        try:
+            yield from self._rows()
+        except FormatError:
+            self._content.check_unchanged()  # which tells more
+            raise
+        self._content.check_unchanged()
+
+    @abstractmethod
+    def _rows(self) -> Iterator[Row | Reject]: ...
 
     def close(self) -> None:
         """Let go of the file."""
@@ -239,7 +262,24 @@ class TableReader(ABC):
         encoding = self._encoding
         return io.TextIOWrapper(self._stream, encoding.codec, errors=ERRORS, newline=newline)
 
+    def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
+        """The lines of a text, from where it stands."""
+        number = 0
+        while line := text.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:  # a few bytes of gzip can hold a line that fills memory
+                raise FormatError(
+                    f"{self.name} line {number:,} is longer than {LONGEST_LINE:,} characters: "
+                    "no post is; check the file"
+                )
+            yield line
+
     def _set_columns(self, columns: Sequence[str]) -> None:
+        if len(columns) > MOST_COLUMNS:
+            raise FormatError(
+                f"{self.name} has {len(columns):,} columns, more than {MOST_COLUMNS:,}: check the "
+                "file and its format"
+            )
         counts = Counter(columns)
         self.repeated = frozenset(name for name, count in counts.items() if count > 1)
         self.columns = _told_apart(columns)
@@ -272,10 +312,12 @@ def _told_apart(columns: Sequence[str]) -> tuple[str, ...]:
     """The names, with a number where one was there before: ``a``, ``a (2)``."""
     taken = set(columns)
     names: dict[str, None] = {}
+    numbers: dict[str, int] = {}  # the last one of each name: to count anew would be quadratic
     for column in columns:
-        name, number = column, 1
+        name, number = column, numbers.get(column, 1)
         while name in names or (number > 1 and name in taken):
             number += 1
             name = f"{column} ({number})"
+        numbers[column] = number
         names[name] = None
     return tuple(names)

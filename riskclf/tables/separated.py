@@ -37,7 +37,7 @@ class SeparatedReader(TableReader):
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
         self._text = self._decoded(newline="")
         separator = self.dialect.delimiter or SEPARATORS[self.format]
-        self._records = _records(self._text, separator)
+        self._records = _records(self._lines(self._text), separator)
         header = next(self._records, None)
         if header is None:
             raise FormatError(f"{self.name} is empty; its first line must name the columns")
@@ -49,7 +49,7 @@ class SeparatedReader(TableReader):
             )
         self._set_columns(fields)
 
-    def __iter__(self) -> Iterator[Row | Reject]:
+    def _rows(self) -> Iterator[Row | Reject]:
         width = len(self.columns)
         for number, fields in self._records:
             if isinstance(fields, str):

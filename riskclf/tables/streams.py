@@ -9,7 +9,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class Bytes:
     """Of the file, in bytes, as it lies on the disk; None for a pipe."""
     file: io.BufferedReader[Any]
     """What was opened: `stream` itself unless that is unpacked from it."""
+    version: tuple[int, int] | None = None
+    """Size and time of change (nanoseconds) when it was opened; None for a pipe."""
 
     @property
     def is_packed(self) -> bool:
@@ -61,7 +63,21 @@ class Bytes:
         if not self.file.peek(2).startswith(_GZIP):
             return self
         stream = io.BufferedReader(_Unpacked(self.name, self.file), HEAD)
-        return Bytes(self.name, stream, self.size, self.file)
+        return replace(self, stream=stream)
+
+    def check_unchanged(self) -> None:
+        """Refuse what was read of a file that somebody has written to since it was opened.
+
+        A file that was replaced by another under its name is still the old one here, and whole.
+
+        Raises:
+            InputError: it was changed.
+        """
+        if self.version is not None and self.version != _version(os.fstat(self.file.fileno())):
+            raise InputError(
+                f"{self.name} was changed while it was read: some rows may be missing or cut. Run "
+                "this again when nothing writes to it, or on a copy"
+            )
 
     def head(self) -> bytes:
         """The first bytes; of a pipe those that have arrived."""
@@ -117,13 +133,17 @@ def open_bytes(source: str | os.PathLike[str], before_wait: Callable[[], None] |
         raise InputError(f"{name} cannot be opened: {cause(error)}") from None
     try:
         status = os.fstat(file.fileno())
-        size = status.st_size if stat.S_ISREG(status.st_mode) else None
-        if size is None:
-            file = io.BufferedReader(_Stream(file, before_wait, is_ours=True), HEAD)
-        return Bytes(name, file, size, file)
+        if stat.S_ISREG(status.st_mode):
+            return Bytes(name, file, status.st_size, file, _version(status))
+        file = io.BufferedReader(_Stream(file, before_wait, is_ours=True), HEAD)
+        return Bytes(name, file, None, file)
     except BaseException:
         file.close()
         raise
+
+
+def _version(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
 
 
 def check_head(name: str, format: Format, head: bytes) -> None:

@@ -271,6 +271,42 @@ def test_what_is_no_audit_log_is_told(tmp_path: Path, content: bytes) -> None:
         verify(tmp_path / "none")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"posts": 10**30}, {"posts": {"a": 1}}, {"salt": [1]}, {"case": [1]}, {"case": {}}],
+    ids=str,
+)
+def test_a_line_of_wrong_types_with_the_right_digest_is_found(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    place = tmp_path / "audit.jsonl"
+    made(place, entry(1, posts=[SAID]))
+    found = lines(place)
+    found[1] |= change
+    del found[1]["digest"]
+    if "salt" in change:
+        del found[1]["posts"]
+    place.write_bytes(line_of(found[0]) + line_of(found[1]))
+    with pytest.raises(CaseError, match="n = 1 is not as it was written"):
+        verify(place)
+
+
+@pytest.mark.parametrize("depth", [300, 900, 960, 990, 100_000])
+def test_a_log_of_deep_json_is_one_clear_error(tmp_path: Path, depth: int) -> None:
+    place = tmp_path / "audit.jsonl"
+    made(place, entry(1))
+    first, second = place.read_bytes().splitlines(keepends=True)
+    deep = b"[" * depth + b"]" * depth
+    place.write_bytes(first + second.replace(b'"n":1', b'"n":1,"x":' + deep))
+    for check in (verify, head_of):
+        try:
+            check(place)
+        except CaseError as error:
+            assert "audit.jsonl" in str(error)
+        else:
+            assert check is head_of and depth < 1000  # which checks nothing
+
+
 def test_a_log_is_checked_in_memory_that_does_not_grow_with_it(tmp_path: Path) -> None:
     import tracemalloc
 

@@ -11,6 +11,7 @@ from riskclf.casework import Store
 from riskclf.casework.schema import Case
 from riskclf.casework.steps import LEASE
 from riskclf.errors import CaseError, InputError, RiskclfError
+from riskclf.text import normalise
 from tests.casework.desk import DETAILS, RETENTION, Desk, case_of, opened
 
 A, B, C = "officer-a", "officer-b", "officer-c"
@@ -351,3 +352,24 @@ def test_neither_a_repr_nor_a_database_error_holds_text(place: str) -> None:
     assert "IntegrityError" in str(caught.value)
     for said in (shown, str(caught.value)):
         assert "秘密" not in said and "猫" not in said
+
+
+def test_a_text_that_no_database_holds_is_kept_with_its_offsets(place: str) -> None:
+    raw = "本\ud800を\0借りた"
+    desk = opened(place, [case_of("r\udcff", raw)])
+    assert desk.add([case_of("r\udcff", raw)], model="m" * 64, officer=A) == []
+    (post,) = desk.case(1).posts
+    assert post.text == "本\ufffdを\x01借りた"
+    assert normalise(post.text).text == normalise(raw).text
+    take(desk)
+    desk.act(1, A, "decide", decision="unclear", note="\ud800\0")
+    assert desk.verify()
+
+
+@pytest.mark.parametrize("number", [0, -1, 1 << 31, 10**30])
+def test_a_number_that_no_case_can_have_is_told(place: str, number: int) -> None:
+    desk = opened(place, [case_of("r1")])
+    with pytest.raises(CaseError, match="there is no case"):
+        desk.case(number)
+    with pytest.raises(CaseError, match="there is no case"):
+        desk.take(number, A)

@@ -151,7 +151,7 @@ def test_page_and_markdown_say_the_same_and_names_are_only_names(
     markdown = (report / "report.md").read_text(encoding="utf-8")
     assert "<script>x</script>" in page.text
     assert "<script" not in markdown
-    assert "a\\|b $x_" in markdown
+    assert "a\\|b $x\\_" in markdown
     assert "学校の話" in page.text and "学校の話" in markdown
     for section in sections_of(result.figures):
         assert section.title in page.text

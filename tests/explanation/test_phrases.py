@@ -34,6 +34,19 @@ def test_words_stand_with_what_belongs_to_them(
     assert shown(post, tokenizer) == expected
 
 
+@pytest.mark.parametrize("unknown", [["ไ"] * 80 + ["ไทย"] * 5, ["ไทย"] * 80 + ["ไ"] * 70], ids=len)
+def test_a_window_of_unknown_words_is_found_by_its_text(
+    unknown: list[str], tokenizer: Tokenizer
+) -> None:
+    # The ids of these windows are all the same, and their texts are not of one length.
+    post = " ".join(unknown)
+    windows = tokenizer.encode(post).windows
+    assert len(windows) > 2
+    for window in windows:
+        found = Phrases.of(post, window, tokenizer)
+        assert post[slice(*found.whole)].replace(" ", "") == window.text.replace(" ", "")
+
+
 def test_all_phrases_are_the_window_itself(
     sentences: tuple[str, ...], tokenizer: Tokenizer
 ) -> None:

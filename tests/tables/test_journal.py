@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,34 @@ def test_a_link_in_the_place_of_a_journal_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"o\.csv\.resume is a link; remove it"):
         Journal(tmp_path / "o.csv.resume", {"model": "a"})
     assert precious.read_text(encoding="utf-8") == "kept"
+
+
+def test_a_line_that_was_altered_is_dropped_with_all_that_follow(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    journal = Journal(path, {"model": "a"})
+    journal.append([["benign", "clear", 0.25]])
+    journal.append([["benign", "clear", 0.5]])
+    journal.close()
+    whole = path.read_bytes()
+    for place in range(whole.index(b"\n") + 1, len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        again = Journal(path, {"model": "a"})
+        assert again.is_continued
+        first = again.next_batch(1)
+        assert first in (None, [["benign", "clear", 0.25]])
+        assert again.next_batch(1) is None
+        again.close()
+
+
+@pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000], ids=len)
+def test_a_journal_of_deep_json_is_thrown_away_and_not_kept_for_ever(
+    tmp_path: Path, deep: bytes
+) -> None:
+    path = tmp_path / "j"
+    for checksum in (b"", blake2b(deep, digest_size=8).hexdigest().encode() + b" "):
+        path.write_bytes(checksum + deep + b"\n")
+        journal = Journal(path, {"model": "a"})
+        assert journal.next_batch(1) is None
+        journal.append([1])
+        journal.close()
+        assert Journal(path, {"model": "a"}).next_batch(1) == [1]

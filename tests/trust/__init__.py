@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
-from tests.trust import supply
+from tests.trust import artifacts, faults, http, kills, leaks, load, readers, supply, text
 from tests.trust.check import Check
-from tests.trust.faults import CHECK as FAULTS
-from tests.trust.kills import CHECK as KILLS
-from tests.trust.leaks import CHECK as LEAKS
-from tests.trust.load import CHECK as LOAD
 
 __all__ = ["CHECKS"]
 
-CHECKS: tuple[Check, ...] = (KILLS, FAULTS, LEAKS, LOAD, *supply.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    text.CHECK,
+    readers.CHECK,
+    http.CHECK,
+    artifacts.CHECK,
+    kills.CHECK,
+    faults.CHECK,
+    leaks.CHECK,
+    load.CHECK,
+    *supply.CHECKS,
+)
 """Every check, in the order of docs/trust.md."""
