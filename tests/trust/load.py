@@ -123,12 +123,14 @@ def _together(small: Path, measured: dict[str, float]) -> list[str]:
     _take(classifier)
     alone = [_judge(part) for part in parts]
     found = {}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        found["threads"] = [y for _ in range(3) for y in pool.map(_judge, parts)]
     for method in ("fork", "spawn"):
         context = multiprocessing.get_context(method)
         with ProcessPoolExecutor(_PROCESSES, context, _take, (classifier,)) as pool:
             found[method] = [*pool.map(_judge, parts)]
+    # Last: MKL, with which PyTorch computes, can hang in a process that is forked after several
+    # threads of its parent have computed.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found["threads"] = [y for _ in range(3) for y in pool.map(_judge, parts)]
     failures = []
     for how, results in found.items():
         pairs = zip(results, alone * (len(results) // len(alone)), strict=True)
