@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from riskclf.optimization.optimization import Optimized, optimize
     from riskclf.suggestion.suggestion import Suggestions, suggest
     from riskclf.tables.sources import Columns
+    from riskclf.volume.drift import StreamComparison, compare_streams
+    from riskclf.volume.estimation import VolumeEstimate, estimate_volume
 
 __all__ = [
     "Aspect",
@@ -42,8 +44,12 @@ __all__ = [
     "RiskclfError",
     "Scenario",
     "Span",
+    "StreamComparison",
     "Suggestions",
+    "VolumeEstimate",
     "__version__",
+    "compare_streams",
+    "estimate_volume",
     "evaluate",
     "finetune",
     "metric_path",
@@ -60,7 +66,11 @@ _HOMES = {
     "FineTuning": "riskclf.finetuning.finetuning",
     "Optimized": "riskclf.optimization.optimization",
     "RiskClassifier": "riskclf.classifier",
+    "StreamComparison": "riskclf.volume.drift",
     "Suggestions": "riskclf.suggestion.suggestion",
+    "VolumeEstimate": "riskclf.volume.estimation",
+    "compare_streams": "riskclf.volume.drift",
+    "estimate_volume": "riskclf.volume.estimation",
     "evaluate": "riskclf.evaluation.evaluation",
     "finetune": "riskclf.finetuning.finetuning",
     "optimize": "riskclf.optimization.optimization",

@@ -19,8 +19,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskclf import hub, probes
+from riskclf import hub, probes, signatures
 from riskclf.aspects import Heads
+from riskclf.bert import check_weights, read_config
 from riskclf.decide import OperatingPoint
 from riskclf.encoder import ENGINES, Engine, engines_to_try, load_engine
 from riskclf.errors import ArtifactCorrupt, ArtifactError, RiskclfError
@@ -30,16 +31,17 @@ from riskclf.hashes import sha256, verify_files
 from riskclf.manifest import (
     MANIFEST_FILE,
     MODEL_FILES,
+    SIGNATURE_FILE,
     Manifest,
     digest,
     is_plain_name,
     manifest_json,
     parse_manifest,
-    read_config,
     read_manifest_json,
     write_manifest,
 )
 from riskclf.mecab import dictionary_version
+from riskclf.modelfiles import read_json
 from riskclf.probes import PROBE_SENTENCES
 from riskclf.text import NORMALISER_VERSION
 from riskclf.tokens import Tokenizer
@@ -52,7 +54,9 @@ __all__ = [
     "check_place",
     "copy",
     "load",
+    "opened",
     "save",
+    "sign",
 ]
 
 # The name of an operating point that a user has chosen.
@@ -84,6 +88,7 @@ def load(
     engine: str = ENGINES[0],
     revision: str | None = None,
     threads: int | None = None,
+    public_key: str | os.PathLike[str] | None = None,
 ) -> Artifact:
     """Load and verify a model.
 
@@ -95,6 +100,8 @@ def load(
             here, for which the model has files, and which computes here what was saved.
         revision: of a hub id: a branch, a tag or a commit.
         threads: as for `riskclf.encoder.load_engine`.
+        public_key: file of the key that must have signed the model; None: the one that the variable
+            `riskclf.signatures.VARIABLE` names, for all but the packaged model, or none.
 
     Raises:
         ArtifactNotFound: there is no model.
@@ -103,21 +110,58 @@ def load(
         ArtifactMismatch: the model does not give the logits it was saved with.
         InputError: there is no such engine, the model has no files for it, or it cannot use the
             device.
-        MissingExtra: the engine's package is not installed.
+        MissingExtra: the engine's package, or the one for signatures, is not installed.
+        SignatureError: the model is not signed by the key.
         TokenizerError: its tokenizer cannot be used.
     """
     directory = hub.locate(path_or_id, hub.OUR_FILES, revision)
+    return opened(
+        directory,
+        signatures.wanted_key(directory, public_key),
+        device=device,
+        batch_size=batch_size,
+        engine=engine,
+        threads=threads,
+    )
+
+
+def opened(
+    directory: Path,
+    key: str | os.PathLike[str] | None,
+    *,
+    device: str,
+    batch_size: int,
+    engine: str = ENGINES[0],
+    threads: int | None = None,
+) -> Artifact:
+    """Load and verify the model of a directory, for `load` and for what is made here.
+
+    Args:
+        directory: of the model.
+        key: file of the public key that must have signed it; None: it need not be signed.
+        device: as for `load`.
+        batch_size: likewise.
+        engine: likewise.
+        threads: likewise.
+
+    Raises:
+        RiskclfError: as for `load`.
+    """
     raw = read_manifest_json(directory)
+    if key is not None:
+        signatures.verify(directory, raw["digest"], key)
     manifest = parse_manifest(raw, directory)
     verify_files(directory, raw["files"], raw.get("roles", {}))
+    check_weights(directory)
     tokenizer = Tokenizer.load(directory)
-    if _labels_in(directory) != manifest.labels:
+    config = read_config(directory)
+    if tuple(config["id2label"].values()) != manifest.labels:
         raise ArtifactCorrupt(
             f"{directory}: config.json and {MANIFEST_FILE} name different labels; save the model "
             "again"
         )
     files = _by_role(directory, raw.get("roles", {}))
-    hidden = int(read_config(directory)["hidden_size"])
+    hidden = config["hidden_size"]
     experts = Experts.load(files, len(manifest.labels), hidden)
     if manifest.stacker is not None and not {*manifest.stacker.experts} <= experts.names:
         raise ArtifactCorrupt(
@@ -240,7 +284,7 @@ def save(
         engine = load_engine(
             staged, pad_id=tokenizer.pad_id, device="cpu", batch_size=len(PROBE_SENTENCES)
         )
-        hidden = int(read_config(staged)["hidden_size"])
+        hidden = read_config(staged)["hidden_size"]
         stored = Experts.load(_by_role(staged, roles), len(manifest.labels), hidden)
         found = probes.outputs(PROBE_SENTENCES, tokenizer, engine, stored)
         values = manifest_json(
@@ -255,7 +299,8 @@ def save(
             roles=roles,
         )
         write_manifest(staged, values)
-        load(staged, device="cpu", batch_size=len(PROBE_SENTENCES))
+        # A new model has no signature yet.
+        opened(staged, None, device="cpu", batch_size=len(PROBE_SENTENCES))
 
 
 def copy(
@@ -297,8 +342,32 @@ def copy(
             if name in MODEL_FILES or source.is_file():
                 shutil.copyfile(source, staged / name)
         write_manifest(staged, values)
+        signature = loaded.directory / SIGNATURE_FILE
+        if values["digest"] == loaded.raw["digest"] and signature.is_file():
+            shutil.copyfile(signature, staged / SIGNATURE_FILE)
         if engine is not None:
-            load(staged, device="cpu", batch_size=len(PROBE_SENTENCES), engine=engine)
+            opened(staged, None, device="cpu", batch_size=len(PROBE_SENTENCES), engine=engine)
+
+
+def sign(directory: str | os.PathLike[str], key: str | os.PathLike[str]) -> str:
+    """Sign a model, after it was loaded and has computed what it was saved with.
+
+    Args:
+        directory: of the model.
+        key: file of the private key, see `riskclf.signatures.new_key`.
+
+    Returns:
+        The name of the key.
+
+    Raises:
+        ArtifactError: the model cannot be used.
+        InputError: the key cannot be used, or the signature cannot be written.
+        MissingExtra: the package cryptography is not installed.
+        TokenizerError: its tokenizer cannot be used.
+    """
+    place = Path(directory)
+    loaded = opened(place, None, device="cpu", batch_size=len(PROBE_SENTENCES))
+    return signatures.sign(place, loaded.raw["digest"], key)
 
 
 def _pytorch() -> Any:
@@ -306,21 +375,10 @@ def _pytorch() -> Any:
     return import_module("riskclf.engines.pytorch")
 
 
-def _labels_in(directory: Path) -> tuple[str, ...]:
-    """The labels of config.json, in the order of the logits."""
-    names: Any = read_config(directory).get("id2label")
-    try:
-        return tuple(names[str(index)] for index in range(len(names)))
-    except (KeyError, TypeError):
-        raise ArtifactCorrupt(
-            f"{directory / 'config.json'}: id2label does not name the labels; save the model again"
-        ) from None
-
-
 def _by_role(directory: Path, roles: Mapping[str, str]) -> dict[str, Path]:
     return {role: directory / name for name, role in roles.items() if role != "report"}
 
 
 def _change_json(file: Path, **changes: Any) -> None:
-    values = {**json.loads(file.read_text(encoding="utf-8")), **changes}
+    values = {**read_json(file), **changes}
     file.write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

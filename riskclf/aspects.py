@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riskclf.errors import ArtifactCorrupt
+from riskclf.modelfiles import is_plain_text, parse_json, unreadable
 from riskclf.numerics import expit, softmax
-from riskclf.weights import read_weights, unreadable
+from riskclf.weights import read_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,17 +91,23 @@ class Heads:
         """
         tensors, metadata = read_weights(file, ("weights", "bias"))
         weights, bias = tensors["weights"], tensors["bias"]
+        told = parse_json(metadata.get("heads", "null"), str(file))
         try:
-            told = json.loads(metadata["heads"])
             questions = tuple(
-                Question(str(x["name"]), tuple(map(str, x["answers"])), bool(x["several"]))
+                Question(x["name"], tuple(x["answers"]), x["several"]) for x in told["questions"]
+            )
+            threshold = told["threshold"]
+            usable = (threshold is None or type(threshold) in (int, float)) and all(
+                all(map(is_plain_text, (x["name"], *x["answers"])))
+                and isinstance(x["answers"], list)
+                and len(x["answers"]) > 0
+                and isinstance(x["several"], bool)
                 for x in told["questions"]
             )
-            threshold = None if told["threshold"] is None else float(told["threshold"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError) as error:
             raise unreadable(file, error) from None
         answers = sum(len(question.answers) for question in questions)
-        if weights.shape != (answers, hidden) or bias.shape != (answers,):
+        if not usable or weights.shape != (answers, hidden) or bias.shape != (answers,):
             raise ArtifactCorrupt(f"{file} holds no heads of this model: save it again")
         return cls(questions, weights, bias, threshold)
 

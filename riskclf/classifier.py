@@ -97,6 +97,7 @@ class RiskClassifier:
         thresholds: Mapping[str, float] | None = None,
         engine: str = AUTO,
         cascade: bool = False,
+        public_key: str | os.PathLike[str] | None = None,
     ) -> RiskClassifier:
         """Load a model.
 
@@ -126,14 +127,19 @@ class RiskClassifier:
                 them, which is cheap, and the transformer only those that it does not clear. A post
                 that it clears has the reason code `ngrams_only`, and a risk by n-grams alone. What
                 this gains and loses: docs/performance.md.
+            public_key: file of the public key that must have signed the model (`riskclf sign`).
+                None: the key that the environment variable RISKCLF_PUBLIC_KEY names, for every
+                model but the packaged one; where there is none, no signature is needed. Needs
+                `pip install "riskclf[sign]"`.
 
         Raises:
-            ArtifactError: the model is missing, damaged, or computes something else here.
+            ArtifactError: the model is missing, damaged, computes something else here, or is not
+                signed by the key (`SignatureError`).
             TokenizerError: its tokenizer or its dictionary cannot be used.
             InputError: `prevalence` does not lie between 0 and 1, `batch_size` or `threads` is less
                 than 1, there is a `revision` and no hub id, the engine cannot be used with this
                 model or this device, or the model has no first stage for a cascade.
-            MissingExtra: the package of the engine is not installed.
+            MissingExtra: the package of the engine, or the one for signatures, is not installed.
             OperatingPointError: there is no such operating point, the thresholds are not usable, or
                 the model has no risk labels, so that there is nothing for these three to decide.
 
@@ -147,6 +153,7 @@ class RiskClassifier:
             engine=engine,
             revision=revision,
             threads=threads,
+            public_key=public_key,
         )
         warn_if_not_accepted(loaded)
         origin = Origin.of(

@@ -6,7 +6,8 @@
      ├── ArtifactError               a model directory cannot be used
      │    ├── ArtifactNotFound       no such directory or hub id
      │    ├── ArtifactCorrupt        a file is missing, altered or unreadable
-     │    └── ArtifactMismatch       it loads, but does not compute what it was saved with
+     │    ├── ArtifactMismatch       it loads, but does not compute what it was saved with
+     │    └── SignatureError         it is not signed by the key that was given
      ├── TokenizerError              text cannot be turned into ids
      │    ├── UnsupportedTokenizer   tokenizer_config.json describes another kind
      │    └── DictionaryNotFound     the MeCab dictionary is not installed
@@ -44,6 +45,7 @@ __all__ = [
     "ReadingWarning",
     "RegressionWarning",
     "RiskclfError",
+    "SignatureError",
     "TokenizerError",
     "UnsupportedTokenizer",
 ]
@@ -67,6 +69,10 @@ class ArtifactCorrupt(ArtifactError):
 
 class ArtifactMismatch(ArtifactError):
     """The model loads, but gives other logits for its probe sentences than when it was saved."""
+
+
+class SignatureError(ArtifactError):
+    """A model is not signed, or not by the key that was given, or was changed afterwards."""
 
 
 class TokenizerError(RiskclfError):

@@ -7,7 +7,11 @@ is refused. ``with locked(path)`` holds the lock alone.
 
 What is written lies in ``NAME.partial`` beside the output. It is always made anew: a link of that
 name is removed, not followed. An output that is a symbolic link stays one: its target is replaced.
-The mode of an older file is kept. Messages name the path that the user typed.
+Messages name the path that the user typed.
+
+A file that may hold text of posts is ``private``: from its first byte only its owner may read and
+write it, whatever the umask and the mode of the file that it replaces. Other files keep the mode of
+an older one.
 """
 
 from __future__ import annotations
@@ -15,9 +19,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import shutil
 import stat
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -29,18 +34,28 @@ from riskclf.errors import InputError
 __all__ = [
     "Replacement",
     "beside",
+    "is_full",
     "locked",
+    "naming",
     "open_private",
+    "private_directory",
     "replacing",
     "replacing_directory",
     "target_of",
+    "unwritable",
     "write_bytes",
     "write_text",
+    "write_together",
 ]
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
+
+_PRIVATE = 0o600
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How safetensors, which is written in Rust, ends the message of an error of the system."""
 
 _WRITTEN: set[Path] = set()
 
@@ -89,7 +104,7 @@ def locked(path: str | os.PathLike[str], *, wait: float = 0) -> Iterator[None]:
             "name"
         ) from None
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     try:
         yield
     finally:
@@ -103,6 +118,10 @@ def locked(path: str | os.PathLike[str], *, wait: float = 0) -> Iterator[None]:
 class Replacement:
     """A file that is written beside its place and takes it on `commit`; its output is locked.
 
+    Args:
+        path: the output.
+        private: only its owner may read it.
+
     Raises:
         InputError: another run is writing `path`, or no file can be made there.
     """
@@ -113,13 +132,13 @@ class Replacement:
     staged: Path
     """Where `file` lies until it is committed."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, private: bool = False) -> None:
         self._path = path
         self._target = target_of(path)
         self._committed = False
         self.staged = beside(self._target, ".partial")
         if not self._target.parent.is_dir():  # filelock would make it
-            raise _unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+            raise unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         with ExitStack() as stack:
             stack.enter_context(locked(path))
             if self.staged in _WRITTEN:  # by this thread, which holds the lock already
@@ -127,9 +146,9 @@ class Replacement:
             _WRITTEN.add(self.staged)
             stack.callback(_WRITTEN.remove, self.staged)
             try:
-                self.file = _new_file(self.staged, self._target)
+                self.file = _new_file(self.staged, self._target, private)
             except (OSError, ValueError) as error:
-                raise _unwritable(path, error) from None
+                raise unwritable(path, error) from None
             self._lock = stack.pop_all()
 
     def commit(self) -> None:
@@ -138,7 +157,7 @@ class Replacement:
             self.file.close()
             self.staged.replace(self._target)
         except OSError as error:
-            raise _unwritable(self._path, error) from None
+            raise unwritable(self._path, error) from None
         self._committed = True
         self._lock.close()
 
@@ -166,18 +185,23 @@ class Replacement:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[Path]:
     """A new, empty file beside `path`, which takes its place when the block ends well.
 
     After an error it is removed and the older file, if there was one, is as before.
 
+    Args:
+        path: the output.
+        private: only its owner may read it.
+
     Raises:
-        InputError: another run is writing `path`, or no file can be made there.
+        InputError: another run is writing `path`, no file can be made there, or the disk is full.
     """
-    replacement = Replacement(path)
+    replacement = Replacement(path, private=private)
     replacement.file.close()
     try:
-        yield replacement.staged
+        with naming(path):
+            yield replacement.staged
     except BaseException:
         replacement.discard()
         raise
@@ -189,31 +213,46 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """An empty directory that takes the place of `path` when the block ends without an error.
 
-    An error or Ctrl-C leaves the old directory or the new one; a kill between the two renames
-    leaves the old one in a hidden directory beside it. Missing directories above `path` are made.
+    An error or Ctrl-C leaves the old directory or the new one. A kill between the two renames
+    leaves the old one in a hidden directory beside it; the next run on `path` puts it back first,
+    and removes what else a kill has left there. Missing directories above `path` are made.
 
     Raises:
-        InputError: another run is writing `path`, or no directory can be made there.
+        InputError: another run is writing `path`, no directory can be made there, or the disk is
+            full.
     """
     target = target_of(path)
-    with ExitStack() as stack:
-        stack.enter_context(locked(path))
+    scratch = target.with_name(f".{target.name}.partial")
+    staged, old = scratch / "new", scratch / "old"
+    with locked(path), naming(path):
         try:
-            scratch = tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
-        except OSError as error:
-            raise _unwritable(path, error) from None
-        stack.enter_context(scratch)
-        staged, old = Path(scratch.name) / "new", Path(scratch.name) / "old"
-        staged.mkdir()
-        yield staged
-        if target.exists():
-            target.rename(old)
-        try:
-            staged.rename(target)
-        except BaseException:
-            if old.exists():
+            if old.exists() and not target.exists():
                 old.rename(target)
-            raise
+            _remove(scratch)
+            scratch.mkdir(mode=0o700)
+        except OSError as error:
+            raise unwritable(path, error) from None
+        try:
+            staged.mkdir()
+            yield staged
+            if target.exists():
+                target.rename(old)
+            try:
+                staged.rename(target)
+            except BaseException:
+                if old.exists():
+                    old.rename(target)
+                raise
+        finally:
+            _remove(scratch)
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory of ours; a link of that name is removed, not followed."""
+    if directory.is_symlink():
+        directory.unlink()
+    elif directory.exists():
+        shutil.rmtree(directory)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -235,7 +274,37 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
         try:
             staged.write_bytes(content)
         except OSError as error:
-            raise _unwritable(path, error) from None
+            raise unwritable(path, error) from None
+
+
+def write_together(directory: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files of an existing directory that belong together.
+
+    The last one is there only while all are of one run: it is removed before the first one is
+    replaced, and takes its place at the end. Before that all of them lie beside their places, so
+    that a full disk changes nothing.
+
+    Args:
+        directory: of the files.
+        contents: by name; the last one is the one that a reader opens first.
+
+    Raises:
+        InputError: one of them cannot be written.
+    """
+    with ExitStack() as stack:
+        files = []
+        for name, content in contents.items():
+            file = Replacement(directory / name)
+            stack.callback(file.discard)
+            try:
+                file.file.write(content)
+                file.file.flush()
+            except OSError as error:
+                raise unwritable(directory / name, error) from None
+            files.append(file)
+        (directory / [*contents][-1]).unlink(missing_ok=True)
+        for file in files:
+            file.commit()
 
 
 def open_private(path: str | os.PathLike[str]) -> BinaryIO:
@@ -250,7 +319,7 @@ def open_private(path: str | os.PathLike[str]) -> BinaryIO:
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
             raise InputError(f"{path} is a link; remove it") from None
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(handle)
@@ -258,23 +327,85 @@ def open_private(path: str | os.PathLike[str]) -> BinaryIO:
     return os.fdopen(handle, "r+b")
 
 
-def _new_file(staged: Path, target: Path) -> BinaryIO:
-    """Make the file anew, with the mode of the older `target`, else what the umask gives."""
+def private_directory(path: str | os.PathLike[str]) -> None:
+    """Make a directory that only its owner may enter, unless it is there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Give the error of a full disk the name of the output that was to be written.
+
+    Such an error often names no file, or a temporary one.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    try:
+        yield
+    except Exception as error:
+        why = _full_disk(error)
+        if why is None:
+            raise
+        raise unwritable(path, why) from None
+
+
+def unwritable(path: str | os.PathLike[str], error: Exception) -> InputError:
+    """The error of an output that cannot be written: which, why, and what to do.
+
+    Args:
+        path: as the user typed it.
+        error: that writing it raised.
+    """
+    told = f"{path} cannot be written: {getattr(error, 'strerror', None) or error}"
+    if is_full(error):
+        told += "; make room on its disk, or choose a place on another one, and run it again"
+    return InputError(told)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether a file could not become longer: the disk, a quota or a limit of its size is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def _full_disk(error: Exception) -> OSError | None:
+    """The error as one of the system, if it says that a file could not become longer."""
+    if isinstance(error, OSError):
+        return error if is_full(error) else None
+    module = type(error).__module__
+    if module.startswith("safetensors") and (found := _SYSTEM_ERROR.search(str(error))):
+        number = int(found[1])
+        return OSError(number, os.strerror(number)) if number in _FULL else None
+    if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
+        return OSError(errno.ENOSPC, "the disk is probably full")  # torch does not say why
+    return None
+
+
+def _new_file(staged: Path, target: Path, private: bool) -> BinaryIO:
+    """Make the file anew; its mode is that of the older `target`, else what the umask gives.
+
+    A private file has no more than the bits of its owner, and an older one may have had fewer.
+    """
     mode = None
     with contextlib.suppress(FileNotFoundError):
         status = target.stat()
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
         mode = stat.S_IMODE(status.st_mode)
+    if private:
+        mode = _PRIVATE if mode is None else mode & _PRIVATE
     staged.unlink(missing_ok=True)
     # O_EXCL neither follows a link nor opens what somebody else has made in the meantime.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
-    handle = os.open(staged, flags, 0o666 if mode is None else 0o600)
+    handle = os.open(staged, flags, 0o666 if mode is None else _PRIVATE)
     file = os.fdopen(handle, "w+b")
     if mode is not None:
         staged.chmod(mode)
     return file
-
-
-def _unwritable(path: str | os.PathLike[str], error: Exception) -> InputError:
-    return InputError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}")

@@ -9,12 +9,13 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from importlib import resources
 from pathlib import Path
 
+from riskclf.bert import INDEX_FILE, WEIGHTS_FILE
 from riskclf.encoder import ENGINE_FILES
 from riskclf.errors import ArtifactNotFound, InputError
-from riskclf.manifest import MANIFEST_FILE, MODEL_FILES
+from riskclf.manifest import MANIFEST_FILE, MODEL_FILES, SIGNATURE_FILE, WEIGHTS, names_of
+from riskclf.modelfiles import PACKAGED
 
 __all__ = [
     "OUR_FILES",
@@ -31,16 +32,11 @@ __all__ = [
 SMALL_FILES = ("config.json", "tokenizer_config.json", "vocab.txt")
 """What tells the kind of a model, without its weights."""
 
-_INDEX_FILE = "model.safetensors.index.json"
+_BESIDE = [name for role in (*WEIGHTS, *ENGINE_FILES) for name in names_of(role)]
 
-_BESIDE = (
-    *(f"{role}.safetensors" for role in ("ngrams", "neighbours", "aspects", "support")),
-    *(name for names in ENGINE_FILES.values() for name in names),
-)
-
-OUR_FILES = (*MODEL_FILES, MANIFEST_FILE, *_BESIDE, "finetuning.*", "report.*")
+OUR_FILES = (*MODEL_FILES, MANIFEST_FILE, SIGNATURE_FILE, *_BESIDE, "finetuning.*", "report.*")
 """What is fetched of a model of ours, with its reports."""
-PLAIN_FILES = (*MODEL_FILES, _INDEX_FILE, "model-*.safetensors")
+PLAIN_FILES = (*MODEL_FILES, INDEX_FILE, "model-*.safetensors")
 """What is fetched of a plain BERT."""
 
 _PICKLED = "pytorch_model*.bin"
@@ -74,7 +70,7 @@ def locate(
             f"{directory or 'the packaged model'} is on this computer: leave the revision out"
         )
     if directory is None:
-        return Path(str(resources.files("riskclf"))) / "default_model"
+        return PACKAGED
     if is_here:
         return directory
     if not isinstance(path_or_id, str) or not is_hub_id(path_or_id) or directory.exists():
@@ -166,7 +162,7 @@ def no_safetensors(name: str, files: Iterable[str]) -> ArtifactNotFound:
 
 def has_weights(directory: Path) -> bool:
     """Whether a directory holds weights as safetensors, whole or in parts."""
-    return any((directory / name).is_file() for name in ("model.safetensors", _INDEX_FILE))
+    return any((directory / name).is_file() for name in (WEIGHTS_FILE, INDEX_FILE))
 
 
 def _fits(name: str, patterns: Iterable[str]) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 from riskclf.decide import OperatingPoint
 from riskclf.encoder import ENGINE_FILES, PRECISIONS
 from riskclf.errors import ArtifactCorrupt, ArtifactNotFound, OperatingPointError
+from riskclf.modelfiles import is_plain_text, read_json, shown
 from riskclf.stacker import EXPERTS, Cascade, Stacker
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ __all__ = [
     "FORMAT",
     "MANIFEST_FILE",
     "MODEL_FILES",
+    "SIGNATURE_FILE",
+    "WEIGHTS",
     "Manifest",
     "digest",
     "is_plain_name",
     "manifest_json",
+    "names_of",
     "parse_manifest",
-    "read_config",
     "read_manifest_json",
     "write_manifest",
 ]
@@ -45,10 +48,15 @@ __all__ = [
 FORMAT = 4
 _READ_FORMATS = (2, 3, 4)
 MANIFEST_FILE = "riskclf.json"
+SIGNATURE_FILE = "riskclf.sig"
+"""Of a model that was signed (`riskclf.signatures`)."""
 MODEL_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
 """Every model has these."""
 
-_ROLES = ("ngrams", "neighbours", "aspects", "support", "report", *ENGINE_FILES)
+WEIGHTS = ("ngrams", "neighbours", "aspects", "support")
+"""Roles of experts and heads; each is in a file of its own, such as ngrams.safetensors."""
+
+_ROLES = (*WEIGHTS, "report", *ENGINE_FILES)
 """What files beside those may be for. A report, or the files of an engine, may be missing: the
 model computes the same."""
 
@@ -56,6 +64,12 @@ model computes the same."""
 _TEMPERATURES = (1e-3, 1e3)
 _MAX_BIAS = 100.0
 _MAX_WEIGHT = 100.0
+
+# Of probe sentences, and of each one. Every load computes them.
+_MOST_PROBES = 100
+_MOST_CHARACTERS = 1000
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -150,18 +164,13 @@ def read_manifest_json(directory: Path) -> dict[str, Any]:
         ArtifactCorrupt: it cannot be read, or is not the file that was saved.
     """
     file = directory / MANIFEST_FILE
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not file.is_symlink() and not file.exists():
         raise ArtifactNotFound(
             f"{directory} is not a riskclf model, it has no {MANIFEST_FILE}: give the directory "
             "that riskclf saved"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactCorrupt(
-            f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
-        ) from None
-    if not isinstance(values, dict) or values.get("format") not in _READ_FORMATS:
+        )
+    values = read_json(file)
+    if type(values.get("format")) is not int or values["format"] not in _READ_FORMATS:
         raise ArtifactCorrupt(
             f"{file} is not of format {' or '.join(map(str, _READ_FORMATS))}: another version of "
             "riskclf saved it; install that version or save the model again"
@@ -179,24 +188,6 @@ def write_manifest(directory: Path, values: Mapping[str, Any]) -> None:
     (directory / MANIFEST_FILE).write_text(text, encoding="utf-8")
 
 
-def read_config(directory: Path) -> dict[str, Any]:
-    """config.json of a model directory.
-
-    Raises:
-        ArtifactCorrupt: it is missing, or not a JSON object.
-    """
-    file = directory / "config.json"
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactCorrupt(
-            f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
-        ) from None
-    if not isinstance(config, dict):
-        raise ArtifactCorrupt(f"{file} is not a JSON object: copy or save the model again")
-    return config
-
-
 def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
     """What the JSON values say, checked.
 
@@ -206,27 +197,31 @@ def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
     file = directory / MANIFEST_FILE
     try:
         manifest = Manifest(
-            labels=tuple(values["labels"]),
-            risk_labels=tuple(values["risk_labels"]),
+            labels=tuple(_list(values["labels"])),
+            risk_labels=tuple(_list(values["risk_labels"])),
             operating_points={
-                str(name): OperatingPoint(**point)
-                for name, point in values["operating_points"].items()
+                name: OperatingPoint(**point) for name, point in values["operating_points"].items()
             },
-            temperature=float(values["temperature"]),
-            prevalence=float(values["prevalence"]),
-            bias=float(values.get("bias", 0.0)),
+            temperature=_number(values["temperature"]),
+            prevalence=_number(values["prevalence"]),
+            bias=_number(values.get("bias", 0.0)),
             provenance=dict(values["provenance"]),
             accepted=values.get("accepted", True),
             stacker=_stacker(values.get("stacker")),
             cascade=_cascade(values.get("cascade")),
-            label_threshold=values.get("label_threshold"),
+            label_threshold=(
+                None
+                if values.get("label_threshold") is None
+                else _number(values["label_threshold"])
+            ),
         )
         complete = _is_complete(manifest) and _are_files_complete(values, manifest)
         roles = dict(values.get("roles", {}))
         unknown = sorted(name for name, role in roles.items() if role not in _ROLES)
     except (AttributeError, KeyError, TypeError, ValueError, OperatingPointError) as error:
         raise ArtifactCorrupt(
-            f"{file} cannot be used ({type(error).__name__}: {error}): copy or save the model again"
+            f"{file} cannot be used ({type(error).__name__}: {shown(error)}): copy or save the "
+            "model again"
         ) from None
     if not complete:
         raise ArtifactCorrupt(
@@ -234,8 +229,8 @@ def parse_manifest(values: Mapping[str, Any], directory: Path) -> Manifest:
         )
     if unknown:
         raise ArtifactCorrupt(
-            f"{file}: this version of riskclf does not know what {unknown[0]} is for; install the "
-            "version that saved the model"
+            f"{file}: this version of riskclf does not know what {shown(unknown[0])} is for; "
+            "install the version that saved the model"
         )
     return manifest
 
@@ -244,10 +239,10 @@ def _stacker(values: Mapping[str, Any] | None) -> Stacker | None:
     if values is None:
         return None
     return Stacker(
-        experts=tuple(values["experts"]),
-        risk=tuple(map(float, values["risk"])),
-        side=tuple(map(float, values["side"])),
-        bias=float(values["bias"]),
+        experts=tuple(_list(values["experts"])),
+        risk=tuple(map(_number, _list(values["risk"]))),
+        side=tuple(map(_number, _list(values["side"]))),
+        bias=_number(values["bias"]),
     )
 
 
@@ -257,7 +252,20 @@ def _cascade(values: Mapping[str, Any] | None) -> Cascade | None:
     stacker = _stacker(values["stacker"])
     if stacker is None:
         raise ValueError("a cascade without a stacker")
-    return Cascade(stacker, float(values["threshold"]))
+    return Cascade(stacker, _number(values["threshold"]))
+
+
+def _number(value: Any) -> float:
+    """A number that is no text and no truth value; it is finite (`riskclf.modelfiles`)."""
+    if type(value) not in (int, float):
+        raise ValueError(f"{type(value).__name__} in place of a number")
+    return float(value)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{type(value).__name__} in place of a list")
+    return value
 
 
 def _is_usable(stacker: Stacker) -> bool:
@@ -295,7 +303,7 @@ def _is_complete(manifest: Manifest) -> bool:
     return (
         decides
         and len(set(manifest.labels)) == len(manifest.labels)
-        and all(isinstance(label, str) for label in manifest.labels)
+        and all(map(is_plain_text, (*manifest.labels, *manifest.operating_points)))
         and set(manifest.risk_labels) <= set(manifest.labels)
         and least <= manifest.temperature <= most
         and abs(manifest.bias) <= _MAX_BIAS  # and so a number
@@ -309,31 +317,51 @@ def _are_files_complete(values: Mapping[str, Any], manifest: Manifest) -> bool:
     return (
         isinstance(files, dict)
         and set(MODEL_FILES) <= set(files)
+        and files.keys().isdisjoint((MANIFEST_FILE, SIGNATURE_FILE))
         and all(map(is_plain_name, files))
+        and all(isinstance(x, str) and _SHA256.fullmatch(x) for x in files.values())
         and set(roles) <= set(files) - set(MODEL_FILES)
         and (values["format"] == 2 or set(roles) == set(files) - set(MODEL_FILES))
+        and all(name in names_of(role) for name, role in roles.items() if names_of(role))
         and set(engines) == {role for role in roles.values() if role in ENGINE_FILES}
         and all({*ENGINE_FILES[name]} <= set(files) for name in engines)
         and all(engine["precision"] in PRECISIONS for engine in engines.values())
-        and isinstance(values["normaliser"], str)
-        and isinstance(values["dictionary"]["version"], str)
+        and is_plain_text(values["normaliser"])
+        and is_plain_text(values["dictionary"]["version"])
         and all(_are_probes(x["probes"], len(manifest.labels)) for x in (values, *engines.values()))
     )
 
 
+def names_of(role: str) -> tuple[str, ...]:
+    """What the files of a role are called; empty where they may have any name."""
+    if role in ENGINE_FILES:
+        return ENGINE_FILES[role]
+    return () if role not in WEIGHTS else (f"{role}.safetensors",)
+
+
 def _are_probes(probes: Any, labels: int) -> bool:
-    logits = np.array([probe["logits"] for probe in probes], dtype=float)
+    """Whether each has a text and, from each of the same experts, a logit of every label."""
+    names = {frozenset(probe) for probe in _list(probes)}
     return (
-        len(probes) > 0
-        and all(isinstance(probe["text"], str) for probe in probes)
-        and logits.shape == (len(probes), labels)
-        and all(math.isfinite(x) for x in logits.ravel().tolist())
+        0 < len(probes) <= _MOST_PROBES
+        and len(names) == 1
+        and {"text", "logits"} <= next(iter(names))
+        and all(
+            isinstance(probe["text"], str)
+            and len(probe["text"]) <= _MOST_CHARACTERS
+            and all(
+                len(_list(logits)) == labels and all(type(x) in (int, float) for x in logits)
+                for name, logits in probe.items()
+                if name != "text"
+            )
+            for probe in probes
+        )
     )
 
 
 def is_plain_name(name: str) -> bool:
     """Whether it names a file in the directory itself, on every system."""
-    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+    return is_plain_text(name) and name not in (".", "..") and not set(name) & set("/\\:")
 
 
 def digest(values: Mapping[str, Any]) -> str:

@@ -54,7 +54,7 @@ def tagger(dictionary: str, option: str) -> fugashi.GenericTagger:
     """
     if dictionary not in _DICTIONARIES:
         raise UnsupportedTokenizer(
-            f"mecab_dic {dictionary!r} is not known: use one of {', '.join(_DICTIONARIES)}"
+            f"mecab_dic {dictionary[:40]!r} is not known: use one of {', '.join(_DICTIONARIES)}"
         )
     try:
         directory = Path(importlib.import_module(dictionary).DICDIR)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riskclf.errors import ArtifactCorrupt
-from riskclf.weights import read_weights, unreadable
+from riskclf.modelfiles import parse_json, unreadable
+from riskclf.weights import read_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,10 +158,10 @@ class Neighbours:
             ArtifactCorrupt: they are missing, of another shape, or not finite.
         """
         stored, metadata = read_weights(file, ("vectors", "labels", "families", "centre"))
+        names = parse_json(metadata.get("families", "null"), str(file))
         try:
-            names = json.loads(metadata["families"])
             families = tuple(str(names[index]) for index in stored["families"].tolist())
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError) as error:
             raise unreadable(file, error) from None
         found = cls(
             stored["vectors"].astype(np.float32),
@@ -169,7 +170,9 @@ class Neighbours:
             stored["centre"].astype(np.float32),
         )
         if (
-            found.vectors.shape != (len(found.labels), hidden)
+            stored["labels"].ndim != 1
+            or stored["labels"].dtype.kind != "u"
+            or found.vectors.shape != (len(found.labels), hidden)
             or len(found.families) != len(found.labels)
             or found.centre.shape != (hidden,)
             or {*found.labels.tolist()} != {*range(labels)}

@@ -6,13 +6,14 @@ noticed before it labels a post.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from riskclf.encoder import ENGINES, Engine, Outputs
+from riskclf.encoder import ENGINE_FILES, ENGINES, Engine, Outputs
 from riskclf.errors import ArtifactMismatch
 from riskclf.experts import Experts
 from riskclf.mecab import dictionary_version
@@ -68,7 +69,7 @@ def verify(
     engine: Engine,
     experts: Experts,
     name: str = ENGINES[0],
-) -> None:
+) -> float:
     """Compare what a model computes here with what is stored.
 
     Args:
@@ -80,25 +81,38 @@ def verify(
         name: of the engine. Each is compared with what it computed itself when its files were
             built, within 0.01 in a logit; within 0.1 where it rounds to 8 or 16 bits.
 
+    Returns:
+        The largest difference between two logits.
+
     Raises:
         ArtifactMismatch: it does not give the logits it was saved with.
     """
     built = raw.get("engines", {}).get(name)
     saved_probes = raw["probes"] if built is None else built["probes"]
     tolerance = _TOLERANCE if built is None else _TOLERANCES[built["precision"]]
+    what = directory if built is None else directory / ENGINE_FILES[name][0]
     texts = [probe["text"] for probe in saved_probes]
-    found = outputs(texts, tokenizer, engine, experts)
-    here = [getattr(found, name) for name in _PROBED]
-    stored = [[probe.get(part) for probe in saved_probes] for part in _PROBED]
-    if all(
-        now is None or (None not in then and np.abs(np.array(then) - now).max() <= tolerance)
-        for now, then in zip(here, stored, strict=True)
-    ):
-        return
-    saved = (raw["normaliser"], raw["dictionary"]["version"])
+    try:
+        found = outputs(texts, tokenizer, engine, experts)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as x:
+        raise ArtifactMismatch(
+            f"{what} cannot compute its probe sentences ({type(x).__name__}): copy the model "
+            "again or train it again"
+        ) from None
+    differences = [0.0]
+    for part in _PROBED:
+        here = getattr(found, part)
+        if here is not None:
+            saved = np.array([probe.get(part, ()) for probe in saved_probes], dtype=np.float64)
+            fits = saved.shape == here.shape
+            differences.append(float(np.abs(saved - here).max()) if fits else math.inf)
+    # A NaN is not at most the tolerance.
+    if all(difference <= tolerance for difference in differences):
+        return max(differences)
+    then = (raw["normaliser"], raw["dictionary"]["version"])
     now = (NORMALISER_VERSION, dictionary_version(tokenizer.dictionary))
     raise ArtifactMismatch(
-        f"{directory} does not compute what it was saved with: it was saved with normaliser "
-        f"{saved[0]} and {tokenizer.dictionary} {saved[1]}, here are {now[0]} and {now[1]}; "
+        f"{what} does not compute what it was saved with: it was saved with normaliser "
+        f"{then[0]} and {tokenizer.dictionary} {then[1]}, here are {now[0]} and {now[1]}; "
         "install those versions or train it again"
     )

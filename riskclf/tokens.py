@@ -7,7 +7,6 @@ separated by blanks, and the Rust WordPiece of `tokenizers` reads them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from riskclf.errors import ArtifactCorrupt, UnsupportedTokenizer
 from riskclf.labels import ReasonCode
 from riskclf.mecab import tagger
+from riskclf.modelfiles import read_json, read_text, shown
 from riskclf.reading import Reading, read
 from riskclf.text import normalise
 
@@ -55,6 +55,9 @@ _SUPPORTED: dict[str, tuple[tuple[Any, ...], Any]] = {
     "do_word_tokenize": ((True,), True),
     "do_subword_tokenize": ((True,), True),
 }
+
+# The last is of no use here: a post is normalised before MeCab reads it.
+_MECAB_SETTINGS = {"mecab_dic", "mecab_option", "normalize_text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +142,8 @@ class Tokenizer:
         for name in _SPECIAL_TOKENS:
             if special_tokens[name] not in vocabulary:
                 raise UnsupportedTokenizer(
-                    f"the vocabulary has no {special_tokens[name]!r} ({name}): use a model of "
-                    "BertJapaneseTokenizer with WordPiece"
+                    f"the vocabulary in vocab.txt has no {shown(repr(special_tokens[name]))} "
+                    f"({name}): use a model of BertJapaneseTokenizer with WordPiece"
                 )
         if max_tokens < 3:
             raise UnsupportedTokenizer(f"model_max_length is {max_tokens}: it must be 3 or more")
@@ -174,30 +177,29 @@ class Tokenizer:
         """
         config_file = Path(directory) / "tokenizer_config.json"
         vocabulary_file = Path(directory) / "vocab.txt"
-        try:
-            config = json.loads(config_file.read_text(encoding="utf-8"))
-            pieces = vocabulary_file.read_text(encoding="utf-8").split("\n")
-        except FileNotFoundError as error:
-            raise ArtifactCorrupt(
-                f"{error.filename} is missing: a model directory of BertJapaneseTokenizer with "
-                "WordPiece has tokenizer_config.json and vocab.txt; copy or save the model again"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise ArtifactCorrupt(
-                f"cannot read {config_file} and vocab.txt ({type(error).__name__}): copy or save "
-                "the model again"
-            ) from error
-        if not isinstance(config, dict):
-            raise ArtifactCorrupt(f"{config_file} is not a JSON object: save the model again")
-        model_config = _model_config(Path(directory) / "config.json")
+        config = read_json(config_file)
+        model_file = Path(directory) / "config.json"
+        model_config = read_json(model_file) if model_file.is_file() else {}
         _check_supported(config, model_config, config_file)
+        pieces = read_text(vocabulary_file).split("\n")
         if pieces and not pieces[-1]:
             pieces.pop()
+        rows = model_config.get("vocab_size", len(pieces))
+        if type(rows) is not int or len(pieces) > rows:
+            raise ArtifactCorrupt(
+                f"{vocabulary_file} has {len(pieces):,} pieces, more than vocab_size in "
+                "config.json says: it belongs to another model; copy or save the model again"
+            )
         try:
             mecab = dict(config.get("mecab_kwargs") or {})
+            if unknown := sorted({*mecab} - _MECAB_SETTINGS):
+                raise UnsupportedTokenizer(
+                    f"{config_file} has mecab_kwargs {shown(unknown[0])}: riskclf knows only "
+                    f"{', '.join(sorted(_MECAB_SETTINGS))}; use a model without it"
+                )
             settings: dict[str, Any] = {
                 "max_tokens": _max_tokens(config, model_config),
-                "lower_case": bool(config.get("do_lower_case", False)),
+                "lower_case": _switch(config.get("do_lower_case")),
                 "dictionary": str(mecab.get("mecab_dic", "unidic_lite")),
                 "mecab_option": str(mecab.get("mecab_option") or ""),
                 "special_tokens": {
@@ -208,7 +210,7 @@ class Tokenizer:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ArtifactCorrupt(
                 f"{config_file} or config.json holds a setting of the wrong type "
-                f"({type(error).__name__}): save the model again"
+                f"({type(error).__name__}: {shown(error)}): save the model again"
             ) from None
         return cls({piece: index for index, piece in enumerate(pieces)}, **settings)
 
@@ -345,37 +347,37 @@ def _check_supported(
 ) -> None:
     # Models from before 2021 name it in config.json.
     kind = str(config.get("tokenizer_class") or model_config.get("tokenizer_class", ""))
+    if "auto_map" in config:
+        raise UnsupportedTokenizer(
+            f"{file} has auto_map, which names code: riskclf runs none; use a model without it"
+        )
     if kind != "BertJapaneseTokenizer":
         raise UnsupportedTokenizer(
-            f"{file} is of tokenizer_class {kind!r}: riskclf reads BertJapaneseTokenizer with "
-            "MeCab words and WordPiece; use a model with that tokenizer"
+            f"{file} is of tokenizer_class {shown(repr(kind))}: riskclf reads "
+            "BertJapaneseTokenizer with MeCab words and WordPiece; use a model with that tokenizer"
         )
     for name, (supported, default) in _SUPPORTED.items():
         value = config.get(name, default)
         if value not in supported:
             raise UnsupportedTokenizer(
-                f"{file} has {name} {value!r}: riskclf reads only {supported[0]!r}; use a "
-                "model with that tokenizer"
+                f"{file} has {name} {shown(repr(value))}: riskclf reads only {supported[0]!r}; "
+                "use a model with that tokenizer"
             )
-
-
-def _model_config(file: Path) -> dict[str, Any]:
-    """config.json of the model; empty where there is none."""
-    if not file.is_file():
-        return {}
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        config = None
-    if not isinstance(config, dict):
-        raise ArtifactCorrupt(f"{file} cannot be read: save the model again")
-    return config
 
 
 def _max_tokens(config: Mapping[str, Any], model_config: Mapping[str, Any]) -> int:
     """The smaller of what the tokenizer and what the model allow."""
     limits = (config.get("model_max_length"), model_config.get("max_position_embeddings"))
-    return int(min([_DEFAULT_MAX_TOKENS, *(x for x in limits if x is not None)]))
+    found = [x for x in limits if x is not None]
+    if not all(type(x) in (int, float) for x in found):
+        raise TypeError("a length is not a number")
+    return int(min([_DEFAULT_MAX_TOKENS, *found]))
+
+
+def _switch(value: Any) -> bool:
+    if value not in (None, True, False):
+        raise TypeError("do_lower_case is not true or false")
+    return bool(value)
 
 
 def _token_text(token: Any) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from riskclf.errors import ArtifactCorrupt
+from riskclf.headers import check_numbers, read_header
+from riskclf.modelfiles import unreadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["read_weights", "unreadable"]
+__all__ = ["read_weights"]
 
 
 def read_weights(
@@ -23,28 +23,25 @@ def read_weights(
 
     Args:
         file: a safetensors file.
-        names: of its tensors.
+        names: of its tensors; it has no others.
 
     Raises:
-        ArtifactCorrupt: the file or a tensor is missing or unreadable, or a number is not finite.
+        ArtifactCorrupt: the file or a tensor is missing or unreadable, or a number is not finite
+            or far too large (`riskclf.headers.check_numbers`).
     """
     from safetensors import SafetensorError, safe_open
 
+    header = read_header(file)
+    if {*header} != {*names}:
+        raise ArtifactCorrupt(
+            f"{file} does not hold {', '.join(names)} and nothing else: copy or save the model "
+            "again"
+        )
+    check_numbers(file, header)
     try:
         with safe_open(file, framework="np") as stored:
             tensors = {name: stored.get_tensor(name) for name in names}
             metadata: dict[str, str] = stored.metadata() or {}
-    except (OSError, SafetensorError) as error:
+    except (OSError, TypeError, SafetensorError) as error:  # NumPy has no BF16
         raise unreadable(file, error) from None
-    if not all(np.isfinite(values).all() for values in tensors.values()):
-        raise ArtifactCorrupt(
-            f"{file} holds a value that is not a finite number: copy or save the model again"
-        )
     return tensors, metadata
-
-
-def unreadable(file: Path, error: Exception) -> ArtifactCorrupt:
-    """The error of a file that is not what was saved."""
-    return ArtifactCorrupt(
-        f"{file} cannot be read ({type(error).__name__}): copy or save the model again"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -112,7 +113,7 @@ def _vocabulary() -> list[str]:
     return list(dict.fromkeys(pieces))
 
 
-def _write_tokenizer(directory: Path, changes: dict[str, object]) -> Path:
+def write_tokenizer(directory: Path, changes: dict[str, object]) -> Path:
     """vocab.txt and tokenizer_config.json; a change to None takes a setting out."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "vocab.txt").write_text("\n".join(_vocabulary()) + "\n", encoding="utf-8")
@@ -132,13 +133,14 @@ def make_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> MakeTokenizer:
     """Write a tokenizer directory whose tokenizer_config.json has the given settings."""
 
     def make(**changes: object) -> Path:
-        return _write_tokenizer(tmp_path_factory.mktemp("tokenizer"), changes)
+        return write_tokenizer(tmp_path_factory.mktemp("tokenizer"), changes)
 
     return make
 
 
 def save_model(
-    place: Path,
+    directory: Path,
+    tokenizer: Path,
     *,
     labels: Sequence[str] = LABELS,
     risk_labels: Sequence[str] = RISK_LABELS,
@@ -147,9 +149,20 @@ def save_model(
     review: float = 0.4,
     temperature: float = 1.5,
     half_precision: bool = False,
-    **settings: object,
-) -> Path:
-    """Save a small model with random weights below `place`; every seed gives another one."""
+) -> None:
+    """Save a small model with random weights; every seed gives another one.
+
+    Args:
+        directory: where to.
+        tokenizer: a directory that `write_tokenizer` wrote.
+        labels: and the rest, as they go into the model.
+        risk_labels: those of them that are risks.
+        seed: of the weights.
+        flag: threshold of the operating point `standard`; that of `sensitive` is half of it.
+        review: likewise.
+        temperature: of the manifest.
+        half_precision: store the weights as float16.
+    """
     import torch
     from transformers import BertConfig, BertForSequenceClassification
 
@@ -157,7 +170,6 @@ def save_model(
     from riskclf.decide import OperatingPoint
     from riskclf.manifest import Manifest
 
-    tokenizer = _write_tokenizer(place / "tokenizer", settings)
     torch.manual_seed(seed)
     model = BertForSequenceClassification(
         BertConfig(
@@ -174,7 +186,7 @@ def save_model(
         )
     )
     save(
-        place / "model",
+        directory,
         model=model,
         tokenizer_directory=tokenizer,
         manifest=Manifest(
@@ -190,15 +202,24 @@ def save_model(
         ),
         half_precision=half_precision,
     )
+
+
+def model_below(place: Path, **given: Any) -> Path:
+    """Save a small model below `place`; what `save_model` does not take is for its tokenizer."""
+    of_model = set(inspect.signature(save_model).parameters)
+    changes = {name: x for name, x in given.items() if name not in of_model}
+    tokenizer = write_tokenizer(place / "tokenizer", changes)
+    options = {name: x for name, x in given.items() if name in of_model}
+    save_model(place / "model", tokenizer, **options)
     return place / "model"
 
 
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
-    """Save a small model with random weights; every seed gives another one."""
+    """Save a small model, see `model_below`."""
 
-    def make(**settings: Any) -> Path:
-        return save_model(tmp_path_factory.mktemp("model"), **settings)
+    def make(**given: Any) -> Path:
+        return model_below(tmp_path_factory.mktemp("model"), **given)
 
     return make
 

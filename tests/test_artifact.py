@@ -510,7 +510,7 @@ def test_an_older_model_is_replaced_whole(loaded: Artifact, copied: Path) -> Non
     assert [file.name for file in copied.parent.iterdir()] == [copied.name]
 
 
-@pytest.mark.parametrize("failing", ["sha256", "read_config", "_change_json", "load"])
+@pytest.mark.parametrize("failing", ["sha256", "read_config", "_change_json", "opened"])
 def test_a_failure_midway_leaves_the_older_model(
     loaded: Artifact, copied: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:

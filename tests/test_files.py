@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -14,7 +15,16 @@ from pathlib import Path
 import pytest
 
 from riskclf.errors import InputError
-from riskclf.files import Replacement, locked, open_private, replacing, write_text
+from riskclf.files import (
+    Replacement,
+    locked,
+    naming,
+    open_private,
+    replacing,
+    replacing_directory,
+    write_text,
+    write_together,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,6 +100,98 @@ def test_a_new_file_has_the_mode_that_the_umask_gives(tmp_path: Path) -> None:
     finally:
         os.umask(old)
     assert mode_of(tmp_path / "out.txt") == 0o640
+
+
+@pytest.mark.parametrize("umask", [0, 0o022])
+@pytest.mark.parametrize("older", [None, 0o666, 0o640, 0o400])
+def test_a_private_file_is_its_owner_s_alone_from_the_first_byte(
+    tmp_path: Path, umask: int, older: int | None
+) -> None:
+    path = tmp_path / "out.csv"
+    if older is not None:
+        path.touch()
+        path.chmod(older)
+    before = os.umask(umask)
+    try:
+        with Replacement(path, private=True) as new:
+            assert mode_of(new.staged) == 0o600 & (older or 0o600)
+            new.file.write(b"x")
+            new.commit()
+    finally:
+        os.umask(before)
+    assert mode_of(path) == 0o600 & (older or 0o600)
+
+
+def test_a_directory_that_a_kill_has_moved_away_is_put_back(tmp_path: Path) -> None:
+    scratch = tmp_path / ".model.partial"
+    (scratch / "old").mkdir(parents=True)
+    (scratch / "old" / "weights").write_text("old", encoding="utf-8")
+    (scratch / "new").mkdir()
+    with pytest.raises(KeyError), replacing_directory(tmp_path / "model"):
+        assert (tmp_path / "model" / "weights").read_text(encoding="utf-8") == "old"
+        raise KeyError
+    assert (tmp_path / "model" / "weights").read_text(encoding="utf-8") == "old"
+    assert names(tmp_path) == ["model"]
+    with replacing_directory(tmp_path / "model") as staged:
+        (staged / "weights").write_text("new", encoding="utf-8")
+    assert (tmp_path / "model" / "weights").read_text(encoding="utf-8") == "new"
+    assert names(tmp_path) == ["model"]
+
+
+def test_a_link_in_the_place_of_a_staged_directory_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    (tmp_path / ".model.partial").symlink_to(tmp_path / "precious")
+    with replacing_directory(tmp_path / "model") as staged:
+        (staged / "weights").touch()
+    assert names(tmp_path / "precious") == ["file"]
+    assert names(tmp_path / "model") == ["weights"]
+
+
+def test_files_that_belong_together_are_never_of_two_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_together(tmp_path, {"a": b"1", "b": b"1", "index": b"1"})
+    commit = Replacement.commit
+
+    def killed(self: Replacement) -> None:
+        if self.staged.name == "b.partial":
+            raise KeyboardInterrupt
+        commit(self)
+
+    monkeypatch.setattr(Replacement, "commit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_together(tmp_path, {"a": b"2", "b": b"2", "index": b"2"})
+    assert names(tmp_path) == ["a", "b"]  # without the file that a reader opens first
+    monkeypatch.undo()
+    write_together(tmp_path, {"a": b"3", "b": b"3", "index": b"3"})
+    assert [(tmp_path / x).read_bytes() for x in names(tmp_path)] == [b"3"] * 3
+
+
+def test_files_that_belong_together_stay_as_they_are_on_a_full_disk(tmp_path: Path) -> None:
+    write_together(tmp_path, {"a": b"1", "index": b"1"})
+    (tmp_path / "index.partial").mkdir()  # stands for anything that cannot be written
+    with pytest.raises(InputError, match="index cannot be written"):
+        write_together(tmp_path, {"a": b"2", "index": b"2"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "index").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device", ".hidden"),
+        RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0"),
+    ],
+    ids=["the system's", "torch's"],
+)
+def test_the_error_of_a_full_disk_names_the_output(error: Exception) -> None:
+    with (
+        pytest.raises(InputError, match=r"my-model cannot be written.*full|space"),
+        naming("my-model"),
+    ):
+        raise error
+    with pytest.raises(PermissionError), naming("my-model"):
+        raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def test_the_target_of_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:

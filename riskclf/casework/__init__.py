@@ -10,14 +10,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from riskclf.casework.states import Action, Decision, Recipient, State
+from riskclf.casework.states import Action, Decision, Outcome, Recipient, State
 from riskclf.errors import MissingExtra
 
 if TYPE_CHECKING:
     from riskclf.casework.store import Store
     from riskclf.casework.triage import Triage, triage
 
-__all__ = ["Action", "Decision", "Recipient", "State", "Store", "Triage", "triage"]
+__all__ = ["Action", "Decision", "Outcome", "Recipient", "State", "Store", "Triage", "triage"]
 
 _HOMES = {"Store": "store", "Triage": "triage", "triage": "triage"}
 

@@ -23,9 +23,17 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from riskclf.errors import CaseError, InputError, MissingExtra, RiskclfError
-from riskclf.files import open_private, target_of
+from riskclf.files import beside, open_private, target_of
 
-__all__ = ["check_version", "connect", "erase", "network_share", "translated", "upgrade"]
+__all__ = [
+    "check_version",
+    "connect",
+    "erase",
+    "network_share",
+    "removed_if_failed",
+    "translated",
+    "upgrade",
+]
 
 _REMOTE = {"9p", "afpfs", "afs", "ceph", "cifs", "davfs", "fuse.davfs2", "fuse.glusterfs"}
 _REMOTE |= {"fuse.rclone", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs3"}
@@ -111,6 +119,18 @@ def _sqlite(name: str, new: bool) -> Engine:
     return engine
 
 
+@contextmanager
+def removed_if_failed(name: str) -> Iterator[None]:
+    """Remove the file of a new store that cannot be made, so that its name can be used again."""
+    try:
+        yield
+    except BaseException:
+        if "://" not in name:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                beside(target_of(name), suffix).unlink(missing_ok=True)
+        raise
+
+
 def network_share(path: str) -> str | None:
     """The kind of network share that a path lies on; None for a disk of this computer."""
     if path.startswith(("\\\\", "//")) and PureWindowsPath(path).drive.startswith("\\\\"):
@@ -137,8 +157,10 @@ def translated(name: str) -> Iterator[None]:
     except RiskclfError:
         raise
     except OperationalError as error:
-        first = str(error.orig).strip().splitlines()[:1]
-        raise CaseError(f"{_shown(name)} cannot be used: {''.join(first)}") from None
+        first = "".join(str(error.orig).strip().splitlines()[:1])
+        if "disk is full" in first or "No space left" in first:  # SQLite, PostgreSQL
+            first += "; make room on its disk: the step was not taken, all before it are kept"
+        raise CaseError(f"{_shown(name)} cannot be used: {first}") from None
     except SQLAlchemyError as error:
         raise CaseError(f"{_shown(name)} cannot be used: {type(error).__name__}") from None
 

@@ -6,6 +6,7 @@ are `templates/drafts.toml`.
 
 `Templates.offer` says which drafts fit a case:
 
+- none for a case that two officers are still deciding blind (`riskclf.casework.blind`);
 - none on the support list, none for a decision that no warning answers, and none for a child who
   asks for lodging: that child may need it tonight, and contact comes before a warning;
 - before a decision: the neutral text, and those for both sides;
@@ -27,6 +28,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riskclf.casework.blind import is_hidden
 from riskclf.casework.sides import sure_side
 from riskclf.casework.states import Decision
 from riskclf.errors import FormatError, InputError
@@ -35,7 +37,17 @@ from riskclf.language import Sentence
 if TYPE_CHECKING:
     from riskclf.casework.schema import Case
 
-__all__ = ["MATTERS", "PLACES", "SIDES", "Draft", "Offer", "Support", "Templates", "sample"]
+__all__ = [
+    "MATTERS",
+    "PLACES",
+    "SIDES",
+    "Draft",
+    "Offer",
+    "Support",
+    "Templates",
+    "matter_of",
+    "sample",
+]
 
 SIDES = ("minor", "adult", "neutral")
 MATTERS = ("lodging", "images", "threat", "money_or_goods", "company", "any")
@@ -144,6 +156,8 @@ class Templates:
                 f"{self.name} has no texts in '{language}': write them, or choose one of "
                 f"{', '.join(self.languages)}"
             )
+        if is_hidden(case):
+            return _none(Sentence("No draft yet: two officers decide this case first, each blind."))
         if case.support or case.decision is Decision.NEEDS_SUPPORT:
             return _none(Sentence("No draft: this is for support, and no warning is sent."))
         if case.decision not in (None, *_WARNED):
@@ -187,6 +201,12 @@ class Templates:
             if (x in matters or x == "any") and (side, x, language) in self._texts
         )
         return self.draft(side, next(there), language)
+
+
+def matter_of(case: Case) -> str:
+    """The matter of a case, by the model's answers when it was opened: one of `MATTERS`."""
+    answers = _answers(case, "matter")
+    return next(x for x in MATTERS if x in answers or x == "any")
 
 
 def sample() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import lazyload
 
-from riskclf.casework.schema import Case, Lease
+from riskclf.casework.schema import Case, Lease, Ruling
 from riskclf.casework.states import Decision, State, is_finished
 from riskclf.language import gettext as _
 
@@ -42,6 +42,12 @@ def handover(store: Store) -> str:
     with store.reading() as session:
         now = store.now(session)
         cases = session.scalars(select(Case).options(lazyload(Case.posts)).order_by(Case.id)).all()
+        half = session.scalars(
+            select(Ruling.case_id)
+            .join(Case, Case.id == Ruling.case_id)
+            .where(Case.state == State.ASSIGNED, Ruling.undone.is_(False))
+            .order_by(Ruling.case_id)
+        ).all()
         leases = session.scalars(
             select(Lease).where(Lease.until > now).order_by(Lease.case_id, Lease.officer)
         ).all()
@@ -58,6 +64,7 @@ def handover(store: Store) -> str:
         *(
             _("{what}: {numbers}").format(what=what, numbers=_numbers(numbers))
             for what, numbers in (
+                (_("Decided by one officer; a second must, blind"), half),
                 (_("Two officers differ; to be settled"), _with(open_cases, Decision.DIFFER)),
                 (_("Decided, and a further step is needed"), _waiting(open_cases, State.DECIDED)),
                 (

@@ -12,7 +12,7 @@ from riskclf.errors import InputError
 from riskclf.language import Sentence
 from riskclf.tables import Data, Dialect, Reject, UnlabelledPosts, is_missing
 
-__all__ = ["DeskColumns", "DeskPost", "Intake", "read_posts"]
+__all__ = ["DeskColumns", "DeskPost", "Intake", "read_posts", "string_of"]
 
 Known = Callable[[Sequence[str]], set[str]]
 
@@ -100,9 +100,9 @@ def read_posts(
             post = DeskPost(
                 row.number,
                 values[columns.text],
-                _string(values, reference),
+                string_of(values, reference),
                 _time(values, posted_at),
-                _string(values, columns.context),
+                string_of(values, columns.context),
             )
             if needs_reference and post.reference is None:
                 source.rejects.append(Reject(row.number, reference, Sentence("it is missing")))
@@ -135,7 +135,8 @@ def _with_context(post: DeskPost, by_reference: Mapping[str, DeskPost]) -> DeskP
     return replace(post, context=by_reference[post.context].text)
 
 
-def _string(values: Mapping[str, Any], column: str | None) -> str | None:
+def string_of(values: Mapping[str, Any], column: str | None) -> str | None:
+    """A value of a row as text, such as a reference; None where it is missing."""
     if column is None or is_missing(value := values.get(column)):
         return None
     if isinstance(value, float) and value.is_integer():  # as a workbook gives whole numbers

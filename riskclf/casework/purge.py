@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import lazyload
 
 from riskclf.casework import auditing, log
@@ -111,8 +111,12 @@ def purge(store: Store, officer: str, second: str, *, before: datetime | None = 
     with auditing.held_for_purge(store), store.writing() as (session, record, now):
         auditing.complete(session, record)
         in_hand = exists().where(Lease.case_id == Case.id, Lease.until > now)
-        for case, is_read in session.execute(
-            select(Case, in_hand)
+        # One of two officers has decided: the other one must.
+        half = exists().where(
+            Case.state == State.ASSIGNED, Ruling.case_id == Case.id, Ruling.undone.is_(False)
+        )
+        for case, is_open in session.execute(
+            select(Case, or_(in_hand, half))
             .options(lazyload(Case.posts))
             .where(Case.purged_at.is_(None))
             .order_by(Case.id)
@@ -123,7 +127,7 @@ def purge(store: Store, officer: str, second: str, *, before: datetime | None = 
                 continue
             if case.held:
                 kept["held"] += 1
-            elif is_read or not (outcome == "unread" or is_finished(case.state, case.decision)):
+            elif is_open or not (outcome == "unread" or is_finished(case.state, case.decision)):
                 kept["unfinished"] += 1
             else:
                 counts[outcome] += 1

@@ -16,7 +16,7 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, ForeignKey, St
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
-from riskclf.casework.states import Decision, State
+from riskclf.casework.states import Decision, Outcome, State
 
 __all__ = ["AnyText", "Base", "Case", "Event", "Lease", "Post", "Ruling", "StoreRecord", "Utc"]
 
@@ -76,6 +76,7 @@ class Base(DeclarativeBase):
         datetime: Utc(),
         State: _words(State),
         Decision: _words(Decision),
+        Outcome: _words(Outcome),
         dict[str, Any]: JSON(),
         str: AnyText(),
     }
@@ -119,13 +120,20 @@ class Case(Base):
     decision: Mapped[Decision | None]
     """The officers' decision."""
     priority: Mapped[float] = mapped_column(index=True)
-    """Cases with a higher one are read first; from the model's decision and risk alone."""
+    """Cases with a higher one are read first; from the model's decision and risk, and for some that
+    were drawn, by chance."""
     because: Mapped[str] = mapped_column(String(16))
     """Why it is here: see `riskclf.casework.triage.Because`."""
     support: Mapped[bool]
     """It is on the support list."""
     double: Mapped[bool]
-    """It was drawn: two officers decide it, blind."""
+    """It was drawn: two officers decide it, blind; see `riskclf.casework.blind`."""
+    drawn: Mapped[float | None]
+    """The probability with which it was drawn; None where it was not, or nobody knows."""
+    size: Mapped[int]
+    """How many posts it was opened with."""
+    site: Mapped[str | None] = mapped_column(String(255))
+    """See `riskclf.casework.sites`; for counts alone."""
     held: Mapped[bool]
     """It is on hold: it is not purged."""
     earlier_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"))
@@ -136,14 +144,21 @@ class Case(Base):
     """What that model said of the first post: `Prediction.to_dict`; outside the support list also
     ``aspects``, ``spans``, ``window`` and ``partial`` as in `Explanation.to_dict`."""
     warned_at: Mapped[datetime | None]
-    gone: Mapped[bool | None]
-    """Whether the post was gone at the last check."""
+    outcome: Mapped[Outcome | None]
+    """What checks have found so far, see `riskclf.casework.checks`; None without a check."""
     purged_at: Mapped[datetime | None]
     posts: Mapped[list[Post]] = relationship(lazy="selectin", order_by="Post.id")
     """Empty once they are purged. The first is read; the others say the same."""
 
     def __repr__(self) -> str:
         return f"Case({self.id}, {self.state})"
+
+    @property
+    def gone(self) -> bool | None:
+        """Whether the posts were gone at the last check; None where nobody knows."""
+        if self.outcome in (None, Outcome.UNKNOWN):
+            return None
+        return self.outcome in (Outcome.DELETED, Outcome.ACCOUNT_GONE)
 
 
 class Post(Base):

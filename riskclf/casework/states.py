@@ -18,6 +18,7 @@ __all__ = [
     "STEPS",
     "Action",
     "Decision",
+    "Outcome",
     "Recipient",
     "State",
     "Step",
@@ -68,6 +69,17 @@ class Recipient(StrEnum):
     CHILD_GUIDANCE = "child_guidance"
     HOTLINE = "hotline"
     PLATFORM = "platform"
+
+
+class Outcome(StrEnum):
+    """What a check of an answered post found."""
+
+    DELETED = "deleted"
+    EDITED = "edited"
+    STILL_THERE = "still_there"
+    ACCOUNT_GONE = "account_gone"
+    UNKNOWN = "unknown"
+    """The check did not tell."""
 
 
 class Action(StrEnum):

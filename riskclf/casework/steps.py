@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from riskclf.casework import log
+from riskclf.casework.checks import checks_of, history
 from riskclf.casework.people import checked_second
 from riskclf.casework.schema import Case, Event, Lease, Ruling, StoreRecord
 from riskclf.casework.states import (
     Action,
     Decision,
+    Outcome,
     Recipient,
     State,
     is_finished,
@@ -24,7 +26,7 @@ from riskclf.casework.states import (
 from riskclf.errors import CaseError, InputError
 from riskclf.language import gettext as _
 
-__all__ = ["LEASE", "How", "Steps", "refuse_purged"]
+__all__ = ["LEASE", "How", "Steps", "free_for", "refuse_purged"]
 
 LEASE = timedelta(minutes=30)
 """How long a case is an officer's; every step with it begins the time anew."""
@@ -41,8 +43,14 @@ class How(TypedDict, total=False):
     """With these two: the officer's own words."""
     recipient: str
     """With `refer`: one of `Recipient`."""
+    outcome: str
+    """With `check`: one of `Outcome`."""
     gone: bool
-    """With `check`: whether the post is gone."""
+    """With `check`, in place of an outcome: whether the post is gone (deleted) or still there."""
+    checked_at: datetime
+    """With `check`: when it was looked at, with its zone. Without it, that is now."""
+    post: int
+    """With `check`: the id of the only post that was looked at; without it, all were."""
     template: str | None
     """With `warn`: the version of the draft that was sent (`riskclf.casework.drafts`)."""
     second: str | None
@@ -105,7 +113,7 @@ class Steps:
             how: what the action asks for.
         """
         refuse_purged(case)
-        note, gone, template = how.get("note"), how.get("gone"), how.get("template")
+        note, template = how.get("note"), how.get("template")
         decision, recipient = how.get("decision"), how.get("recipient")
         what = _word(Action, action, "action")
         if what is Action.ASSIGN:
@@ -121,8 +129,7 @@ class Steps:
             what is not Action.WARN or re.fullmatch(r"[0-9a-f]{16}", template) is None
         ):
             raise InputError("only warn takes a template: the version of a draft")
-        if (what is Action.CHECK) != (gone is not None):
-            raise InputError("say with check, and with no other action, whether the post is gone")
+        checked = _checked(case, what, how)
         step = step_of(what, case.state, case.decision, to)
         needed_for = None
         if needs_second_person(what, chosen):
@@ -135,11 +142,9 @@ class Steps:
                 )
         else:
             self.refuse_others(case, officer)
-        detail: dict[str, Any] = {}
+        detail: dict[str, Any] = checked
         if to is not None:
             detail["recipient"] = str(to)
-        if gone is not None:
-            case.gone = detail["gone"] = gone
         if template is not None:
             detail["template"] = template
         end, after = step.end, case.decision
@@ -158,6 +163,8 @@ class Steps:
             detail["decided"] = str(chosen)
             end, after = self._decided(case, chosen)
         event = self._event(what, officer, case, end, after, second=second, detail=detail)
+        if what is Action.CHECK:
+            case.outcome = self._outcome(case)
         if chosen is not None:
             self._session.add(
                 Ruling(
@@ -202,13 +209,12 @@ class Steps:
             raise _in_other_hands(case)
         if last.action == Action.WARN:
             case.warned_at = None
-        if last.action == Action.CHECK:
-            checks = [x for x in steps[:-1] if x.action == Action.CHECK]
-            case.gone = checks[-1].detail["gone"] if checks else None
         ruling = self._session.get(Ruling, last.id)
         if ruling is not None:
             ruling.undone = True
         self._event("undo", officer, case, last.start, last.before, second=second, undoes=last.id)
+        if last.action == Action.CHECK:
+            case.outcome = self._outcome(case)
         self.hold_lease(case, officer)
         return case
 
@@ -232,6 +238,12 @@ class Steps:
             after=after,
             **further,
         )
+
+    def _outcome(self, case: Case) -> Outcome | None:
+        """What the case is after all of its checks."""
+        events = select(Event).where(Event.case_id == case.id).order_by(Event.id)
+        found = history(checks_of(self._session.scalars(events)), case.size)
+        return found[-1][1] if found else None
 
     def _decided(self, case: Case, chosen: Decision) -> tuple[State, Decision | None]:
         """State and decision after an officer's decision."""
@@ -271,6 +283,49 @@ class Steps:
         )
 
 
+def free_for(officer: str, now: datetime) -> ColumnElement[bool]:
+    """An undecided case that this officer may read: see `Steps.refuse_others`."""
+    holding = (
+        select(func.count())
+        .where(Lease.case_id == Case.id, Lease.officer != officer, Lease.until > now)
+        .scalar_subquery()
+    )
+    ruled = (
+        select(func.count())
+        .where(Ruling.case_id == Case.id, Ruling.undone.is_(False))
+        .scalar_subquery()
+    )
+    own = exists().where(
+        Ruling.case_id == Case.id, Ruling.officer == officer, Ruling.undone.is_(False)
+    )
+    busy = holding + ruled
+    return and_(or_(busy == 0, and_(Case.double, busy == 1)), ~own)
+
+
+def _checked(case: Case, what: Action, how: How) -> dict[str, Any]:
+    """What an event says of a check; empty for other actions.
+
+    Raises:
+        InputError: a check lacks an outcome, or has two; another action has one; or the post is
+            none of the case.
+    """
+    gone, word = how.get("gone"), how.get("outcome")
+    is_check = what is Action.CHECK
+    if ((gone is None) == (word is None)) if is_check else (gone, word) != (None, None):
+        raise InputError("say with check, and with no other action, whether the post is gone")
+    if not is_check:
+        return {}
+    found = _word(Outcome, word, "outcome") if word is not None else None
+    detail = {"outcome": str(found or (Outcome.DELETED if gone else Outcome.STILL_THERE))}
+    if (at := how.get("checked_at")) is not None:
+        detail["checked_at"] = at.astimezone(UTC).isoformat()
+    if (post := how.get("post")) is not None:
+        if all(x.id != post for x in case.posts):
+            raise InputError(f"case {case.id} has no post {post}")
+        return {**detail, "post": post}
+    return detail
+
+
 def refuse_purged(case: Case) -> None:
     """Refuse a case of which nothing is left to read.
 
@@ -289,7 +344,7 @@ def _in_other_hands(case: Case) -> CaseError:
     )
 
 
-_Word = TypeVar("_Word", Action, Decision, Recipient)
+_Word = TypeVar("_Word", Action, Decision, Outcome, Recipient)
 
 
 def _word(kind: type[_Word], word: str, what: str) -> _Word:

@@ -19,18 +19,24 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self, Unpack
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from riskclf.casework import auditing, log
-from riskclf.casework.database import check_version, connect, translated, upgrade
+from riskclf.casework.database import (
+    check_version,
+    connect,
+    removed_if_failed,
+    translated,
+    upgrade,
+)
 from riskclf.casework.opening import open_cases
 from riskclf.casework.people import checked_id, checked_second
 from riskclf.casework.purge import checked_retention
-from riskclf.casework.schema import Case, Event, Lease, Post, Ruling, StoreRecord
+from riskclf.casework.schema import Case, Event, Lease, Post, StoreRecord
 from riskclf.casework.sessions import Sessions
-from riskclf.casework.states import State, is_finished
-from riskclf.casework.steps import How, Steps
+from riskclf.casework.states import Outcome, State, is_finished
+from riskclf.casework.steps import How, Steps, free_for
 from riskclf.casework.triage import NewCase
 from riskclf.errors import CaseError, InputError
 from riskclf.language import gettext as _
@@ -44,6 +50,7 @@ _AT_ONCE = 500
 """References in one query."""
 
 _UNDECIDED = (State.NEW, State.ASSIGNED)
+_TO_CHECK_AGAIN = (Outcome.STILL_THERE, Outcome.UNKNOWN)
 
 
 class Store(Sessions):
@@ -71,7 +78,8 @@ class Store(Sessions):
             legal_basis: on what basis.
             source: where the posts come from.
             retention: days by outcome, see `riskclf.casework.purge`.
-            double_share: share of the cases that two officers decide blind, drawn at random.
+            double_share: share of the cases that are drawn for two blind decisions, with the
+                model hidden; see `riskclf.casework.blind`.
             audit_log: a new file that every event is written to (`riskclf.casework.audit`); None
                 for no such log.
             audit_key: the file of its key; None puts it beside the log, as ``AUDIT_LOG.key``.
@@ -89,9 +97,15 @@ class Store(Sessions):
             raise InputError(f"the share of double decisions is {double_share}: give 0 to 1")
         days = checked_retention(retention)
         engine = connect(name, new=True)
-        upgrade(engine, name)
+        with removed_if_failed(name):
+            upgrade(engine, name)
         store = cls(engine, name, clock)
-        with translated(name), Session(engine) as session, session.begin():
+        with (
+            removed_if_failed(name),
+            translated(name),
+            Session(engine) as session,
+            session.begin(),
+        ):
             if session.scalar(select(func.count()).select_from(StoreRecord)):
                 raise InputError("there is a case store in this database; name another one")
             record = StoreRecord(
@@ -189,6 +203,7 @@ class Store(Sessions):
         model: str,
         officer: str,
         thresholds: Mapping[str, float] | None = None,
+        rest: Mapping[str, int] | None = None,
     ) -> list[int]:
         """Open cases; posts whose reference the store holds are left out.
 
@@ -200,13 +215,14 @@ class Store(Sessions):
             model: fingerprint of the model that scored them.
             officer: who opens them.
             thresholds: that it decided with; for the audit log.
+            rest: posts that are not among the cases, by the model's decision (`Triage.rest`).
 
         Returns:
             The numbers of the new cases.
         """
         officer = checked_id(officer)
         with self.writing() as (session, record, now):
-            return open_cases(session, record, now, cases, model, officer, thresholds)
+            return open_cases(session, record, now, cases, model, officer, thresholds, rest)
 
     # Who reads what -------------------------------------------------------------------------------
 
@@ -227,7 +243,7 @@ class Store(Sessions):
                 .where(
                     Case.state.in_(_UNDECIDED), Case.support.is_(False), Case.purged_at.is_(None)
                 )
-                .where(_free(officer, now))
+                .where(free_for(officer, now))
                 .order_by(Case.id.in_(mine).desc(), skipped, Case.priority.desc(), Case.id)
                 .limit(1)
             ).first()
@@ -266,7 +282,7 @@ class Store(Sessions):
         """Cases that were answered a day ago or longer, and not checked since; the oldest first."""
         with self.reading() as session:
             due = self.now(session) - CHECK_AFTER
-            again = and_(Case.state == State.CHECKED, Case.gone.is_(False))
+            again = and_(Case.state == State.CHECKED, Case.outcome.in_(_TO_CHECK_AGAIN))
             return list(
                 session.scalars(
                     select(Case)
@@ -376,22 +392,3 @@ def case_of(session: Session, case_id: int) -> Case:
     if case is None:
         raise CaseError(_("there is no case {case}").format(case=case_id))
     return case
-
-
-def _free(officer: str, now: datetime) -> ColumnElement[bool]:
-    """An undecided case that this officer may read: see `Steps.refuse_others`."""
-    holding = (
-        select(func.count())
-        .where(Lease.case_id == Case.id, Lease.officer != officer, Lease.until > now)
-        .scalar_subquery()
-    )
-    ruled = (
-        select(func.count())
-        .where(Ruling.case_id == Case.id, Ruling.undone.is_(False))
-        .scalar_subquery()
-    )
-    own = exists().where(
-        Ruling.case_id == Case.id, Ruling.officer == officer, Ruling.undone.is_(False)
-    )
-    busy = holding + ruled
-    return and_(or_(busy == 0, and_(Case.double, busy == 1)), ~own)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riskclf.aspects import Heads
+from riskclf.errors import ArtifactCorrupt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,10 @@ class SupportHead:
         for name, role in info["saved_as"].get("roles", {}).items():
             file = Path(info["model"]) / name
             if role == "support" and file.is_file():  # the model works without it
-                return cls(Heads.load(file, hidden))
+                heads = Heads.load(file, hidden)
+                if len(heads.questions) != 1:
+                    raise ArtifactCorrupt(f"{file} holds no head of one question: save it again")
+                return cls(heads)
         return None
 
     def found(self, vector: NDArray[np.float32]) -> bool:

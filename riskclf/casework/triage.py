@@ -21,8 +21,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from riskclf.casework.drawing import chance_priority, drawn_from, places_for
 from riskclf.casework.expectation import Expectation, expectation_of
-from riskclf.casework.intake import DeskColumns, DeskPost, Intake, Known, read_posts
+from riskclf.casework.intake import DeskColumns, DeskPost, Known, read_posts
+from riskclf.casework.triage_notes import notes_on, notes_on_drawn
 from riskclf.errors import InputError
 from riskclf.explanation.wording import sentence
 from riskclf.labels import DECISIONS, Explanation, Prediction
@@ -56,6 +58,8 @@ class Because(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     """It says the same as the first post of the case."""
     SUPPORT = "support"
+    DRAWN = "drawn"
+    """It was drawn from the posts that would not be shown, see `riskclf.casework.blind`."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,9 @@ class NewCase:
     support: bool = False
     explanation: Explanation | None = None
     """Of the first one; None on the support list."""
+    drawn: float | None = None
+    """The probability with which it was drawn from the posts that are not listed; None where it is
+    listed."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Triage:
     """What `triage` found."""
 
     cases: Sequence[NewCase]
-    """The cases to read, the first one first; no more than the capacity."""
+    """The cases to read, the first one first; with `drawn`, no more than the capacity."""
     support: Sequence[NewCase] = field(repr=False)
     """Posts in which an apparent child may ask for help; empty unless asked for."""
     expected: Expectation | None
@@ -88,6 +95,11 @@ class Triage:
     """The rows that could not be used."""
     notes: Sequence[str]
     """What else to know, one sentence each; without text of a post."""
+    drawn: Sequence[NewCase] = field(repr=False, default=())
+    """Cases drawn from the posts that are not shown, for blind decisions."""
+    rest: Mapping[str, int] = field(default_factory=dict)
+    """Posts neither shown nor on the support list, those in `drawn` among them; by the model's
+    decision."""
     thresholds: Mapping[str, float] | None = None
     """On the risk, that the decisions were made with."""
     labels: Sequence[str] = ()
@@ -122,7 +134,7 @@ class Triage:
         write_table(path, rows, columns=(), added=added, dialect=self.dialect)
 
     def open_in(self, store: Store, *, model: str, officer: str) -> list[int]:
-        """Open the cases in a store, the riskiest first and the support list last.
+        """Open the cases in a store, the support list last.
 
         Args:
             store: where to.
@@ -136,7 +148,11 @@ class Triage:
             CaseError: see `Store.add`.
         """
         return store.add(
-            [*self.cases, *self.support], model=model, officer=officer, thresholds=self.thresholds
+            [*self.cases, *self.drawn, *self.support],
+            model=model,
+            officer=officer,
+            thresholds=self.thresholds,
+            rest=self.rest,
         )
 
     def _rows(self) -> Iterator[dict[str, Any]]:
@@ -179,6 +195,7 @@ def triage(
     prevalence: float | None = None,
     known: Known | None = None,
     for_store: bool = False,
+    drawn_share: float = 0.0,
     progress: Progress = None,
 ) -> Triage:
     """Choose the posts to read.
@@ -192,6 +209,8 @@ def triage(
         prevalence: share of risky posts in the data; with it, `Triage.expected` is computed.
         known: gives those of many references that are not to be shown again, `Store.known`.
         for_store: every post must have a reference, and there is a support list.
+        drawn_share: share of the capacity that posts drawn for blind decisions may take, see
+            `riskclf.casework.blind`; `share_of` gives that of a store.
         progress: None, True, or a callback; see `riskclf.progress`.
 
     Raises:
@@ -222,17 +241,24 @@ def triage(
         scored, left_out = _with_replies(scored, classifier)
         scored.sort(key=lambda x: (-x.priority, x.because is Because.REPLY, x.post.number))
         groups = _grouped(scored, capacity)
+        rest = _not_in(groups, scored)
+        drawn: list[_Scored] = []
+        if rest and drawn_share:
+            places = places_for([group[0].priority for group in groups], capacity, drawn_share)
+            groups = groups[: capacity - places]
+            rest = _not_in(groups, scored)
+            drawn = drawn_from(rest, places)
         explanations = []
         for done, group in enumerate(groups):
             tell(_("explaining posts"), done, len(groups))
             explanations.append(_explained(group[:1] if for_store else group, classifier))
-    shown = {x.post.number for group in groups for x in group}
+        of_drawn = _explained(drawn, classifier)
     expected = None
     if prevalence is not None:
         expected = expectation_of(
-            [group[0].prediction.risk for group in groups],
-            [x.prediction.risk for group in [*groups, support] for x in group],
-            [x.prediction.risk for x in scored if x.post.number not in shown],
+            [x.prediction.risk for x in [*(group[0] for group in groups), *drawn]],
+            [x.prediction.risk for group in [*groups, support, drawn] for x in group],
+            [x.prediction.risk for x in _not_in([*groups, drawn], scored)],
             prevalence,
         )
     return Triage(
@@ -241,9 +267,24 @@ def triage(
             for group, explained in zip(groups, explanations, strict=True)
         ],
         support=[_case([x]) for x in sorted(support, key=lambda x: -x.priority)],
+        drawn=[
+            NewCase(
+                [x.post],
+                x.prediction,
+                Because.DRAWN,
+                chance_priority(x.priority),
+                explanation=explanation,
+                drawn=len(drawn) / len(rest),
+            )
+            for x, explanation in zip(drawn, of_drawn, strict=True)
+        ],
+        rest=Counter(x.prediction.decision for x in rest),
         expected=expected,
         rejects=read.rejects,
-        notes=_notes(read, left_out, head is None and for_store),
+        notes=[
+            *notes_on(read, left_out, head is None and for_store),
+            *(notes_on_drawn(len(drawn), len(rest)) if drawn_share and rest else ()),
+        ],
         thresholds=classifier.info().get("thresholds"),
         labels=classifier.labels,
         risk_labels=classifier.risk_labels,
@@ -326,33 +367,7 @@ def _grouped(ranked: Sequence[_Scored], capacity: int) -> list[list[_Scored]]:
         size *= 2
 
 
-def _notes(read: Intake, left_out: int, no_support: bool) -> list[str]:
-    notes = []
-    if read.known:
-        notes.append(
-            _("Already in the store, and not shown again: {count:,} posts.").format(
-                count=read.known
-            )
-        )
-    if read.repeated:
-        notes.append(
-            _("Left out, because an earlier row has the same reference: {count:,} rows.").format(
-                count=read.repeated
-            )
-        )
-    if read.without_time:
-        notes.append(
-            _(
-                "The time of {count:,} posts cannot be read. Write it like "
-                "2026-01-31T18:00:00+09:00."
-            ).format(count=read.without_time)
-        )
-    if left_out:
-        notes.append(
-            _("Not shown: {count:,} more short replies to posts that are shown.").format(
-                count=left_out
-            )
-        )
-    if no_support and read.posts:
-        notes.append(_("The model has no support head: there is no support list."))
-    return notes
+def _not_in(groups: Sequence[Sequence[_Scored]], scored: Sequence[_Scored]) -> list[_Scored]:
+    """The posts that are in none of the groups."""
+    numbers = {x.post.number for group in groups for x in group}
+    return [x for x in scored if x.post.number not in numbers]

@@ -1,16 +1,20 @@
 """The command line: `riskclf predict`, `explain`, `evaluate`, `finetune`, `suggest` and others.
 
 Exit status: 0 success; 1 finished, but some rows were rejected; 2 usage error or other error; 3 a
-fine-tuned model is not accepted; 130 stopped with Ctrl-C; 141 the reader of standard output left.
+fine-tuned model is not accepted; 130 stopped with Ctrl-C; 141 the reader of standard output left;
+143 stopped with SIGTERM.
 
 Posts are written to standard output or to `--output`, nowhere else. Standard error gets the
-progress, the summary and messages of one line each; none of them holds text of a post.
+progress, the summary and messages of one line each; none of them holds text of a post. An error
+that nobody expected comes with the lines of code where it was raised, but without its own message,
+which may hold a post.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,8 +26,15 @@ import typer
 import riskclf
 from riskclf.cli.audit import audit
 from riskclf.cli.casework import casework
-from riskclf.cli.console import drop_unwritten, open_missing_streams, os_error_line, visible
+from riskclf.cli.console import (
+    drop_unwritten,
+    open_missing_streams,
+    os_error_line,
+    terminable,
+    visible,
+)
 from riskclf.cli.console import error as failed
+from riskclf.cli.drift import drift
 from riskclf.cli.evaluate import evaluate
 from riskclf.cli.explain import explain
 from riskclf.cli.finetune import finetune
@@ -32,14 +43,19 @@ from riskclf.cli.optimize import optimize
 from riskclf.cli.predict import predict
 from riskclf.cli.review import review
 from riskclf.cli.serve import serve
+from riskclf.cli.sign import new_key, sign
 from riskclf.cli.suggest import suggest
 from riskclf.cli.thresholds import thresholds
 from riskclf.cli.triage import triage
+from riskclf.cli.volume import volume
 from riskclf.errors import ReadingWarning, RegressionWarning, RiskclfError
 from riskclf.language import Sentence
 from riskclf.language import gettext as _
 
 __all__ = ["app", "main"]
+
+_NO_MEMORY = re.compile("out of memory|bad_alloc|allocate memory|tried to allocate", re.IGNORECASE)
+"""How torch and OpenVINO say it, whose errors have no class of their own for it."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,10 +95,14 @@ for _command in (
     suggest,
     triage,
     review,
+    volume,
+    drift,
     thresholds,
     optimize,
     serve,
     info,
+    new_key,
+    sign,
 ):
     app.command()(_command)
 app.add_typer(casework, name="casework")
@@ -116,7 +136,7 @@ def main(
 
 def _status(arguments: Sequence[str], command: typer.Typer, name: str) -> int:
     try:
-        with _warning_in_one_line():
+        with terminable(), _warning_in_one_line():
             status = command(args=arguments, prog_name=name, standalone_mode=False)
             sys.stdout.flush()
     except SystemExit as error:  # of typer, when the reader of a pipe has gone
@@ -134,11 +154,25 @@ def _status(arguments: Sequence[str], command: typer.Typer, name: str) -> int:
         # Usage errors. Their class has another home in each version of typer, but not this method.
         message = getattr(error, "format_message", None)
         if message is None:
-            raise
+            return _unexpected(error)
         if not message():
             return 2
         return failed(f"{_without_posts(message(), arguments)} (see {name} --help)")
     return status if isinstance(status, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    """Tell of an error that nobody expected, without its message, which may hold a post."""
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        return failed(
+            "there is not enough memory: end other programs, or give a smaller --batch-size; a run "
+            "that can be continued is continued by the same command"
+        )
+    print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
+    return failed(
+        f"{type(error).__name__}, which riskclf did not expect; its message is not shown, because "
+        "it may hold a post; please report it with the lines above"
+    )
 
 
 def _without_posts(message: str, arguments: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, stoppable
 from riskclf.cli.desk import Officer, Second, StoreName, act, next_case, show
+from riskclf.cli.outcomes import agreement, counts, outcomes
 from riskclf.errors import InputError
 from riskclf.files import write_text
 from riskclf.language import Language, speaking
@@ -28,6 +29,9 @@ casework = typer.Typer(
 casework.command("next")(next_case)
 casework.command()(show)
 casework.command()(act)
+casework.command()(outcomes)
+casework.command()(counts)
+casework.command()(agreement)
 
 
 @casework.command("init")
@@ -47,8 +51,14 @@ def _init(
     ],
     double_share: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of the cases that two officers decide, each blind."),
-    ] = 0.0,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the cases that is drawn at random, and decided by two officers, each "
+            "blind, with the model hidden: only these measure it. As large a share of the capacity "
+            "goes to posts that `riskclf triage` would not list. 0 for none.",
+        ),
+    ] = 0.1,
     audit_log: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write every step to this log too; see `riskclf audit`."),
@@ -136,6 +146,14 @@ def _export(
     ],
     officer: Officer,
     second: Second,
+    drawn: Annotated[
+        bool,
+        typer.Option(
+            "--drawn",
+            help="Only the cases that were drawn and decided blind, with their weight: to evaluate "
+            "with. Without it, all others: to fine-tune with.",
+        ),
+    ] = False,
 ) -> None:
     """Write text and label of decided posts, to measure or fine-tune with.
 
@@ -149,7 +167,8 @@ def _export(
         opened = Store.open(store)
         from riskclf.casework.export import export as export_posts
 
-        note(f"{export_posts(opened, output, officer, second):,} posts written to {output}")
+        count = export_posts(opened, output, officer, second, drawn=drawn)
+        note(f"{count:,} posts written to {output}")
 
 
 @casework.command("verify")

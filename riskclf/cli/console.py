@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from riskclf.files import is_full, unwritable
 from riskclf.labels import DECISIONS, UNREAD_CODES
 from riskclf.language import gettext as _
 from riskclf.language import listed, ngettext
@@ -32,6 +35,7 @@ __all__ = [
     "Meter",
     "Screen",
     "ShownPost",
+    "Terminated",
     "drop_unwritten",
     "error",
     "indented",
@@ -45,7 +49,9 @@ __all__ = [
     "print_terms",
     "safe_json",
     "stoppable",
+    "terminable",
     "visible",
+    "wide",
 ]
 
 _DECISIONS = tuple(reversed(DECISIONS))
@@ -145,33 +151,56 @@ def os_error_line(error: OSError) -> str:
     """What an error of the operating system says to a user: the file, if it names one, and why.
 
     When a file could not be renamed this is its new name: the old one is a temporary file, of which
-    the user knows nothing.
+    the user knows nothing. Without a file it is what all commands write to.
     """
     file = error.filename2 or error.filename
+    if file is None and is_full(error):
+        return str(unwritable("standard output or a temporary file", error))
     return ": ".join(str(part) for part in (file, error.strerror or error) if part)
 
 
 @dataclass
 class Hint:
-    """What to say when the run is stopped with Ctrl-C."""
+    """What to say when the run is stopped with Ctrl-C or SIGTERM."""
 
     text: str
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: whoever runs this program, such as a scheduler, ends it. Treated as Ctrl-C is."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM, so that files are closed and locks are let go of."""
+
+    def end(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there a signal can be handled
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @contextmanager
 def stoppable() -> Iterator[Hint]:
-    """End with one line on Ctrl-C, and with none when the reader of a pipe has gone.
+    """End with one line on Ctrl-C or SIGTERM, and with none when the reader of a pipe has gone.
 
     Raises:
-        typer.Exit: 130 on Ctrl-C; 141 after a broken pipe, as a shell reports it.
+        typer.Exit: 130 on Ctrl-C, 143 on SIGTERM; 141 after a broken pipe, as a shell reports it.
     """
     hint = Hint(_("stopped"))
     try:
         yield hint
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(hint.text, file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(143 if isinstance(error, Terminated) else 130) from None
     except BrokenPipeError:
         drop_unwritten()
         raise typer.Exit(141) from None
@@ -283,7 +312,7 @@ def print_posts(shown: Sequence[ShownPost], labels: Sequence[str]) -> None:
             Text(" / ".join(f"{score:.3f}" for score in scores)),
         ]
         table.add_row(*([Text(str(post.number))] if numbered else []), *cells)
-    _wide().print(table)
+    wide().print(table)
 
 
 def print_terms(terms: Sequence[EmergingTerm]) -> None:
@@ -313,7 +342,7 @@ def print_terms(terms: Sequence[EmergingTerm]) -> None:
             _("only here") if term.ratio is None else f"{term.ratio:.1f}",
             interval,
         )
-    _wide().print(table)
+    wide().print(table)
 
 
 def print_summary(counts: Counter[tuple[str, str]], labels: Sequence[str]) -> None:
@@ -384,7 +413,8 @@ def _codes(codes: str) -> str:
     return listed(words.get(code, code) for code in codes.split())
 
 
-def _wide() -> Screen:
+def wide() -> Screen:
+    """A console for tables on standard output."""
     # Where nothing says how wide it is, such as in a file, give the posts some room.
     sized = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Screen(width=None if sized else 120)

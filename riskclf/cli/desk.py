@@ -110,6 +110,13 @@ def act(
     gone: Annotated[
         bool | None, typer.Option("--gone/--still-there", help="With check: is the post gone?")
     ] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(
+            help="With check, in place of --gone: deleted, edited, still_there, account_gone or "
+            "unknown."
+        ),
+    ] = None,
     template: Annotated[
         str | None, typer.Option(metavar="VERSION", help="With warn: version of the draft sent.")
     ] = None,
@@ -135,6 +142,8 @@ def act(
                 how["recipient"] = recipient
             if gone is not None:
                 how["gone"] = gone
+            if outcome is not None:
+                how["outcome"] = outcome
             done = opened.act(case, officer, action, **how)
         note(_state(done))
 
@@ -154,25 +163,31 @@ def _of_support_list(store: Store, officer: str) -> Case | None:
 
 
 def _print_case(store: Store, case: Case, drafts: Path | None, lang: Language) -> None:
+    from riskclf.casework.blind import is_hidden
     from riskclf.explanation.wording import sentence
     from riskclf.labels import Aspect
 
     first, *others = case.posts
-    told = case.suggested
-    lines = [_state(case), f"{told['decision']}  {told['label']}  {told['risk']:.3f}"]
-    aspects = [
-        Aspect(x["question"], tuple(x["answers"]), x["probabilities"])
-        for x in told.get("aspects", ())
-    ]
-    if aspects:
-        lines.append(sentence(aspects))
+    hidden = is_hidden(case)
+    lines = [_state(case)]
+    if hidden:
+        lines.append(_("Two officers decide this case, each blind: the model is hidden."))
+    else:
+        told = case.suggested
+        lines.append(f"{told['decision']}  {told['label']}  {told['risk']:.3f}")
+        aspects = [
+            Aspect(x["question"], tuple(x["answers"]), x["probabilities"])
+            for x in told.get("aspects", ())
+        ]
+        if aspects:
+            lines.append(sentence(aspects))
     lines += [_("Reference: {reference}").format(reference=x.reference) for x in case.posts]
     if first.posted_at is not None:
         time = f"{first.posted_at.astimezone():%Y-%m-%d %H:%M}"
         lines.append(_("Posted at: {time}").format(time=time))
     if others:
         lines.append(_("Posts that say the same: {count:,}").format(count=len(others)))
-    if case.earlier_id is not None:
+    if case.earlier_id is not None and not hidden:
         lines.append(_("Posted before: {case}").format(case=_state(store.case(case.earlier_id))))
     if first.context is not None:
         lines.append(_("It answers: {text}").format(text=first.context))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from riskclf.cli import options
-from riskclf.cli.console import indented, safe_json, stoppable
+from riskclf.cli.console import indented, safe_json, stoppable, visible
 
 __all__ = ["info"]
 
@@ -19,14 +20,42 @@ def info(
         bool, typer.Option("--all", help="Show all: files, hashes, and how it was trained.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Check it instead, and print one line for each check: every file, the signature "
+            "(where RISKCLF_PUBLIC_KEY names a public key), the weights, and what each engine "
+            "computes. Status 2 if a check fails.",
+        ),
+    ] = False,
 ) -> None:
     """Describe a model: labels, thresholds, operating points, licence and versions."""
     with stoppable():
+        if verify:
+            raise typer.Exit(_verified(model, as_json))
         values = options.load_classifier(model, "auto", 64, {}).info()
         if as_json:
             print(safe_json(values))
         else:
             print(indented(values if everything else _in_short(values)))
+
+
+def _verified(model: str | None, as_json: bool) -> int:
+    """Check a model, print what was found, and return the exit status."""
+    from riskclf.verification import verify
+
+    found = verify(model)
+    if as_json:
+        print(safe_json({**asdict(found), "ok": found.ok}))
+        return 0 if found.ok else 2
+    print(f"model: {visible(found.model)}")
+    print(f"fingerprint: {found.fingerprint or 'unknown'}")
+    for check in found.checks:
+        print(f"{check.status:8}{visible(check.what)}: {visible(check.found)}")
+    for name in found.unlisted:
+        print(f"ignored {visible(name)}: riskclf.json does not list it, and it is never read")
+    return 0 if found.ok else 2
 
 
 def _in_short(values: Mapping[str, Any]) -> dict[str, str]:

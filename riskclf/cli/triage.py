@@ -112,11 +112,13 @@ def triage(
             for place in places.values():
                 assert place is not None
                 stack.enter_context(locked(place))
-        desk = None
+        desk, drawn_share = None, 0.0
         if store is not None:
             from riskclf.casework import Store
+            from riskclf.casework.blind import share_of
 
             desk = Store.open(store)
+            drawn_share = share_of(desk)
         classifier = options.load_classifier(model, device, batch_size, {"prevalence": prevalence})
         found = choose(
             TableFile(posts, encoding=encoding, delimiter=delimiter),
@@ -126,6 +128,7 @@ def triage(
             prevalence=prevalence,
             known=None if desk is None else desk.known,
             for_store=desk is not None,
+            drawn_share=drawn_share,
             progress=True,
         )
         for line in found.notes:

@@ -28,8 +28,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from riskclf.bert import WEIGHTS_FILE, read_config
 from riskclf.encoder import ENGINE_FILES, Outputs, pad
+from riskclf.engines.openvino_xml import check_shapes, check_xml
 from riskclf.errors import ArtifactCorrupt, InputError, MissingExtra
+from riskclf.headers import MOST_BYTES
+from riskclf.modelfiles import open_regular, read_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,6 +102,7 @@ class OpenvinoEngine:
         try:
             shared = openvino.Tensor(weights, shared_memory=True)
             self._model = openvino.Core().read_model(xml, shared)
+            check_shapes(self._model, len(weights), name)
             says = {
                 detail: self._model.get_rt_info(["riskclf", detail]).astype(str)
                 for detail in ("precision", "parameters", "positions")
@@ -114,6 +119,12 @@ class OpenvinoEngine:
                 "engine pytorch"
             ) from None
         _engines.add(self)
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int]:
+        """Most tokens of a window, labels, and width of the pooled and of the sentence vector."""
+        widths = self._widths
+        return self._positions, widths["logits"], widths["pooled"], widths["sentence"]
 
     @property
     def where(self) -> str:
@@ -193,17 +204,31 @@ def load(
             "pytorch"
         )
     xml, *parts = (directory / name for name in ENGINE_FILES["openvino"])
-    content = xml.read_bytes()
+    content = read_text(xml).encode()
     if not _ROUNDED.search(content):
-        parts.append(directory / "model.safetensors")
-    return OpenvinoEngine(
-        content,
-        np.concatenate([np.fromfile(part, dtype=np.uint8) for part in parts]),
-        name=str(xml),
-        pad_id=pad_id,
-        batch_size=batch_size,
-        threads=threads,
+        parts.append(directory / WEIGHTS_FILE)
+    weights = np.concatenate([_bytes(part) for part in parts])
+    check_xml(content, len(weights), str(xml))
+    engine = OpenvinoEngine(
+        content, weights, name=str(xml), pad_id=pad_id, batch_size=batch_size, threads=threads
     )
+    config = read_config(directory)
+    if engine.sizes != (
+        config["max_position_embeddings"],
+        len(config["id2label"]),
+        config["hidden_size"],
+        config["hidden_size"],
+    ):
+        raise ArtifactCorrupt(
+            f"{xml} computes another model than config.json describes: build it again with "
+            "`riskclf optimize`, or use the engine pytorch"
+        )
+    return engine
+
+
+def _bytes(file: Path) -> NDArray[np.uint8]:
+    with open_regular(file, MOST_BYTES) as stream:
+        return np.fromfile(stream, dtype=np.uint8)
 
 
 def suits(device: str) -> bool:

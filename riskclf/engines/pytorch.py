@@ -7,11 +7,10 @@ that a directory names is used: what computes is the model's own weights in tran
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,16 +19,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from riskclf.bert import WEIGHTS_FILE, check_shapes, read_config
 from riskclf.encoder import Outputs, length_sorted_batches, pad
 from riskclf.errors import ArtifactCorrupt, InputError
-from riskclf.manifest import read_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 __all__ = [
     "PytorchEngine",
-    "check_finite",
     "load",
     "mean_token_vector",
     "open_classifier",
@@ -37,16 +35,8 @@ __all__ = [
     "quietly",
 ]
 
-_INDEX_FILE = "model.safetensors.index.json"
-
 # With peft installed, transformers applies an adapter that lies beside a model.
 _ADAPTERS = ("adapter_config.json", "adapter_model*")
-
-# Settings of config.json that lead transformers to weights or code other than the model's own.
-_FOREIGN_SETTINGS = ("transformers_weights", "quantization_config")
-_ATTENTION_SETTINGS = ("attn_implementation", "_attn_implementation")
-# No flash attention: where its package is not installed, transformers fetches a kernel from a hub.
-_ATTENTIONS = (None, "eager", "sdpa")
 
 
 class PytorchEngine:
@@ -133,10 +123,9 @@ def load(
     model, missing = open_classifier(directory)
     if missing:
         raise ArtifactCorrupt(
-            f"{directory / 'model.safetensors'} lacks weights of the classifier: it is not a "
-            "trained model, or it is damaged"
+            f"{directory / WEIGHTS_FILE} lacks weights of the classifier: it is not a trained "
+            "model, or it is damaged"
         )
-    check_finite(model, directory)
     return PytorchEngine(
         model, pad_id=pad_id, device=device, batch_size=batch_size, threads=threads
     )
@@ -154,15 +143,23 @@ def padded(sequences: Sequence[Sequence[int]], pad_id: int) -> dict[str, torch.T
 
 
 def open_classifier(
-    directory: Path, *, attention: str = "sdpa", **options: Any
+    directory: Path,
+    *,
+    attention: str = "sdpa",
+    labels: Sequence[str] | None = None,
+    ignore_mismatched_sizes: bool = False,
 ) -> tuple[Any, list[str]]:
     """A sequence classifier of transformers in float32, from safetensors beside its config.json.
+
+    transformers gets the settings that `riskclf.bert` has checked, and does not read config.json.
 
     Args:
         directory: a model directory, with or without a trained head.
         attention: the implementation of attention, one of transformers' own; what config.json says
             of it is not used, since it can name kernels on a hub.
-        options: further ones of ``from_pretrained``, such as id2label.
+        labels: in place of those in config.json.
+        ignore_mismatched_sizes: weights of another shape, such as a head for other labels, count
+            as missing.
 
     Returns:
         The model, and the names of weights that the file lacks (they are random).
@@ -171,20 +168,27 @@ def open_classifier(
         ArtifactCorrupt: the directory cannot be used, or holds an adapter or other weights than
             safetensors that transformers would read.
     """
-    from transformers import AutoModelForSequenceClassification
+    from transformers import BertConfig, BertForSequenceClassification
 
-    _check_own_weights(directory)
+    _check_no_adapter(directory)
+    check_shapes(directory, trained=False)
+    settings = read_config(directory)
+    if labels is not None:
+        settings["id2label"] = dict(enumerate(labels))
+    settings["label2id"] = {label: index for index, label in settings["id2label"].items()}
+    config = BertConfig(**settings)
+    kind: Any = BertForSequenceClassification  # what it returns depends on an argument
     try:
         with quietly():
-            model, found = AutoModelForSequenceClassification.from_pretrained(
+            model, found = kind.from_pretrained(
                 directory,
+                config=config,
                 local_files_only=True,
                 use_safetensors=True,
-                trust_remote_code=False,
                 dtype=torch.float32,
                 attn_implementation=attention,
                 output_loading_info=True,
-                **options,
+                ignore_mismatched_sizes=ignore_mismatched_sizes,
             )
     except Exception as error:
         # transformers and safetensors raise a dozen unrelated types for an unusable directory.
@@ -192,63 +196,18 @@ def open_classifier(
             f"{directory} does not load as a sequence classifier ({type(error).__name__}): copy or "
             "save the model again"
         ) from error
-    # What config.json says of attention goes before the argument, so it is set once more.
-    model.set_attn_implementation(attention)
     # transformers fills missing weights with random numbers and only logs it.
     mismatched = [x[0] if isinstance(x, tuple) else x for x in found["mismatched_keys"]]
     return model, sorted({*found["missing_keys"], *mismatched})
 
 
-def check_finite(model: Any, directory: Path) -> None:
-    """Refuse weights that are not numbers: one NaN in an embedding makes a post's risk NaN.
-
-    Raises:
-        ArtifactCorrupt: a weight is not finite.
-    """
-    for name, weights in model.state_dict().items():
-        if not torch.isfinite(weights).all():
-            raise ArtifactCorrupt(
-                f"{directory / 'model.safetensors'}: the weights {name} hold a value that is not a "
-                "finite number; copy the model again or train it again"
-            )
-
-
-def _check_own_weights(directory: Path) -> None:
-    """Refuse a directory that leads transformers to weights other than its own safetensors."""
-    for file in sorted(directory.iterdir()) if directory.is_dir() else ():
+def _check_no_adapter(directory: Path) -> None:
+    for file in sorted(directory.iterdir()):
         if any(fnmatchcase(file.name, pattern) for pattern in _ADAPTERS):
             raise ArtifactCorrupt(
                 f"{file} is an adapter beside a model: riskclf would compute something else with "
                 "it; remove it, or merge it into the model where you trust it"
             )
-    index = directory / _INDEX_FILE
-    names: list[Any] = []
-    if index.is_file() and not (directory / "model.safetensors").is_file():
-        try:
-            names = [*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()]
-        except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-            raise ArtifactCorrupt(
-                f"{index} cannot be read ({type(error).__name__}): copy the model again"
-            ) from None
-    config = read_config(directory)
-    for name in _ATTENTION_SETTINGS:
-        if config.get(name) not in _ATTENTIONS:
-            raise ArtifactCorrupt(
-                f"{directory / 'config.json'} names an attention kernel ({name}) that is not "
-                "transformers' own and could run other code: remove the setting"
-            )
-    if any(name in config for name in _FOREIGN_SETTINGS) or not _are_own_parts(names):
-        raise ArtifactCorrupt(
-            f"{directory} names weights outside model.safetensors and its parts: riskclf reads no "
-            "others; save the model again"
-        )
-
-
-def _are_own_parts(names: Iterable[Any]) -> bool:
-    return all(
-        isinstance(name, str) and not set(name) & set("/\\:\0") and name.endswith(".safetensors")
-        for name in names
-    )
 
 
 def _best_device() -> str:

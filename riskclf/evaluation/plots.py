@@ -26,7 +26,7 @@ from riskclf.evaluation.wording import alarm_name, as_count
 from riskclf.language import gettext as _
 from riskclf.language import speaking
 
-__all__ = ["PLOTS", "draw"]
+__all__ = ["PLOTS", "draw", "fonts"]
 
 _BLUE, _ORANGE = "#4c8dd6", "#e08214"
 _LIGHT_BLUE, _LIGHT_ORANGE = "#a9c9ee", "#f6c98b"
@@ -44,7 +44,7 @@ def draw(figures: Figures, *, dark: bool = False) -> dict[str, bytes]:
     """Every plot that the figures allow: name (see `PLOTS`) to PNG."""
     colours = _DARK if dark else _LIGHT
     style: Any = {
-        "font.family": _fonts(),
+        "font.family": fonts(),
         "font.size": 10,
         "figure.facecolor": colours["paper"],
         "axes.facecolor": colours["paper"],
@@ -74,7 +74,7 @@ def draw(figures: Figures, *, dark: bool = False) -> dict[str, bytes]:
     return found
 
 
-def _fonts() -> list[str]:
+def fonts() -> list[str]:
     """IPAex Gothic from its package, then matplotlib's own for what it lacks."""
     spec = find_spec("matplotlib_fontja")
     for place in (spec and spec.submodule_search_locations) or ():

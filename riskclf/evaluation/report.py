@@ -15,7 +15,7 @@ from riskclf.evaluation.figures import Figures
 from riskclf.evaluation.markdown import as_markdown
 from riskclf.evaluation.plots import PLOTS, draw
 from riskclf.evaluation.sections import opening_of, sections_of
-from riskclf.files import write_bytes, write_text
+from riskclf.files import write_together
 
 __all__ = ["write_report"]
 
@@ -23,8 +23,8 @@ __all__ = ["write_report"]
 def write_report(figures: Figures, directory: Path) -> None:
     """Write report.html, report.md, report.json and the plots into an existing directory.
 
-    Each file is replaced as a whole; plots of an earlier report that this one does not have are
-    removed.
+    Each file is replaced as a whole, and report.html is there only while all files are of one run;
+    plots of an earlier report that this one does not have are removed.
 
     Raises:
         InputError: a file cannot be written.
@@ -49,12 +49,15 @@ def write_report(figures: Figures, directory: Path) -> None:
     )
     markdown = as_markdown(title, (measured, brackets), sections, plots)
     report = json.dumps(figures.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    texts = {"report.json": report, "report.md": markdown, "report.html": html}
+    write_together(
+        directory,
+        {f"{name}.png": image for name, image in plots.items()}
+        | {name: text.encode("utf-8", "backslashreplace") for name, text in texts.items()},
+    )
     for name in PLOTS:
-        (directory / f"{name}.png").unlink(missing_ok=True)
-    for name, image in plots.items():
-        write_bytes(directory / f"{name}.png", image)
-    for name, text in {"report.json": report, "report.md": markdown, "report.html": html}.items():
-        write_text(directory / name, text)
+        if name not in plots:
+            (directory / f"{name}.png").unlink(missing_ok=True)
 
 
 def _data(image: bytes) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from riskclf import artifact, hub
+from riskclf.bert import check_weights, read_config
 from riskclf.engines import pytorch
 from riskclf.errors import ArtifactCorrupt, ArtifactNotFound
-from riskclf.manifest import MANIFEST_FILE, Manifest, read_config
+from riskclf.manifest import MANIFEST_FILE, Manifest
 from riskclf.probes import PROBE_SENTENCES
 from riskclf.tokens import Tokenizer
 
@@ -74,20 +75,15 @@ def _check_kind(directory: Path) -> None:
             f"{directory} is not a model, it has neither {MANIFEST_FILE} nor config.json: give the "
             "directory that riskclf saved, or that of a BERT"
         )
-    kind = read_config(directory).get("model_type")
-    if kind != "bert":
-        raise ArtifactCorrupt(
-            f"{file} is of model_type {kind!r}: riskclf fine-tunes BERT only; choose a model of "
-            "model_type 'bert' with BertJapaneseTokenizer"
-        )
+    read_config(directory)
 
 
 def _check_encoder(directory: Path) -> None:
-    """Refuse a plain BERT that lacks weights of its encoder, or has some that are no numbers."""
-    model, missing = pytorch.open_classifier(directory, ignore_mismatched_sizes=True)
+    """Refuse a plain BERT that lacks weights of its encoder, or has unusable ones."""
+    check_weights(directory, trained=False)
+    _, missing = pytorch.open_classifier(directory, ignore_mismatched_sizes=True)
     if any(not name.startswith(_NEW_WEIGHTS) for name in missing):
         raise ArtifactCorrupt(
             f"{directory / 'model.safetensors'} lacks weights of the encoder: it is not a trained "
             "model, or it is damaged"
         )
-    pytorch.check_finite(model, directory)

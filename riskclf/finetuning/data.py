@@ -21,6 +21,7 @@ from riskclf.errors import EvaluationError, InputError
 from riskclf.finetuning.base import Base
 from riskclf.labels import LABELS, RISK_LABELS
 from riskclf.language import Sentence
+from riskclf.modelfiles import is_plain_text
 from riskclf.tables import (
     UNCLEAR,
     Columns,
@@ -165,6 +166,11 @@ def labels_in(
         raise InputError(
             f"{raw.name}: column '{columns.label}' holds a label of more than {_LONGEST_LABEL} "
             "characters: name the column of the labels with --label-column"
+        )
+    if not all(map(is_plain_text, found)):
+        raise InputError(
+            f"{raw.name}: column '{columns.label}' holds a label with a character that cannot be "
+            "seen or that controls the terminal: write it in plain text"
         )
     labels = tuple(sorted(found))
     can_be_listed = len(labels) <= _MOST_LISTED and min(found.values()) >= 2

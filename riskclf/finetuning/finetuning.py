@@ -34,7 +34,7 @@ from pathlib import Path
 
 from riskclf import artifact
 from riskclf.errors import InputError
-from riskclf.files import locked
+from riskclf.files import locked, naming, private_directory
 from riskclf.finetuning.figures import NewWords, Report, Split
 from riskclf.finetuning.folds import cross_validate, plan, split, word_gain
 from riskclf.finetuning.job import prepare
@@ -134,7 +134,7 @@ def finetune(
             "--new-words, not both"
         )
     place = Path(output)
-    with speaking(lang), locked(place), following(progress) as show:
+    with speaking(lang), locked(place), naming(place), following(progress) as show:
         show(_("reading posts"), 0, None)
         job = prepare(
             data,
@@ -151,6 +151,7 @@ def finetune(
         )
         posts, start = job.posts, job.base.directory
         folds = split(posts, seed)
+        private_directory(job.work)
         words = []
         if new_words:
             words = shattered_words(posts.texts, posts.alike, Tokenizer.load(start))

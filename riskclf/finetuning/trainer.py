@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import Dataset
-from transformers import AutoConfig
 
 from riskclf.aspects import Heads, Question
+from riskclf.bert import read_config
 from riskclf.engines.pytorch import PytorchEngine, open_classifier, padded
 from riskclf.errors import ArtifactNotFound, InputError
 from riskclf.finetuning.config import TrainingConfig
@@ -215,11 +215,10 @@ def _load(base: Path, labels: Sequence[str], *, on_gpu: bool) -> Any:
         base,
         # On a CPU, torch's fused attention has no fast path with dropout: a third slower.
         attention="sdpa" if on_gpu else "eager",
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
+        labels=labels,
         ignore_mismatched_sizes=True,
     )
-    if AutoConfig.from_pretrained(base, local_files_only=True).label2id != model.config.label2id:
+    if read_config(base)["id2label"] != model.config.id2label:
         # As many labels as before, but other ones: the loaded weights of the head mean nothing.
         head = model.classifier
         torch.nn.init.normal_(head.weight, std=model.config.initializer_range)

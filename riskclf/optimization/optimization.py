@@ -111,6 +111,7 @@ def optimize(
             save(made, xml, as_16_bits=is_16_bits(weights))
             share_weights(xml, weights)
             shutil.copyfile(weights, Path(scratch) / weights.name)
+        shutil.copyfile(loaded.directory / "config.json", Path(scratch) / "config.json")
         faster = _with_engine(loaded, Path(scratch))
         agreement = {}
         for name, posts in (compared or {"calibration": texts[:_COMPARED]}).items():

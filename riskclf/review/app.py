@@ -69,6 +69,7 @@ class Acting(OfCase):
     decision: str | None = None
     note: str | None = None
     recipient: str | None = None
+    outcome: str | None = None
     gone: bool | None = None
     template: str | None = None
     second: str | None = None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
+from riskclf.casework.blind import is_hidden
 from riskclf.casework.handover import state_words
 from riskclf.casework.states import Action, Decision, State, is_finished
 from riskclf.casework.steps import How
@@ -128,7 +129,7 @@ class Desk:
         self._since_break = self._last_request = clock()
         self._current: int | None = None
         self._last: int | None = None
-        self._opened: tuple[int, Language, Opened] | None = None
+        self._opened: tuple[int, tuple[Language, bool], Opened] | None = None
         self._read: set[int] = set()
 
     # What there is --------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ class Desk:
         if self._opened is not None and self._opened[0] == case_id:
             self._opened = None
         else:
-            self._opened = case_id, self.language, self._explained(case)
+            self._opened = case_id, (self.language, is_hidden(case)), self._explained(case)
             self._read.add(case_id)
         return self._at_hand(case)
 
@@ -310,11 +311,12 @@ class Desk:
 
     def _shown(self, case: Case) -> Shown:
         if self._opened is not None:
-            number, language, _text = self._opened
+            number, how, _text = self._opened
+            now = self.language, is_hidden(case)
             if number != case.id:
                 self._opened = None
-            elif language is not self.language:
-                self._opened = case.id, self.language, self._explained(case)
+            elif how != now:
+                self._opened = case.id, now, self._explained(case)
         return shown(
             case,
             now=counts.time_of(self.store),
@@ -324,6 +326,8 @@ class Desk:
         )
 
     def _explained(self, case: Case) -> Opened:
+        if is_hidden(case):
+            return opened_text(case, None)
         (explanation,) = self._classifier.explain_many([case.posts[0].text])
         return opened_text(case, explanation)
 

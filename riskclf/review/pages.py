@@ -9,13 +9,13 @@ from typing import Any, cast
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from riskclf import __version__
-from riskclf.casework.states import Action, Decision
+from riskclf.casework.states import Action, Decision, Outcome
 from riskclf.casework.steps import How
 from riskclf.language import Language, gettext
 from riskclf.review.access import Access
 from riskclf.review.desk import Desk
 from riskclf.review.keys import KEYS, NAMES
-from riskclf.review.wording import decision_words, recipient_words
+from riskclf.review.wording import decision_words, outcome_words, recipient_words
 
 __all__ = ["Pages"]
 
@@ -42,6 +42,8 @@ class Pages:
             "choices": _CHOICES,
             "decision_words": decision_words,
             "language_names": _LANGUAGES,
+            "outcome_words": outcome_words,
+            "outcomes": tuple(Outcome),
             "recipient_words": recipient_words,
         }
 

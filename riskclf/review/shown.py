@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from riskclf.casework.blind import is_hidden
 from riskclf.casework.handover import state_words
 from riskclf.casework.states import STEPS, Action, Decision, Recipient
 from riskclf.explanation.wording import question_words, sentence, strength_words, window_words
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from riskclf.labels import Explanation, Span
 
 __all__ = ["Opened", "Part", "Phrase", "Shown", "opened_text", "shown"]
+
+_NOTHING: dict[str, Any] = {
+    "side": "", "risk": 0.0, "scores": {}, "reason_codes": [], "truncated": False,
+}  # fmt: skip
+"""In place of what the model said."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,8 @@ class Shown:
     """Of the officers; empty where there is none."""
     support: bool
     double: bool
+    hidden: bool
+    """Nothing that the model says may be shown yet; the fields on it are empty then."""
     held: bool
     is_reply: bool
     references: Sequence[str] = field(repr=False)
@@ -110,7 +118,8 @@ def shown(
         earlier: the case of the same text under another reference.
         opened: its text, where the officer has opened it.
     """
-    said = case.suggested
+    hidden = is_hidden(case)
+    said = _NOTHING if hidden else case.suggested
     side, risk, scores = said["side"], said["risk"], said["scores"]
     posted = case.posts[0].posted_at if case.posts else None
     return Shown(
@@ -119,29 +128,38 @@ def shown(
         decision="" if case.decision is None else decision_words(case.decision),
         support=case.support,
         double=case.double,
+        hidden=hidden,
         held=case.held,
-        is_reply=case.because == "reply",
+        is_reply=case.because == "reply" and not hidden,
         references=[post.reference for post in case.posts],
         age=age_words(None if posted is None else now - posted),
-        label=label_words(said["label"]),
+        label="" if hidden else label_words(said["label"]),
         side=label_words(side) if side else "",
-        risk=risk_words(said["decision"]),
+        risk="" if hidden else risk_words(said["decision"]),
         side_likelihood=likelihood(scores[side] / risk) if side and risk else "",
-        urgency=urgency_words(said["decision"]),
+        urgency="" if hidden else urgency_words(said["decision"]),
         unreadable=not UNREAD_CODES.isdisjoint(said["reason_codes"]),
         truncated=said["truncated"],
         numbers=[(label_words(name), f"{value:.1%}") for name, value in scores.items()],
-        earlier=_earlier_words(earlier),
+        earlier="" if hidden else _earlier_words(earlier),
         actions=_actions(case),
         recipients=_recipients(case),
-        other_model=case.model != model,
+        other_model=case.model != model and not hidden,
         opened=opened,
     )
 
 
-def opened_text(case: Case, explanation: Explanation) -> Opened:
-    """The text of a case with the model's reasons, in the current language."""
+def opened_text(case: Case, explanation: Explanation | None) -> Opened:
+    """The text of a case with the model's reasons, in the current language.
+
+    Args:
+        case: of the store, with its posts.
+        explanation: of its first post; None where the model is hidden.
+    """
     first, *others = case.posts
+    if explanation is None:
+        texts = [post.text for post in others]
+        return Opened([Part(first.text)], first.context, texts, "", [], "")
     spans = sorted(explanation.spans, key=lambda span: span.start)
     return Opened(
         parts=_parts(first.text, spans),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from riskclf.casework.states import Action, Decision, Recipient
+from riskclf.casework.states import Action, Decision, Outcome, Recipient
 from riskclf.language import gettext as _
 from riskclf.language import marked, pgettext
 
@@ -15,6 +15,7 @@ __all__ = [
     "decision_words",
     "label_words",
     "likelihood",
+    "outcome_words",
     "recipient_words",
     "risk_words",
     "urgency_words",
@@ -46,6 +47,14 @@ _ACTIONS: Mapping[Action, str] = {
     Action.WITHDRAW: marked("warning withdrawn"),
 }
 
+_OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.DELETED: marked("the post is deleted"),
+    Outcome.EDITED: marked("the post is edited"),
+    Outcome.STILL_THERE: marked("the post is still there"),
+    Outcome.ACCOUNT_GONE: marked("the account is gone"),
+    Outcome.UNKNOWN: marked("not known"),
+}
+
 _RECIPIENTS: Mapping[Recipient, str] = {
     Recipient.INVESTIGATORS: marked("Investigators"),
     Recipient.OTHER_PREFECTURE: marked("Another prefecture"),
@@ -69,6 +78,11 @@ def decision_words(decision: Decision | str) -> str:
 def action_words(action: str) -> str:
     """A step that was taken."""
     return _(_ACTIONS[Action(action)])
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """What a check found."""
+    return _(_OUTCOMES[outcome])
 
 
 def recipient_words(recipient: Recipient) -> str:

@@ -9,9 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from riskclf.errors import InputError
-from riskclf.files import open_private
-from riskclf.tables.wording import cause
+from riskclf.files import open_private, unwritable
 
 __all__ = ["Journal"]
 
@@ -77,7 +75,7 @@ class Journal:
             self._file.write(b"%s %s\n" % (_checksum(line), line))
             self._file.flush()
         except OSError as error:
-            raise InputError(f"{self._output} cannot be written: {cause(error)}") from None
+            raise unwritable(self._output, error) from None
 
     def close(self) -> None:
         """Keep the file for the next run."""

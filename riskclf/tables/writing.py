@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
 from riskclf.errors import FormatError, InputError
-from riskclf.files import Replacement
+from riskclf.files import Replacement, unwritable
 from riskclf.language import Sentence
 from riskclf.tables.formats import NAMES, WHOLE, Dialect, format_of, is_packed
 from riskclf.tables.reading import Row
 from riskclf.tables.rejects import Reject
-from riskclf.tables.wording import cause
 
 __all__ = ["TableWriter", "create_table", "write_table"]
 
@@ -33,9 +32,9 @@ def create_table(
     """Open a table for writing: `columns` of the input, then those `added` with their types.
 
     The file is written beside its place, as ``<target>.partial``, and takes its place on `commit`.
-    Until then its lock is held. ``"-"`` is standard output. `schema` and `dialect` are those of the
-    input's `TableReader`: the first is for Parquet, the second for CSV and TSV. A name that ends
-    with ``.gz`` is compressed with gzip.
+    Until then its lock is held. Only its owner may read it, since tables hold posts. ``"-"`` is
+    standard output. `schema` and `dialect` are those of the input's `TableReader`: the first is for
+    Parquet, the second for CSV and TSV. A name that ends with ``.gz`` is compressed with gzip.
 
     Raises:
         InputError: the file cannot be made there, or another run is writing it.
@@ -58,7 +57,7 @@ def create_table(
     elif Path(name).is_dir():
         raise InputError(f"{name} is a directory; name a file in it")
     else:
-        output = Replacement(name)
+        output = Replacement(name, private=True)
     try:
         if chosen == "parquet":
             return ParquetWriter(name, output, columns, added or {}, schema)
@@ -193,4 +192,4 @@ class TableWriter(ABC):
         """The error of a file that has no name yet, under the name that it will have."""
         if self._output is None:
             return error  # of standard output: a pipe that was closed is no fault of the input
-        return InputError(f"{self._name} cannot be written: {cause(error)}")
+        return unwritable(self._name, error)

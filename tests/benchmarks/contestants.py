@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from riskclf.bert import read_config
 from riskclf.classifier import RiskClassifier
 from riskclf.encoder import length_sorted_batches, pad
 from riskclf.engines.pytorch import open_classifier
 from riskclf.evaluation.baselines import tfidf
-from riskclf.manifest import read_config
 from riskclf.tokens import Tokenizer
 
 __all__ = ["Contestant", "in_onnx_runtime", "pipeline", "riskclf", "sentence_vectors", "tf_idf"]
@@ -121,7 +121,7 @@ def in_onnx_runtime(directory: Path, place: Path, threads: int) -> Contestant:
             batch = pad([windows[row] for row in rows], tokenizer.pad_id)
             (logits,) = session.run(None, batch)
             for row, index in zip(rows, np.argmax(logits, axis=1).tolist(), strict=True):
-                found[row] = names[str(index)]
+                found[row] = names[index]
         return found
 
     return label

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from riskclf import artifact
+from riskclf.bert import read_config
 from riskclf.experts import Experts
-from riskclf.manifest import read_config
 from riskclf.stacker import Stacker
 
 __all__ = ["in_turn", "int8_peak", "memory", "numbered", "peak", "single", "small_model", "start"]

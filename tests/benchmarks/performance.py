@@ -26,9 +26,10 @@ import typer
 from matplotlib.figure import Figure
 
 from riskclf import RiskClassifier
+from riskclf.bert import read_config
 from riskclf.decide import windows_read
 from riskclf.hub import locate
-from riskclf.manifest import read_config, read_manifest_json
+from riskclf.manifest import read_manifest_json
 from tests.benchmarks import contestants as ways
 from tests.benchmarks import machine
 from training.command import run_command

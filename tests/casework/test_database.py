@@ -10,12 +10,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from riskclf.casework import Store
+from riskclf.casework.checks import checks_of
 from riskclf.casework.database import network_share
 from riskclf.casework.schema import Base
 from riskclf.errors import CaseError, InputError
-from tests.casework.desk import opened
+from tests.casework.desk import case_of, opened
 
 
 def mounted(monkeypatch: pytest.MonkeyPatch, *parts: tuple[str, str, str]) -> None:
@@ -90,6 +92,44 @@ def test_a_store_of_another_version_is_refused_with_what_to_do(place: str) -> No
         Store.open(place)
     with pytest.raises(CaseError, match="made by a newer riskclf"):
         Store.upgrade(place)
+
+
+def test_a_store_of_an_older_version_keeps_what_checks_had_found(place: str) -> None:
+    desk = opened(place, [case_of("https://a.example.org/1"), case_of("2"), case_of("3")])
+    for number, gone in ((1, True), (2, False)):
+        desk.take(number, "a")
+        desk.act(number, "a", "decide", decision="minor_solicitation")
+        desk.act(number, "a", "warn")
+        desk.act(number, "a", "check", gone=gone)
+    with desk.writing() as (session, _, _now):
+        _as_version_2(session)
+    with pytest.raises(CaseError, match="riskclf casework upgrade"):
+        Store.open(place)
+    Store.upgrade(place)
+    store = Store.open(place, clock=desk.clock)
+    found = [store.case(number) for number in (1, 2, 3)]
+    assert [x.outcome for x in found] == ["deleted", "still_there", None]
+    assert [(x.site, x.size, x.drawn) for x in found] == [
+        ("example.org", 1, None),
+        (None, 1, None),
+        (None, 1, None),
+    ]
+    assert [x.outcome for x in checks_of(store.events(2))] == ["still_there"]
+    assert store.undo(1, "a").outcome is None
+    store.verify()
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def _as_version_2(session: Session) -> None:
+    """Make the tables of a store those of the second version, with what they held then."""
+    for statement in (
+        "ALTER TABLE cases ADD COLUMN gone BOOLEAN",
+        "UPDATE cases SET gone = (outcome = 'deleted') WHERE outcome IS NOT NULL",
+        *(f"ALTER TABLE cases DROP COLUMN {x}" for x in ("outcome", "size", "site", "drawn")),
+        "UPDATE alembic_version SET version_num = '0002'",
+    ):
+        session.execute(text(statement))
 
 
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(place: str) -> None:

@@ -111,6 +111,18 @@ def test_unfinished_and_held_cases_and_those_in_hand_are_kept(tmp_path: Path) ->
     assert purge(desk, A, B, before=desk.clock()).cases == {"unread": 1}
 
 
+def test_a_case_that_waits_for_a_second_officer_is_kept(place: str) -> None:
+    desk = opened(place, [case_of("r1", SAID)], double_share=1)
+    desk.take(1, A)
+    desk.act(1, A, "decide", decision="minor_solicitation")
+    desk.clock.move(days=40)
+    kept = purge(desk, A, B)
+    assert (kept.posts, kept.unfinished) == (0, 1)
+    desk.undo(1, A)
+    desk.clock.move(days=40)
+    assert purge(desk, A, B).cases == {"unread": 1}
+
+
 @pytest.mark.parametrize("second", ["", A])
 def test_a_purge_needs_a_second_person(tmp_path: Path, second: str) -> None:
     desk = opened(str(tmp_path / "cases.db"))

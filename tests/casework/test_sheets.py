@@ -55,6 +55,17 @@ def test_the_sheet_tells_the_next_shift_what_to_do(desk: Desk) -> None:
     assert "no original evidence" in sheet
 
 
+def test_the_sheet_names_drawn_cases_that_wait_for_a_second_officer(tmp_path: Path) -> None:
+    desk = opened(str(tmp_path / "cases.db"), [case_of("r1"), case_of("r2")], double_share=1)
+    desk.take(2, A)
+    desk.act(2, A, "decide", decision="minor_solicitation")
+    line = "Decided by one officer; a second must, blind: "
+    assert f"{line}2" in handover(desk).splitlines()
+    desk.take(2, B)
+    desk.act(2, B, "decide", decision="minor_solicitation")
+    assert f"{line}none" in handover(desk).splitlines()
+
+
 def test_the_sheet_holds_no_text_no_reference_and_no_side(desk: Desk) -> None:
     for language in ("en", "ja"):
         with speaking(language):

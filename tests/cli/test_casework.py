@@ -39,7 +39,7 @@ def posts(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     place = tmp_path / "cases.db"
-    assert run("casework", "init", place, *INIT, "--retention", "90") == 0
+    assert run("casework", "init", place, *INIT, "--retention", "90", "--double-share", "0") == 0
     return place
 
 

@@ -54,7 +54,7 @@ def test_a_full_disk_is_one_line_that_names_the_output(
     assert done.returncode == 2, done.stderr
     error = only_line(done.stderr)
     assert error.startswith(f"error: {arguments[-1]}"), error
-    assert "cannot be written: File too large" in error
+    assert "cannot be written: File too large; make room on its disk" in error
     assert "partial" not in error
     assert "resume" not in error
 

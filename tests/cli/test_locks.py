@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from riskclf.casework import Store
+from tests.casework.desk import DETAILS, RETENTION
 from tests.cli.helpers import (
     ROOT,
     only_line,
@@ -108,8 +110,22 @@ def test_a_run_after_a_killed_one_is_not_refused(tmp_path: Path, table: Path) ->
         ["finetune", "posts.csv", "--output", "place"],
         ["suggest", "posts.csv", "--output", "place.csv"],
         ["predict", "--input", "posts.csv", "--output", "place.csv"],
+        ["triage", "posts.csv", "--capacity", "9/hour", "--hours", "1", "--output", "place.csv"],
+        [
+            "casework",
+            "export",
+            "cases.db",
+            "--officer",
+            "a",
+            "--second",
+            "b",
+            "--output",
+            "place.csv",
+        ],
+        ["casework", "drafts", "--new", "place.toml"],
+        ["audit", "merge", "audit.jsonl", "--output", "place.jsonl"],
     ],
-    ids=lambda arguments: arguments[0],
+    ids=lambda arguments: " ".join(arguments[:2]),
 )
 def test_every_command_that_writes_obeys_the_lock(
     table: Path,
@@ -119,6 +135,7 @@ def test_every_command_that_writes_obeys_the_lock(
     arguments: list[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Store.create("cases.db", **DETAILS, retention=RETENTION, audit_log="audit.jsonl")
     before = sorted(tmp_path.iterdir())
     with held(tmp_path / arguments[-1]):
         assert run(*arguments) == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from riskclf.casework import Decision, State, Store
+from riskclf.casework.schema import Case
 from riskclf.casework.triage import NewCase
 from riskclf.classifier import RiskClassifier
 from riskclf.review.desk import Limits
@@ -304,3 +305,44 @@ def test_rows_from_excel_become_cases(classifier: RiskClassifier, tmp_path: Path
         assert store.known(["r1", "r2"]) == {"r1", "r2"}
         assert "Case" in main(page, "/api/next")
         assert "nothing was pasted" in refused(page, "/api/paste", text=" \n")
+
+
+def test_a_drawn_case_shows_nothing_of_the_model_until_both_have_decided(
+    classifier: RiskClassifier, tmp_path: Path
+) -> None:
+    told = ("The model suggests", "Show numbers", "Reasons", "Evidence", "<mark", "look at it", "%")
+    earlier = new_case(classifier, "r0", TEXT, priority=0.5)
+    with page_of(classifier, tmp_path, earlier) as (page, store):
+        store.take(1, "officer-9")
+        store.act(1, "officer-9", "decide", decision="adult_solicitation")
+        store.add([new_case(classifier, "r1", TEXT)], model="another model", officer="chief")
+        with store.writing() as (session, _, _now):
+            session.get_one(Case, 2).double = True
+        for html in (main(page, "/api/take", case=2), main(page, "/api/open", case=2)):
+            assert not any(word in html for word in told)
+            assert "posted before" not in html and "Another model" not in html
+            assert "Two officers decide this case, each blind" in html
+        assert TEXT in _Words(html).text
+        page.post("/api/language", {"language": "ja"})
+        whole = page.client.get("/").text
+        assert "モデルの提案" not in whole and "互いに見ずに判断します" in whole
+        page.post("/api/language", {"language": "en"})
+        main(page, "/api/act", case=2, action="decide", decision="benign")
+        store.take(2, "officer-8")
+        store.act(2, "officer-8", "decide", decision="benign")
+        shown = main(page, "/api/take", case=2)
+        assert "The model suggests" in shown and "posted before" in shown
+        assert "<mark" in main(page, "/api/open", case=2)
+        assert isinstance(store._clock, Walltime)
+        store._clock.ahead += timedelta(minutes=31)
+        store.undo(2, "officer-8")
+        assert not any(x in page.client.get("/").text for x in ("The model suggests", "<mark"))
+
+
+def test_a_check_says_what_was_found(classifier: RiskClassifier, tmp_path: Path) -> None:
+    with page_of(classifier, tmp_path, new_case(classifier, "r1", TEXT)) as (page, store):
+        main(page, "/api/next")
+        decide(page, 1, "minor_solicitation")
+        assert "Checked: the account is gone" in main(page, "/api/act", case=1, action="warn")
+        main(page, "/api/act", case=1, action="check", outcome="account_gone")
+        assert store.case(1).outcome == "account_gone"

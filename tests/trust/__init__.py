@@ -5,10 +5,20 @@
 
 from __future__ import annotations
 
-from tests.trust import http, readers, supply, text
+from tests.trust import artifacts, faults, http, kills, leaks, load, readers, supply, text
 from tests.trust.check import Check
 
 __all__ = ["CHECKS"]
 
-CHECKS: tuple[Check, ...] = (text.CHECK, readers.CHECK, http.CHECK, *supply.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    text.CHECK,
+    readers.CHECK,
+    http.CHECK,
+    artifacts.CHECK,
+    kills.CHECK,
+    faults.CHECK,
+    leaks.CHECK,
+    load.CHECK,
+    *supply.CHECKS,
+)
 """Every check, in the order of docs/trust.md."""

@@ -18,7 +18,7 @@ from riskclf.review.app import make_app as make_page
 from riskclf.review.desk import Desk
 from riskclf.serve.app import make_app as make_service
 from riskclf.serve.settings import Settings
-from tests.conftest import ENGLISH, JAPANESE, save_model
+from tests.conftest import ENGLISH, JAPANESE, model_below
 from tests.review.helpers import new_case, new_store
 from tests.trust.check import Check, Tried
 from tests.trust.fuzzing import Target, failures, fuzz
@@ -121,7 +121,7 @@ def _request(content: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
 
 
 def _service(work: Path) -> Callable[[bytes], None]:
-    classifier = RiskClassifier.load(save_model(work), device="cpu", engine="pytorch")
+    classifier = RiskClassifier.load(model_below(work), device="cpu", engine="pytorch")
     settings = Settings(token=_TOKEN, max_posts=20, max_bytes=_MOST_BYTES, timeout=20, explain=True)
     asked, logged = Asked(make_service(classifier, settings)), _Logged()
     token = (b"authorization", f"Bearer {_TOKEN}".encode())
@@ -151,7 +151,7 @@ def _service(work: Path) -> Callable[[bytes], None]:
 
 
 def _page(work: Path) -> Callable[[bytes], None]:
-    classifier = RiskClassifier.load(save_model(work), device="cpu", engine="pytorch")
+    classifier = RiskClassifier.load(model_below(work), device="cpu", engine="pytorch")
     cases = [new_case(classifier, f"r{number}", text) for number, text in enumerate(JAPANESE[:4])]
     store = new_store(work / "cases.db", cases, model=classifier.fingerprint)
     access = Access(1234)

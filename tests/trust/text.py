@@ -12,7 +12,7 @@ from pathlib import Path
 from riskclf import RiskClassifier
 from riskclf.text import normalise
 from riskclf.tokens import Tokenizer
-from tests.conftest import ENGLISH, JAPANESE, KOREAN, save_model
+from tests.conftest import ENGLISH, JAPANESE, KOREAN, model_below
 from tests.experts import with_experts
 from tests.explanation.fuzzed import fuzzed_posts
 from tests.trust.check import Check, Tried
@@ -77,7 +77,7 @@ def _normalising(_work: Path) -> Callable[[bytes], None]:
 
 
 def _tokenizing(work: Path) -> Callable[[bytes], None]:
-    tokenizer = Tokenizer.load(save_model(work))
+    tokenizer = Tokenizer.load(model_below(work))
 
     def check(content: bytes) -> None:
         raw = text_of(content)
@@ -112,7 +112,7 @@ def _explaining(classifier: RiskClassifier) -> Callable[[bytes], None]:
 
 
 def _small(work: Path) -> Callable[[bytes], None]:
-    with_experts(save_model(work), work / "experts")
+    with_experts(model_below(work), work / "experts")
     return _explaining(RiskClassifier.load(work / "experts", device="cpu", engine="pytorch"))
 
 
@@ -165,7 +165,7 @@ def _run(work: Path, scale: float) -> Tried:
     counts = fuzz(__name__, TARGETS, work, scale)
     failed = failures(work)
     work = work / "growth"
-    with_experts(save_model(work), work / "experts")
+    with_experts(model_below(work), work / "experts")
     classifier = RiskClassifier.load(work / "experts", device="cpu", engine="pytorch")
     steps = {
         "normalise": normalise,
