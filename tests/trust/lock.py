@@ -45,7 +45,7 @@ def read_locked() -> dict[str, str]:
     Raises:
         ValueError: a line has no version or no hash.
     """
-    found = {}
+    found: dict[str, str] = {}
     for line in LOCKED.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             requirement, hashed = line.split(" --hash=sha256:")

@@ -43,8 +43,8 @@ def _checkout(directory: Path) -> Path:
 
 def _built(source: Path, directory: Path, *kinds: str, **environment: str) -> dict[str, str]:
     """SHA-256 of the files that are built from a source tree, by file name."""
-    command = [sys.executable, "-m", "build", "--no-isolation", *kinds, "--outdir", directory]
-    _run(*command, source, at=source, **environment)
+    options = ["--no-isolation", *kinds, "--outdir", str(directory)]
+    _run(sys.executable, "-m", "build", *options, source, at=source, **environment)
     return {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in directory.iterdir()
     }
@@ -133,7 +133,7 @@ def _minimum(work: Path, _scale: float) -> Tried:
 def _vulnerabilities(work: Path, _scale: float) -> Tried:
     listed = re.sub(r"\+cpu| --hash=\S+", "", LOCKED.read_text(encoding="utf-8"))
     (work / "listed.txt").write_text(listed, encoding="utf-8")
-    options = ["--no-deps", "--disable-pip", "--format", "json", "-r", work / "listed.txt"]
+    options = ["--no-deps", "--disable-pip", "--format", "json", "-r", str(work / "listed.txt")]
     done = subprocess.run(
         [sys.executable, "-m", "pip_audit", *options], capture_output=True, text=True, check=False
     )

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from tests.trust.lock import LOCKED, PLATFORM, ROOT, read_locked
 
-CONSTRAINTS = {
+CONSTRAINTS: dict[str, str] = {
     canonicalize_name(line.split("==")[0]): line.split("==")[1]
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     if "==" in line
