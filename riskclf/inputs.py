@@ -1,4 +1,4 @@
-"""What is given as a post or as posts, and for all else the one line that says what to give.
+"""What is given as posts or as a time zone; for all else, one line says what to give.
 
 Tables are told by what they offer, so that pandas and the like need not be installed. No message
 holds a column's name: in a table without a header it is the text of a post.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from riskclf.errors import NotText
+from riskclf.errors import InputError, NotText
 
-__all__ = ["checked_post", "checked_posts", "in_chunks"]
+__all__ = ["checked_post", "checked_posts", "in_chunks", "zone_of"]
 
 _PANDAS_MISSING = ("NAType", "NaTType")
 
@@ -123,3 +124,20 @@ def in_chunks(posts: Iterable[str], size: int, characters: int) -> Iterator[list
             chunk, length = [], 0
     if chunk:
         yield chunk
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of a name.
+
+    Args:
+        name: such as ``Asia/Tokyo``.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (LookupError, OSError, ValueError):
+        raise InputError(
+            f"'{name}' is no time zone: write it like Asia/Tokyo or Europe/London"
+        ) from None

@@ -31,7 +31,7 @@ from riskclf.tables import Data, Reject, Source, is_missing, nothing_usable
 if TYPE_CHECKING:
     from riskclf.casework.store import Store
 
-__all__ = ["COLUMNS", "Imported", "import_outcomes", "zone_of"]
+__all__ = ["COLUMNS", "Imported", "import_outcomes"]
 
 COLUMNS = ("reference", "outcome", "checked_at")
 """A post as the store knows it; one of `Outcome`; the day or time at which it was looked at."""
@@ -58,23 +58,6 @@ class _Found:
     day: date
     at: datetime | None
     """None where only the day is given."""
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """A time zone.
-
-    Args:
-        name: such as ``Asia/Tokyo``.
-
-    Raises:
-        InputError: there is none of this name.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        raise InputError(
-            f"'{name}' is no time zone: write it like Asia/Tokyo or Europe/London"
-        ) from None
 
 
 def import_outcomes(store: Store, data: Data, officer: str, *, zone: ZoneInfo) -> Imported:

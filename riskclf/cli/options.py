@@ -36,6 +36,7 @@ __all__ = [
     "Prevalence",
     "Review",
     "TextColumn",
+    "TimeZone",
     "check_directory",
     "check_no_file",
     "check_outputs",
@@ -115,6 +116,13 @@ def _language(name: str) -> Language:
         raise typer.BadParameter(str(error)) from None
 
 
+TimeZone = Annotated[
+    str,
+    typer.Option(
+        metavar="ZONE",
+        help="Time zone in which days and months begin, and of times that name none.",
+    ),
+]
 Lang = Annotated[
     Language,
     typer.Option(

@@ -12,15 +12,12 @@ from riskclf.cli.console import note, note_rejects, stoppable
 from riskclf.cli.desk import Officer, StoreName
 from riskclf.errors import InputError
 from riskclf.files import beside, locked, write_bytes
+from riskclf.inputs import zone_of
 from riskclf.language import Language, speaking
 from riskclf.language import gettext as _
 from riskclf.tables import TableFile, write_rejects
 
 __all__ = ["agreement", "counts", "outcomes"]
-
-TimeZone = Annotated[
-    str, typer.Option(metavar="ZONE", help="Time zone of days and months, such as Asia/Tokyo.")
-]
 
 
 def outcomes(
@@ -35,7 +32,7 @@ def outcomes(
         ),
     ],
     officer: Officer,
-    time_zone: TimeZone = "Asia/Tokyo",
+    time_zone: options.TimeZone = "Asia/Tokyo",
     encoding: options.Encoding = "auto",
     delimiter: options.Delimiter = None,
     lang: options.Lang = Language.ENGLISH,
@@ -52,7 +49,7 @@ def outcomes(
     rejected_rows = None if file == "-" else beside(Path(file), ".rejects.csv")
     with stoppable(), speaking(lang):
         opened = Store.open(store)
-        from riskclf.casework.outcomes import import_outcomes, zone_of
+        from riskclf.casework.outcomes import import_outcomes
 
         zone = zone_of(time_zone)
         table = TableFile(file, encoding=encoding, delimiter=delimiter)
@@ -90,7 +87,7 @@ def counts(
         str | None,
         typer.Option(metavar="FILE.png", help="Draw the time to deletion (Kaplan-Meier)."),
     ] = None,
-    time_zone: TimeZone = "Asia/Tokyo",
+    time_zone: options.TimeZone = "Asia/Tokyo",
     lang: options.Lang = Language.ENGLISH,
 ) -> None:
     """Print what became of the warnings: rates with 95 % intervals, and the time to deletion.
@@ -108,7 +105,6 @@ def counts(
         opened = Store.open(store)
         from riskclf.casework.counting import BY, section_of
         from riskclf.casework.facts import facts_of
-        from riskclf.casework.outcomes import zone_of
         from riskclf.casework.survival import curve_of, draw, survival_section
         from riskclf.evaluation.markdown import as_markdown
 

@@ -63,13 +63,7 @@ def volume(
             "posts are risky, acc has the narrower intervals.",
         ),
     ] = "pacc",
-    timezone: Annotated[
-        str,
-        typer.Option(
-            metavar="ZONE",
-            help="Time zone in which months begin, and of times that name none.",
-        ),
-    ] = "Asia/Tokyo",
+    time_zone: options.TimeZone = "Asia/Tokyo",
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -142,7 +136,7 @@ def volume(
             file.like(labelled),
             collected=collected,
             method=method,
-            zone=timezone,
+            zone=time_zone,
             time_column=time_column,
             columns=Columns(text=text_column, label=label_column, family=family_column),
             label_map=options.label_pairs(label_map),

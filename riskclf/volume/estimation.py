@@ -28,6 +28,7 @@ import numpy as np
 from riskclf.errors import EvaluationError, InputError
 from riskclf.evaluation.figures import Estimate, Figure, Proportion
 from riskclf.files import write_bytes, write_text
+from riskclf.inputs import zone_of
 from riskclf.language import current
 from riskclf.progress import Progress, following
 from riskclf.tables import Columns, Data, Reject, Source, write_table
@@ -37,7 +38,6 @@ from riskclf.volume.likeness import misfits, novelty
 from riskclf.volume.notes import ADVICE, notes_on
 from riskclf.volume.quantifiers import DEFAULT, check_method, estimate
 from riskclf.volume.stream import Month, Stream, read_stream
-from riskclf.volume.times import zone_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,30 +7,15 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from riskclf.errors import InputError
 from riskclf.language import Sentence
 from riskclf.tables import is_missing
 
-__all__ = ["days_of", "months_between", "time_of", "zone_of"]
+__all__ = ["days_of", "months_between", "time_of"]
 
 # What fromisoformat does not read: 2026/4/1 9:05, 2026年4月1日.
 _DATE = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?"
 )
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """The time zone of this name, such as ``Asia/Tokyo``.
-
-    Raises:
-        InputError: there is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, LookupError):
-        raise InputError(
-            f"the time zone '{name}' is not known; name one such as Asia/Tokyo or UTC"
-        ) from None
 
 
 def time_of(value: Any, zone: ZoneInfo) -> datetime | Sentence:
@@ -39,7 +24,7 @@ def time_of(value: Any, zone: ZoneInfo) -> datetime | Sentence:
     Args:
         value: of a cell: a time, a date, or text (ISO 8601, 2026/4/1 9:05, 2026年4月1日). A time
             without a zone is one in `zone`.
-        zone: see `zone_of`.
+        zone: see `riskclf.inputs.zone_of`.
     """
     if is_missing(value):
         return Sentence("it is missing")

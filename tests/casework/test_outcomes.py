@@ -10,10 +10,11 @@ import pytest
 
 from riskclf.casework import Store
 from riskclf.casework.intake import DeskPost
-from riskclf.casework.outcomes import Imported, import_outcomes, zone_of
+from riskclf.casework.outcomes import Imported, import_outcomes
 from riskclf.casework.purge import purge
 from riskclf.casework.triage import Because, NewCase
 from riskclf.errors import ColumnNotFound, InputError
+from riskclf.inputs import zone_of
 from riskclf.language import speaking
 from tests.casework.desk import DETAILS, RETENTION, Clock, Desk, case_of, opened, prediction
 
