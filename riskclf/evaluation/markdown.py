@@ -10,7 +10,7 @@ from riskclf.evaluation.wording import Section, Table
 __all__ = ["as_markdown"]
 
 # An underscore within a word means nothing, and labels are full of them.
-_MARKS = re.compile(r"[\\`*~\[\]|]|(?<![^\W_])_|_(?![^\W_])|^(?:#|\+|>)")
+_MARKS = re.compile(r"[\\`*~\[\]|]|(?<![^\W_])_|_(?![^\W_])|^(?:#|\+(?=\s|$)|>)")
 _ADDRESS = re.compile(r"(?i)(https?|ftp|www)([:.])")
 
 

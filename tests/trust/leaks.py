@@ -27,7 +27,10 @@ __all__ = ["CHECK", "COMMANDS", "Leaks"]
 ROOT = Path(__file__).parents[2]
 _CASES = "cases.db"
 _TRIAGE = ["--capacity", "20/hour", "--hours", "1"]
-_INIT = ["--purpose", "test", "--legal-basis", "none", "--source", "here", "--retention", "30"]
+_INIT = [
+    *("--purpose", "test", "--legal-basis", "none", "--source", "here", "--retention", "30"),
+    *("--double-share", "0"),  # one officer acts
+]
 _LEARN = ["finetune", "learned.csv", "--base", "MODEL"]
 
 COMMANDS: dict[str, list[str]] = {
