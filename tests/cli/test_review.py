@@ -46,7 +46,11 @@ def test_the_printed_address_opens_the_page_on_this_computer_only(
 ) -> None:
     case = new_case(classifier, "r1", "猫がキーボードの上で寝ている")
     new_store(tmp_path / "cases.db", [case], model=classifier.fingerprint)
-    code = "import sys; from riskclf.cli.app import main; sys.exit(main())"
+    # Whoever runs the tests in the background has Ctrl-C ignored, also in what they start.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from riskclf.cli.app import main; sys.exit(main())"
+    )
     options = ["--model", str(model_directory), "--device", "cpu", "--lang", "ja"]
     log = tmp_path / "log"
     with log.open("w") as file:
