@@ -42,8 +42,13 @@ def main(
     broken = 0
     for name in () if documents else names or known:
         started = time.monotonic()
-        with TemporaryDirectory(prefix="riskclf-trust-") as directory:
-            tried = known[name].run(Path(directory), scale)
+        try:
+            with TemporaryDirectory(prefix="riskclf-trust-") as directory:
+                tried = known[name].run(Path(directory), scale)
+        except RuntimeError as error:
+            screen.print(f"{name} could not run: {error}", markup=False)
+            broken += 1
+            continue
         seconds = round(time.monotonic() - started)
         screen.print(
             f"{name}: {tried.counts}, {len(tried.failures)} failures, {seconds} s", markup=False
