@@ -226,9 +226,10 @@ def figures_of(
 
 def _estimate(part: float, parts: Floats, whole: float, wholes: Floats | None = None) -> Estimate:
     """A ratio with the interval of its draws."""
-    if wholes is None and not whole:
+    divisors = np.asarray(whole if wholes is None else wholes.sum(axis=1))
+    if not divisors.any():
         return Estimate(None, None, None)
-    divided = parts / (whole if wholes is None else wholes.sum(axis=1))
+    divided = parts / divisors
     low, high = np.nanpercentile(divided, (2.5, 97.5)).tolist()
     value = float(ratio(np.array(part), np.array(whole)))
     if np.isnan(value):

@@ -12,6 +12,7 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, wide
+from riskclf.errors import InputError
 from riskclf.files import beside, locked
 from riskclf.language import Language, speaking
 from riskclf.tables import Columns, TableFile, format_of, write_rejects
@@ -110,6 +111,10 @@ def volume(
     Exit status: 0 success, 1 finished but some rows were rejected, 2 usage error or other error,
     130 stopped with Ctrl-C.
     """
+    if scored == labelled:
+        raise InputError(
+            "the stream and --labelled are the same file: give the labelled posts in another"
+        )
     place = None if output is None else Path(output)
     picture = None if plot is None else Path(plot)
     listed = None if scored == "-" else beside(Path(scored), ".rejects.csv")

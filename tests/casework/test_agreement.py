@@ -193,8 +193,10 @@ def test_no_risky_post_among_the_drawn_ones_does_not_mean_that_there_is_none(
     assert recall.value == 1.0 and recall.low is not None and recall.low < 0.1
 
 
+@pytest.mark.filterwarnings("error")
 def test_what_is_missing_is_told(tmp_path: Path) -> None:
     desk = opened(str(tmp_path / "cases.db"), double_share=1)
+    assert agreement_of(desk).recall["flag"].high is None
     desk.add([new_case(1, "flag"), new_case(2, "review")], model="m1", officer=A)
     found = agreement_of(desk)
     assert (found.drawn, found.decided, found.share.value, found.kappa.value) == (2, 0, None, None)

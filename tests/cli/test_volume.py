@@ -87,6 +87,8 @@ def test_too_few_labelled_posts_are_refused_in_one_line(
     options: list[str | Path] = ["--collected", "all", "--output", tables[0]]
     assert run("volume", tables[0], "--labelled", tables[1], *options) == 2
     assert "would overwrite the input" in only_line(capsys.readouterr().err)
+    assert run("volume", tables[1], "--labelled", tables[1], "--collected", "all") == 2
+    assert "are the same file" in only_line(capsys.readouterr().err)
 
 
 def test_drift_says_in_words_whether_to_look_again(
