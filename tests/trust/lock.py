@@ -11,6 +11,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +21,7 @@ from rich.console import Console
 from riskclf.files import write_text
 from training.command import run_command
 
-__all__ = ["BUILD_NEEDS", "LOCKED", "PLATFORM", "read_locked"]
+__all__ = ["BUILD_NEEDS", "LOCKED", "PLATFORM", "ROOT", "read_hashes", "read_locked"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,15 +46,26 @@ def read_locked() -> dict[str, str]:
     Raises:
         ValueError: a line has no version or no hash.
     """
-    found: dict[str, str] = {}
+    return {name: version for name, version, _ in _lines()}
+
+
+def read_hashes() -> dict[str, str]:
+    """SHA-256 of the file by canonical name.
+
+    Raises:
+        ValueError: as for `read_locked`.
+    """
+    return {name: digest for name, _, digest in _lines()}
+
+
+def _lines() -> Iterator[tuple[str, str, str]]:
     for line in LOCKED.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
-            requirement, hashed = line.split(" --hash=sha256:")
+            requirement, digest = line.split(" --hash=sha256:")
             name, version = requirement.split("==")
-            if len(hashed) != 64:
+            if len(digest) != 64:
                 raise ValueError(f"{LOCKED.name}: {name} has no SHA-256")
-            found[canonicalize_name(name)] = version
-    return found
+            yield canonicalize_name(name), version, digest
 
 
 def main() -> None:

@@ -11,9 +11,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from packaging.utils import canonicalize_name
+
+from riskclf.files import write_text
 from tests.trust.check import Check, Tried
-from tests.trust.lock import LOCKED, ROOT
+from tests.trust.lock import LOCKED, ROOT, read_hashes
 
 __all__ = ["CHECKS", "SBOM"]
 
@@ -102,9 +106,22 @@ def _installed(work: Path, _scale: float) -> Tried:
         sys.executable, "-m", "cyclonedx_py", "environment", python,
         "--pyproject", ROOT / "pyproject.toml", "--output-reproducible", "--of", "JSON", at=work,
     )  # fmt: skip
-    found = json.loads(text)
-    SBOM.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    found = _with_hashes(json.loads(text))
+    write_text(SBOM, json.dumps(found, indent=1, sort_keys=True) + "\n")
     return Tried({"packages installed": len(found["components"]), "posts scored": 12}, failures)
+
+
+def _with_hashes(found: dict[str, Any]) -> dict[str, Any]:
+    """The list with the hash of each file, without descriptions and links, which change."""
+    hashes = read_hashes()
+    found["metadata"].pop("tools", None)
+    for component in found["components"]:
+        component.pop("description", None)
+        component.pop("externalReferences", None)
+        digest = hashes.get(canonicalize_name(component["name"]))
+        if digest is not None:
+            component["hashes"] = [{"alg": "SHA-256", "content": digest}]
+    return found
 
 
 def _minimum(work: Path, _scale: float) -> Tried:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.trust.lock import LOCKED, PLATFORM, ROOT, read_locked
+from tests.trust.lock import LOCKED, PLATFORM, ROOT, read_hashes, read_locked
+from tests.trust.supply import SBOM
 
 CONSTRAINTS: dict[str, str] = {
     canonicalize_name(line.split("==")[0]): line.split("==")[1]
@@ -48,3 +50,13 @@ def test_ci_compares_on_the_platform_of_the_list() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert f'"{PLATFORM}"' in ci
     assert LOCKED.read_text(encoding="utf-8").startswith(f"# {PLATFORM}")
+
+
+def test_the_list_of_components_has_every_locked_package_with_its_hash() -> None:
+    listed = json.loads(SBOM.read_text(encoding="utf-8"))["components"]
+    hashes = {
+        canonicalize_name(x["name"]): x["hashes"][0]["content"] for x in listed if "hashes" in x
+    }
+    assert hashes == read_hashes()
+    without = {x["name"] for x in listed if "hashes" not in x}
+    assert without <= {"pip", "riskclf"}  # pip came with the interpreter
