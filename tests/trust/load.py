@@ -335,8 +335,8 @@ CHECK = Check(
     "spawn, on one classifier; loads of a small model; `riskclf serve` with the packaged model "
     "at half of what it can do, beside slow clients, half requests, disconnections, oversized "
     "and malformed bodies.",
-    mended="A process that is forked after several threads have computed can hang in MKL. That is not "
-    "mended: docs/deploy.md says to fork first, and so does this check.",
+    mended="A process that is forked after several threads have computed can hang in MKL. That is "
+    "not mended: docs/deploy.md says to fork first, and so does this check.",
     run=_run,
 )
 
