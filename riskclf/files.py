@@ -22,7 +22,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -36,6 +36,7 @@ __all__ = [
     "beside",
     "is_full",
     "locked",
+    "locked_all",
     "naming",
     "open_private",
     "private_directory",
@@ -113,6 +114,20 @@ def locked(path: str | os.PathLike[str], *, wait: float = 0) -> Iterator[None]:
         if lock.lock_counter == 1:
             place.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def locked_all(paths: Iterable[str | os.PathLike[str] | None]) -> Iterator[None]:
+    """Hold the locks of all outputs of a run; None is one that is not written.
+
+    Raises:
+        InputError: as for `locked`.
+    """
+    with ExitStack() as stack:
+        for path in paths:
+            if path is not None:
+                stack.enter_context(locked(path))
+        yield
 
 
 class Replacement:

@@ -34,7 +34,7 @@ from sqlalchemy.orm import Session, lazyload
 from riskclf.casework.schema import Case, Event, StoreRecord
 from riskclf.casework.states import Action, Decision, State
 from riskclf.evaluation.figures import Estimate, Proportion
-from riskclf.evaluation.intervals import Intervals, ratio, wilson
+from riskclf.evaluation.intervals import Intervals, of_draws, ratio, wilson
 from riskclf.evaluation.wording import Section, as_range, as_share
 from riskclf.labels import DECISIONS
 from riskclf.language import gettext as _
@@ -229,12 +229,8 @@ def _estimate(part: float, parts: Floats, whole: float, wholes: Floats | None = 
     divisors = np.asarray(whole if wholes is None else wholes.sum(axis=1))
     if not divisors.any():
         return Estimate(None, None, None)
-    divided = parts / divisors
-    low, high = np.nanpercentile(divided, (2.5, 97.5)).tolist()
     value = float(ratio(np.array(part), np.array(whole)))
-    if np.isnan(value):
-        return Estimate(None, low, high)
-    return Estimate(value, min(low, value), max(high, value))
+    return of_draws(None if np.isnan(value) else value, parts / divisors)
 
 
 def _risky(cases: Sequence[Blind]) -> Proportion:

@@ -18,9 +18,7 @@ from riskclf.casework.states import Action, Outcome
 if TYPE_CHECKING:
     from riskclf.casework.schema import Event
 
-__all__ = ["GONE", "Check", "checks_of", "counted", "history"]
-
-GONE = (Outcome.DELETED, Outcome.ACCOUNT_GONE)
+__all__ = ["Check", "checks_of", "counted", "history"]
 
 _LEAST_FINISHED = (
     Outcome.STILL_THERE,

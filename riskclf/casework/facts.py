@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import lazyload
 
-from riskclf.casework.checks import GONE, checks_of, counted, history
+from riskclf.casework.checks import checks_of, counted, history
 from riskclf.casework.drafts import matter_of
 from riskclf.casework.schema import Case, Event
-from riskclf.casework.states import Action, Decision, Outcome, State
+from riskclf.casework.states import GONE, Action, Decision, Outcome, State
 
 if TYPE_CHECKING:
     from riskclf.casework.store import Store

@@ -16,7 +16,7 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, ForeignKey, St
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
-from riskclf.casework.states import Decision, Outcome, State
+from riskclf.casework.states import GONE, Decision, Outcome, State
 
 __all__ = ["AnyText", "Base", "Case", "Event", "Lease", "Post", "Ruling", "StoreRecord", "Utc"]
 
@@ -158,7 +158,7 @@ class Case(Base):
         """Whether the posts were gone at the last check; None where nobody knows."""
         if self.outcome in (None, Outcome.UNKNOWN):
             return None
-        return self.outcome in (Outcome.DELETED, Outcome.ACCOUNT_GONE)
+        return self.outcome in GONE
 
 
 class Post(Base):

@@ -14,6 +14,7 @@ from riskclf.errors import CaseError
 from riskclf.language import gettext as _
 
 __all__ = [
+    "GONE",
     "SETTLED_DECISIONS",
     "STEPS",
     "Action",
@@ -80,6 +81,10 @@ class Outcome(StrEnum):
     ACCOUNT_GONE = "account_gone"
     UNKNOWN = "unknown"
     """The check did not tell."""
+
+
+GONE = (Outcome.DELETED, Outcome.ACCOUNT_GONE)
+"""Outcomes after which a post is gone."""
 
 
 class Action(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, print_terms, stoppable, wide
-from riskclf.files import beside, locked, write_text
+from riskclf.files import beside, locked_all, write_text
 from riskclf.language import Language, speaking
 from riskclf.language import gettext as _
 from riskclf.tables import Columns, TableFile, write_rejects
@@ -57,12 +56,9 @@ def drift(
     lists = {"old": beside(Path(old), ".rejects.csv"), "new": beside(Path(new), ".rejects.csv")}
     places = {"the output": place, **{f"the rejects of {x}": y for x, y in lists.items()}}
     options.check_outputs(places, (old, new))
-    with stoppable(), speaking(lang), ExitStack() as stack:
+    with stoppable(), speaking(lang), locked_all(places.values()):
         from riskclf.volume.drift import compare_streams
 
-        for path in places.values():
-            if path is not None:
-                stack.enter_context(locked(path))
         file = TableFile(old, encoding=encoding, delimiter=delimiter)
         found = compare_streams(
             file,

@@ -22,7 +22,7 @@ from riskclf.cli.console import ShownPost
 from riskclf.cli.explained import explanation_json
 from riskclf.cli.options import check_outputs
 from riskclf.errors import InputError
-from riskclf.files import beside, locked
+from riskclf.files import beside, locked_all
 from riskclf.language import gettext as _
 from riskclf.language import listed
 from riskclf.reading import read
@@ -181,9 +181,7 @@ def label_table(
     outputs = {"the output": job.output_file, "the rejects file": job.rejects_file}
     check_outputs(outputs, [job.input])
     with ExitStack() as stack:
-        for place in outputs.values():
-            if place is not None:
-                stack.enter_context(locked(place))
+        stack.enter_context(locked_all(outputs.values()))
         run: _Run | None = None
 
         def before_wait() -> None:

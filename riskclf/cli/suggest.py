@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, print_terms, stoppable
 from riskclf.errors import InputError
-from riskclf.files import beside, locked
+from riskclf.files import beside, locked_all
 from riskclf.language import Language, ngettext, speaking
 from riskclf.language import gettext as _
 from riskclf.tables import Columns, TableFile, format_of, key_beside, write_rejects
@@ -119,10 +118,7 @@ def suggest(
         if written is not None:
             format_of(written)
     options.check_outputs(places, (data, labelled, reference))
-    with speaking(lang), stoppable(), ExitStack() as stack:
-        for path in places.values():
-            if path is not None:
-                stack.enter_context(locked(path))
+    with speaking(lang), stoppable(), locked_all(places.values()):
         from riskclf.suggestion import suggest as choose
 
         file = TableFile(data, encoding=encoding, delimiter=delimiter)

@@ -11,7 +11,7 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable
 from riskclf.errors import InputError
-from riskclf.files import beside, locked
+from riskclf.files import beside, locked_all
 from riskclf.language import Language, speaking
 from riskclf.language import gettext as _
 from riskclf.tables import TableFile, format_of, write_rejects
@@ -109,9 +109,7 @@ def triage(
             format_of(output)
             places = {"the output": Path(output), "the rejects file": rejected_rows}
             options.check_outputs(places, [posts])
-            for place in places.values():
-                assert place is not None
-                stack.enter_context(locked(place))
+            stack.enter_context(locked_all(places.values()))
         desk, drawn_share = None, 0.0
         if store is not None:
             from riskclf.casework import Store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ import typer
 from riskclf.cli import options
 from riskclf.cli.console import note, note_rejects, stoppable, wide
 from riskclf.errors import InputError
-from riskclf.files import beside, locked
+from riskclf.files import beside, locked_all
 from riskclf.language import Language, speaking
 from riskclf.tables import Columns, TableFile, format_of, write_rejects
 
@@ -128,13 +127,10 @@ def volume(
     if place is not None and place.suffix.lower() != ".json":
         format_of(place)
     options.check_outputs(places, (scored, labelled))
-    with stoppable(), speaking(lang), ExitStack() as stack:
+    with stoppable(), speaking(lang), locked_all(places.values()):
         from riskclf.volume.estimation import estimate_volume
         from riskclf.volume.wording import change_words, month_table, statement
 
-        for path in places.values():
-            if path is not None:
-                stack.enter_context(locked(path))
         file = TableFile(scored, encoding=encoding, delimiter=delimiter)
         found = estimate_volume(
             file,

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-__all__ = ["Intervals", "mcnemar", "precision_at", "ratio", "wilson"]
+__all__ = ["Intervals", "mcnemar", "of_draws", "precision_at", "ratio", "wilson"]
 
 _CORRELATION, _WORTH = 0.3, 4
 """The intra-class correlation that is assumed beforehand, and how many families it counts as."""
@@ -272,15 +272,26 @@ def precision_at(
         posterior = beta(hits + 0.5, rate.effective - hits + 0.5)
         rates.append(posterior.rvs(20_000, random_state=rng))
     right, wrong = prevalence * rates[0], (1 - prevalence) * rates[1]
-    low, high = np.percentile(right / (right + wrong), _TAILS)
     value = None
     if recall.value is not None and false_positive_rate.value is not None:
         right_alarms = prevalence * recall.value
         alarms = right_alarms + (1 - prevalence) * false_positive_rate.value
         value = right_alarms / alarms if alarms > 0 else None
-    if value is not None:
-        low, high = min(low, value), max(high, value)
-    return Estimate(value, float(low), float(high))
+    return of_draws(value, right / (right + wrong))
+
+
+def of_draws(value: float | None, draws: Floats) -> Estimate:
+    """A value with the middle 95 % of its draws, which always holds the value.
+
+    Args:
+        value: None where it is unknown.
+        draws: shape (draws,).
+    """
+    low, high = np.percentile(draws, _TAILS).tolist()
+    if value is None:
+        return Estimate(None, low, high)
+    value = float(value)
+    return Estimate(value, min(low, value), max(high, value))
 
 
 def mcnemar(ours: Flags, theirs: Flags, family: NDArray[np.int64] | None = None) -> PairedTest:

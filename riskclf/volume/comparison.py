@@ -11,6 +11,7 @@ import numpy as np
 
 from riskclf.errors import InputError
 from riskclf.evaluation.figures import Estimate, Figure
+from riskclf.evaluation.intervals import of_draws
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,9 +82,9 @@ def change_between(
     return Change(
         before,
         after,
-        _estimate(values[0], drawn[0]),
-        _estimate(values[1], drawn[1]),
-        _estimate(values[1] - values[0], drawn[1] - drawn[0]),
+        of_draws(values[0], drawn[0]),
+        of_draws(values[1], drawn[1]),
+        of_draws(values[1] - values[0], drawn[1] - drawn[0]),
         Estimate(
             values[1] / values[0] if values[0] > 0 else None,
             float(low),
@@ -92,11 +93,6 @@ def change_between(
         float((drawn[1] < drawn[0]).mean() + same.mean() / 2),
         posts[1] / posts[0],
     )
-
-
-def _estimate(value: float, draws: NDArray[np.float64]) -> Estimate:
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return Estimate(value, min(float(low), value), max(float(high), value))
 
 
 def _chosen(months: Sequence[_Month], name: str) -> list[int]:

@@ -27,6 +27,7 @@ import numpy as np
 
 from riskclf.errors import EvaluationError, InputError
 from riskclf.evaluation.figures import Estimate, Figure, Proportion
+from riskclf.evaluation.intervals import of_draws
 from riskclf.files import write_bytes, write_text
 from riskclf.inputs import zone_of
 from riskclf.language import current
@@ -42,7 +43,7 @@ from riskclf.volume.stream import Month, Stream, read_stream
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MonthlyVolume", "VolumeEstimate", "estimate_volume", "interval_of", "sides_of"]
+__all__ = ["MonthlyVolume", "VolumeEstimate", "estimate_volume", "sides_of"]
 
 
 @dataclass(frozen=True)
@@ -267,10 +268,10 @@ def _estimated(
             index = place[month.name]
             shares, drawn = found.shares[index, 1], found.draws[:, index, 1]
             draws[:, number] = drawn * month.posts
-            share = interval_of(shares, drawn)
-            risky = interval_of(shares * month.posts, draws[:, number])
+            share = of_draws(shares, drawn)
+            risky = of_draws(shares * month.posts, draws[:, number])
             by_label = {
-                name: interval_of(value[index] * month.posts, drawn_side[:, index] * month.posts)
+                name: of_draws(value[index] * month.posts, drawn_side[:, index] * month.posts)
                 for name, (value, drawn_side) in sides.items()
             }
         result.append(
@@ -296,12 +297,6 @@ def _estimated(
         known.rejects,
         draws,
     )
-
-
-def interval_of(value: float, draws: NDArray[np.float64]) -> Estimate:
-    """A value with the middle 95 % of its draws."""
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return Estimate(float(value), min(float(low), float(value)), max(float(high), float(value)))
 
 
 def sides_of(

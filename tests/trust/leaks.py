@@ -11,6 +11,8 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -242,22 +244,28 @@ class Leaks:
 
     def serve(self) -> None:
         """Send the post to the service in requests that are right, wrong, too late or too large."""
-        out, err = (self.logs / f"serve.{x}" for x in ("out", "err"))
+        arguments = ["--port", "0", "--explain", "--timeout", "5", "--max-posts", "50"]
+        with self._running("serve", *arguments, "--max-bytes", "20000") as err:
+            url = wait_for(lambda: _address(err))
+            with httpx2.Client(base_url=url, timeout=60) as client:
+                self._ask(client)
+
+    @contextmanager
+    def _running(self, command: str, *arguments: str) -> Iterator[Path]:
+        """A command that answers until it is terminated, without a network; what it logs to."""
+        out, err = (self.logs / f"{command}.{x}" for x in ("out", "err"))
         code = (
             "import sys; from pathlib import Path; from tests.trust.driven import refuse_network; "
             "refuse_network(Path(sys.argv.pop(1))); from riskclf.cli import main; sys.exit(main())"
         )
-        arguments = ["serve", "--model", str(self.place / "model"), "--port", "0", "--explain"]
-        arguments += ["--timeout", "5", "--max-posts", "50", "--max-bytes", "20000"]
+        chosen = ["--model", str(self.place / "model")]
         with out.open("wb") as told, err.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-c", code, str(self.network), *arguments],
+                [sys.executable, "-c", code, str(self.network), command, *arguments, *chosen],
                 stdout=told, stderr=errors, cwd=self.work, env=self.environment,
             )  # fmt: skip
         try:
-            url = wait_for(lambda: _address(err))
-            with httpx2.Client(base_url=url, timeout=60) as client:
-                self._ask(client)
+            yield err
         finally:
             process.terminate()
             process.wait(60)
@@ -301,26 +309,8 @@ class Leaks:
         from playwright.sync_api import sync_playwright
 
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        out, err = (self.logs / f"review.{x}" for x in ("out", "err"))
         profile = self.place / "profile"
-        code = (
-            "import sys; from pathlib import Path; from tests.trust.driven import refuse_network; "
-            "refuse_network(Path(sys.argv.pop(1))); from riskclf.cli import main; sys.exit(main())"
-        )
-        arguments = [
-            "review",
-            _CASES,
-            "--officer",
-            "officer-2",
-            "--model",
-            str(self.place / "model"),
-        ]
-        with out.open("wb") as told, err.open("wb") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-c", code, str(self.network), *arguments],
-                stdout=told, stderr=errors, cwd=self.work, env=self.environment,
-            )  # fmt: skip
-        try:
+        with self._running("review", _CASES, "--officer", "officer-2") as err:
             url = wait_for(lambda: _entry(err))
             with sync_playwright() as started:
                 context = started.chromium.launch_persistent_context(
@@ -348,9 +338,6 @@ class Leaks:
                 page.goto("about:blank")
                 time.sleep(1)
                 context.close()
-        finally:
-            process.terminate()
-            process.wait(60)
         self.tried["files of the browser"] = sum(x.is_file() for x in profile.rglob("*"))
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskclf.evaluation.intervals import wilson
+from riskclf.evaluation.intervals import of_draws, wilson
 from riskclf.suggestion.emerging import emerging_terms
 from riskclf.volume.comparison import change_between
-from riskclf.volume.estimation import MonthlyVolume, interval_of, sides_of
+from riskclf.volume.estimation import MonthlyVolume, sides_of
 from riskclf.volume.labelled import Labelled
 from riskclf.volume.likeness import misfits, novelty
 from riskclf.volume.quantifiers import estimate
@@ -144,7 +144,7 @@ def by_side(material: Material, replays: int, seed: int) -> dict[str, Any]:
             whole = estimate(known, months, method, draws=_DRAWS, seed=number)
             sides = sides_of(known, months, method, whole.shares[:, 1], whole.draws[..., 1])
             for name, (value, draws) in sides.items():
-                part = interval_of(value[0] * posts, draws[:, 0] * posts)
+                part = of_draws(value[0] * posts, draws[:, 0] * posts)
                 truth = float(drawn.by_label[known.labels.index(name)])
                 held.setdefault(name, []).append(_holds(part.low, part.high, truth))
                 width = (part.high or 0.0) - (part.low or 0.0)
@@ -231,8 +231,7 @@ def _replayed(
     posts = np.array([month.posts for month in months], dtype=float)
     draws = found.draws[..., 1] * posts
     parts = [
-        interval_of(value, draws[:, place])
-        for place, value in enumerate(found.shares[:, 1] * posts)
+        of_draws(value, draws[:, place]) for place, value in enumerate(found.shares[:, 1] * posts)
     ]
     change = (True, True, 0.0, 0.0)
     if len(months) > 1:
