@@ -89,7 +89,7 @@ def test_spellings_of_the_same_text_become_one(raw: str, expected: str) -> None:
     "blank",
     [chr(c) for c in EVERY_CODE_POINT if chr(c).isspace()]
     + ["\u115f", "\u1160", "\u2800", "\u3164", "\uffa0", "\r\n", " \u3000\t", "\u200b \u200b"],
-    ids=ascii,
+    ids=lambda blank: " ".join(f"U+{ord(c):04X}" for c in blank),
 )
 def test_every_kind_of_blank_is_one_space_inside_and_nothing_outside(blank: str) -> None:
     assert normalise(f"{blank}傘{blank}{blank}靴{blank}").text == "傘 靴"

@@ -135,7 +135,7 @@ def test_a_worker_loads_the_model_once_and_computes_on_one_thread(
             classifier.predict_many(["雨が降る"] * len(numbers))
             loads = pickling._loaded.cache_info().misses
             found = {"worker": os.getpid(), "loads": loads, "threads": threads[-1]}
-            yield pa.array([found] * len(numbers))
+            yield pa.array([found] * len(numbers), pa.struct(dict.fromkeys(found, pa.int64())))
         hook.remove()
 
     asked = arrow_udf(probe, "worker long, loads long, threads long")("id")

@@ -81,6 +81,15 @@ def test_time_that_grows_with_the_square_of_the_length_is_found() -> None:
     assert text.growth(square, "a", 5_000, least=0.002) > text.LINEAR
 
 
+@pytest.mark.parametrize("kind", ["marks alone", "separators"])
+def test_memory_for_a_text_grows_with_its_length_and_no_faster(kind: str) -> None:
+    assert text.memory_growth(normalise, text.KINDS[kind], 10_000) <= text.LINEAR
+
+
+def test_memory_that_grows_with_the_square_of_the_length_is_found() -> None:
+    assert text.memory_growth(lambda raw: bytes(len(raw) ** 2), "a", 2_000) > text.LINEAR
+
+
 def test_without_atheris_the_command_that_installs_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import tracemalloc
 import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
@@ -18,7 +19,7 @@ from tests.explanation.fuzzed import fuzzed_posts
 from tests.trust.check import Check, Tried
 from tests.trust.fuzzing import Target, failures, fuzz
 
-__all__ = ["CHECK", "KINDS", "LINEAR", "TARGETS", "growth", "text_of"]
+__all__ = ["CHECK", "KINDS", "LINEAR", "TARGETS", "growth", "memory_growth", "text_of"]
 
 KINDS = {
     "letters": "a",
@@ -45,7 +46,7 @@ KINDS = {
 """What long texts are made of, by what it is called."""
 
 LINEAR = 16
-"""Growth of time for eight times the length above which it is not linear: 64 would be quadratic."""
+"""Growth for eight times the length above which it is not linear: 64 would be quadratic."""
 
 SEEDS = tuple(
     text.encode("utf-8", "surrogatepass")
@@ -128,6 +129,33 @@ TARGETS = (
 )
 
 
+def _long(unit: str, length: int) -> str:
+    return (unit * (length // len(unit) + 1))[:length]
+
+
+def memory_growth(work: Callable[[str], object], unit: str, size: int) -> float:
+    """How many times more memory a text of eight times the length takes at most; 8 where linear.
+
+    What Python and NumPy allocate counts; less than one megabyte counts as one.
+
+    Args:
+        work: what is done with a text.
+        unit: what the texts are made of.
+        size: characters of the first one.
+    """
+
+    def megabytes(length: int) -> float:
+        text = _long(unit, length)
+        tracemalloc.start()
+        try:
+            work(text)
+            return tracemalloc.get_traced_memory()[1] / 2**20
+        finally:
+            tracemalloc.stop()
+
+    return megabytes(8 * size) / max(megabytes(size), 1.0)
+
+
 def growth(work: Callable[[str], object], unit: str, size: int, *, least: float = 0.02) -> float:
     """How many times longer a text of eight times the length takes; 8 where time is linear.
 
@@ -142,7 +170,7 @@ def growth(work: Callable[[str], object], unit: str, size: int, *, least: float 
     """
 
     def seconds(length: int) -> float:
-        text = (unit * (length // len(unit) + 1))[:length]
+        text = _long(unit, length)
 
         def once() -> float:
             before = time.process_time()
@@ -173,24 +201,28 @@ def _run(work: Path, scale: float) -> Tried:
         "explain": classifier.explain,
     }
     kinds = [*KINDS.items()][: max(2, round(scale * len(KINDS)))]
-    largest, measured = 0.0, 0
+    slowest, widest = 0.0, 0.0
     for name, step in steps.items():
         for kind, unit in kinds:
-            found = growth(step, unit, 10_000)
-            measured += 1
-            largest = max(largest, found)
-            if found > LINEAR:
-                failed.append(f"{name}: time grows faster than the length of {kind}")
-    counts["kinds of text whose length grows"] = measured
-    return Tried(counts, failed, {"largest growth of time for eight times the length": largest})
+            time_taken, memory = growth(step, unit, 10_000), memory_growth(step, unit, 10_000)
+            slowest, widest = max(slowest, time_taken), max(widest, memory)
+            for what, found in (("time", time_taken), ("memory", memory)):
+                if found > LINEAR:
+                    failed.append(f"{name}: {what} grows faster than the length of {kind}")
+    counts["kinds of text whose length grows"] = len(steps) * len(kinds)
+    measured = {
+        "largest growth of time for eight times the length": slowest,
+        "of memory": widest,
+    }
+    return Tried(counts, failed, measured)
 
 
 CHECK = Check(
     "hostile-text",
     "Any text is read: no post ends a run, hangs it, or gets a span outside itself.",
     "Coverage-guided fuzzing (atheris) of `normalise`, the tokenizer, `predict` and `explain` for "
-    "24 of the 60 minutes of processor time; time is measured for texts of 20 kinds and eight "
-    "times their length.",
+    "24 of the 60 minutes of processor time; time and memory are measured for texts of 20 kinds and "
+    "eight times their length.",
     "`explain` ended with an error where a long post held many words that the vocabulary lacks: it "
     "looked for a window by its ids, which are the same for all of them.",
     _run,
