@@ -221,8 +221,8 @@ CHECK = Check(
     "hostile-text",
     "Any text is read: no post ends a run, hangs it, or gets a span outside itself.",
     "Coverage-guided fuzzing (atheris) of `normalise`, the tokenizer, `predict` and `explain` for "
-    "24 of the 60 minutes of processor time; time and memory are measured for texts of 20 kinds and "
-    "eight times their length.",
+    "24 of the 60 minutes of processor time; time and memory are measured for texts of 20 kinds "
+    "and eight times their length.",
     "`explain` ended with an error where a long post held many words that the vocabulary lacks: it "
     "looked for a window by its ids, which are the same for all of them.",
     _run,
