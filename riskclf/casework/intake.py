@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from riskclf.errors import InputError
 from riskclf.language import Sentence
-from riskclf.tables import Data, Dialect, Reject, UnlabelledPosts, is_missing
+from riskclf.tables import Data, Dialect, Reject, UnlabelledPosts, is_missing, time_in
 
 __all__ = ["DeskColumns", "DeskPost", "Intake", "read_posts", "string_of"]
 
@@ -145,12 +145,12 @@ def string_of(values: Mapping[str, Any], column: str | None) -> str | None:
 
 
 def _time(values: Mapping[str, Any], column: str | None) -> datetime | None:
-    value = None if column is None else values.get(column)
+    found = None if column is None else time_in(values.get(column))
+    if found is None:
+        return None
+    if not isinstance(found, datetime):
+        found = datetime.combine(found, time())
     try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value.strip())
-        elif isinstance(value, date) and not isinstance(value, datetime):
-            value = datetime(value.year, value.month, value.day)
-        return value.astimezone(UTC) if isinstance(value, datetime) else None
-    except (ValueError, OverflowError, OSError):
+        return found.astimezone(UTC)
+    except (OverflowError, OSError):  # years that the computer's time zone does not know
         return None

@@ -7,7 +7,6 @@ be used is listed with its reason, and changes nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from riskclf.casework.states import Action, Outcome, State
 from riskclf.casework.steps import Steps
 from riskclf.errors import CaseError, InputError
 from riskclf.language import Sentence
-from riskclf.tables import Data, Reject, Source, is_missing, nothing_usable
+from riskclf.tables import Data, Reject, Source, nothing_usable, time_in
 
 if TYPE_CHECKING:
     from riskclf.casework.store import Store
@@ -35,8 +34,6 @@ __all__ = ["COLUMNS", "Imported", "import_outcomes"]
 
 COLUMNS = ("reference", "outcome", "checked_at")
 """A post as the store knows it; one of `Outcome`; the day or time at which it was looked at."""
-
-_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -209,23 +206,15 @@ def _found(number: int, values: Mapping[str, Any], zone: ZoneInfo) -> _Found | R
 
 def _when(value: Any, zone: ZoneInfo) -> tuple[date, datetime | None] | None:
     """The day, and the time if one is given; a workbook gives a day as its midnight."""
+    found = time_in(value)
+    if not isinstance(found, datetime):
+        return None if found is None else (found, None)
+    if found.tzinfo is None:
+        if found.time() == time():
+            return found.date(), None
+        found = found.replace(tzinfo=zone)
     try:
-        if is_missing(value):
-            return None
-        if isinstance(value, str):
-            parts = _DATE.fullmatch(value.strip())
-            if parts is None:
-                return None
-            year, month, day, rest = parts.groups()
-            text = f"{year}-{month:0>2}-{day:0>2}"
-            value = datetime.fromisoformat(text + rest) if rest else date.fromisoformat(text)
-        if not isinstance(value, datetime):
-            return (value, None) if isinstance(value, date) else None
-        if value.tzinfo is None:
-            if value.time() == time():
-                return value.date(), None
-            value = value.replace(tzinfo=zone)
-        utc = value.astimezone(UTC)
+        utc = found.astimezone(UTC)
         return utc.astimezone(zone).date(), utc
-    except (ValueError, OverflowError):
+    except OverflowError:  # the first or last day of the calendar, in another zone
         return None

@@ -40,6 +40,7 @@ from riskclf.tables.rejects import Reject, RejectsFile, nothing_usable, write_re
 from riskclf.tables.sources import Columns, Data, Source, UnlabelledPosts
 from riskclf.tables.targets import UNCLEAR, Target, TargetReader
 from riskclf.tables.texts import is_blank, is_missing, same_text, text_key, text_problem
+from riskclf.tables.times import time_in
 from riskclf.tables.writing import TableWriter, create_table, write_table
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "same_text",
     "text_key",
     "text_problem",
+    "time_in",
     "write_rejects",
     "write_table",
 ]

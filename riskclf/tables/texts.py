@@ -18,6 +18,7 @@ str: tables without types have no other way to say null.
 
 from __future__ import annotations
 
+from datetime import date
 from hashlib import blake2b
 from typing import Any
 
@@ -69,4 +70,5 @@ def text_key(text: str) -> int:
 
 
 def _is_null(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
+    # NaN, and NaT of pandas.
+    return value is None or (isinstance(value, float | date) and value != value)

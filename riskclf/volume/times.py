@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from riskclf.language import Sentence
-from riskclf.tables import is_missing
+from riskclf.tables import is_missing, time_in
 
 __all__ = ["days_of", "months_between", "time_of"]
 
-# What fromisoformat does not read: 2026/4/1 9:05, 2026年4月1日.
-_DATE = re.compile(
-    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?"
-)
+_NO_TIME = Sentence("it is not a time such as 2026-04-01T09:05:00+09:00")
 
 
 def time_of(value: Any, zone: ZoneInfo) -> datetime | Sentence:
     """When a post was posted, in `zone`, or what is wrong with the value.
 
     Args:
-        value: of a cell: a time, a date, or text (ISO 8601, 2026/4/1 9:05, 2026年4月1日). A time
-            without a zone is one in `zone`.
+        value: of a cell, see `riskclf.tables.time_in`. A time without a zone is one in `zone`.
         zone: see `riskclf.inputs.zone_of`.
     """
     if is_missing(value):
         return Sentence("it is missing")
+    found = time_in(value)
+    if found is None:
+        return _NO_TIME
+    if not isinstance(found, datetime):
+        found = datetime.combine(found, time())
     try:
-        if isinstance(value, str):
-            value = _parsed(value.strip())
-        elif isinstance(value, date) and not isinstance(value, datetime):
-            value = datetime(value.year, value.month, value.day)
-        if isinstance(value, datetime):
-            return value.astimezone(zone) if value.tzinfo else value.replace(tzinfo=zone)
-    except (ValueError, OverflowError):
-        pass
-    return Sentence("it is not a time such as 2026-04-01T09:05:00+09:00")
-
-
-def _parsed(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        found = _DATE.fullmatch(text)
-        if found is None:
-            raise
-        return datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]
+        return found.astimezone(zone) if found.tzinfo else found.replace(tzinfo=zone)
+    except OverflowError:  # the first or last day of the calendar, in another zone
+        return _NO_TIME
 
 
 def months_between(first: str, last: str) -> list[str]:

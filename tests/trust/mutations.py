@@ -20,7 +20,8 @@ from typing import Any
 
 from riskclf.errors import MissingExtra
 from tests.trust.check import Check, Tried
-from tests.trust.supply import ROOT, checkout
+from tests.trust.lock import ROOT
+from tests.trust.supply import checkout
 
 __all__ = ["CHECKS"]
 
@@ -91,7 +92,9 @@ def _mutations(work: Path, scale: float) -> Tried:
     codes = _exit_codes(source)
     survivors = sorted(name for name in sample if codes[name] not in _NOTICED)
     share = 1 - len(survivors) / len(sample)
-    failures = [] if share >= _KILLED else [f"{share:.1%} noticed; not: {name}" for name in survivors]
+    failures = (
+        [] if share >= _KILLED else [f"{share:.1%} noticed; not: {name}" for name in survivors]
+    )
     (work / "survivors").write_text("\n".join(survivors), encoding="utf-8")
     return Tried(
         {

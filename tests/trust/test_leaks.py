@@ -29,7 +29,7 @@ CANARY = Canary.drawn(1)
         base64.b64encode(CANARY.post.encode()),
         base64.b64encode(b"x" + CANARY.post.encode()),
         base64.b64encode(b"xx" + CANARY.post.encode()),
-        gzip.compress(CANARY.post.encode()),
+        gzip.compress(CANARY.post.encode(), mtime=0),
         repr(CANARY.post.encode()).encode(),
         CANARY.kana[:4].encode() + b"\n  " + CANARY.kana[4:].encode(),
         CANARY.letters.upper().encode(),
