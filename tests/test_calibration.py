@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,13 +14,16 @@ from hypothesis import strategies as st
 from riskclf.calibration import (
     choose_operating_point,
     fit_calibration,
+    fit_stacker,
     fit_temperature_and_bias,
     served_risk,
 )
-from riskclf.decide import OperatingPoint, probabilities, windows_read
+from riskclf.decide import OperatingPoint, probabilities, served_rows, windows_read
+from riskclf.encoder import Outputs
 from riskclf.errors import OperatingPointError
 from riskclf.manifest import Manifest
-from riskclf.tokens import Tokenizer
+from riskclf.stacker import EXPERTS, Stacker
+from riskclf.tokens import Encoding, Tokenizer
 from tests.models import outputs_of
 
 LABELS = ("minor_solicitation", "adult_solicitation", "benign")
@@ -67,6 +74,67 @@ def test_a_model_without_risk_labels_is_fitted_on_the_heads(tokenizer: Tokenizer
     expected = probabilities(outputs.logits, fitted.temperature)
     assert expected[0, 0] == pytest.approx(0.7, abs=1e-3)
     assert fitted.bias == 0
+
+
+def test_with_experts_a_stacker_is_fitted_on_the_windows_that_are_served(
+    tokenizer: Tokenizer,
+) -> None:
+    rng = np.random.default_rng(0)
+    encodings = tokenizer.encode_batch(["今日は図書館で本を借りました。" * 20] * 60)
+    count = sum(len(read) for read in windows_read(encodings, manifest()))
+    logits = rng.normal(0, 2, (3, count, 3)).astype(np.float32)
+    logits[:, :, :2] -= 9 * (np.arange(count) % (count // 60) != 1)[:, None]  # all agree on one
+    outputs = replace(outputs_of(logits[0]), ngrams=logits[1], neighbours=logits[2])
+    targets = rng.dirichlet([1, 1, 1], 60)
+    weights = rng.uniform(0.5, 2, 60)
+    fitted = fit_calibration(encodings, outputs, targets, manifest(), biased=True, weights=weights)
+    assert fitted.stacker is not None
+    assert (fitted.temperature, fitted.bias) == (1.0, 0.0)
+    # Fitted on the rows that it then serves, nothing changes any more.
+    rows = served_rows(encodings, outputs, fitted)
+    served = logits[:, rows].astype(np.float64)
+    again = fit_stacker(served, targets, weights, fitted.is_risk, EXPERTS)
+    assert again.risk == pytest.approx(fitted.stacker.risk, abs=1e-6)
+    assert again.side == pytest.approx(fitted.stacker.side, abs=1e-6)
+    # A stacker of these experts is where it starts from; one of others is not.
+    away = replace(fitted, stacker=Stacker(EXPERTS, (9.0, 9.0, 9.0), (9.0, 9.0, 9.0), 9.0))
+    few = encodings[:2], outputs_of_first(outputs, encodings[:2]), targets[:2]
+    near = fit_calibration(*few, away, biased=False).stacker
+    assert near is not None and min(near.risk) > 2
+    two = fit_calibration(*few, away, biased=False, experts=EXPERTS[:2]).stacker
+    assert two is not None and two.experts == EXPERTS[:2] and max(two.risk) < 2
+
+
+def outputs_of_first(outputs: Outputs, encodings: Sequence[Encoding]) -> Outputs:
+    count = sum(len(read) for read in windows_read(encodings, manifest()))
+    assert outputs.ngrams is not None and outputs.neighbours is not None
+    first = outputs_of(outputs.logits[:count])
+    return replace(first, ngrams=outputs.ngrams[:count], neighbours=outputs.neighbours[:count])
+
+
+@given(st.integers(0, 10_000))
+def test_flag_is_the_lowest_threshold_with_the_weighted_precision_and_its_bound(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    risk, weights = rng.choice(np.linspace(0.05, 0.95, 12), 40), rng.choice([0.5, 1.0, 6.0], 40)
+    target = (rng.random(40) < risk).astype(float)
+
+    def bound(right: Any, flagged: Any) -> float:
+        return (float(right.sum()) - 1) / float(flagged.sum())
+
+    def does(at: float) -> bool:
+        flagged = risk >= at
+        reached = (weights * target)[flagged].sum() / weights[flagged].sum() >= 0.6 - 1e-9
+        return bool(reached and bound(flagged & (target == 1), flagged) >= 0.6)
+
+    expected = min((x for x in risk if does(x)), default=None)
+    try:
+        found = choose_operating_point(
+            risk, target, precision=0.6, recall=0.9, weights=weights, bound=bound
+        )
+    except OperatingPointError as error:
+        assert (expected is None) == ("no threshold reaches" in str(error))
+        return
+    assert found.flag == expected
 
 
 def test_flag_reaches_the_precision_with_unclear_posts_counted_as_wrong() -> None:

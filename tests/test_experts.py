@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
 
 from riskclf import RiskClassifier
 from riskclf.artifact import Artifact, load
@@ -92,6 +95,33 @@ def test_a_stacker_finds_the_weights_that_explain_the_targets() -> None:
     assert found.bias == pytest.approx(-1, abs=0.01)
 
 
+@pytest.mark.parametrize("start", [None, Stacker(ALL, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), -1.0)])
+def test_no_other_stacker_fits_better(start: Stacker | None) -> None:
+    """Its loss is written out here: cross-entropy of weighted posts, and one for each change."""
+    _, logits = random_outputs(30)
+    rng = np.random.default_rng(1)
+    targets, weights = rng.dirichlet([1, 1, 1], 30), rng.uniform(0.2, 3, 30)
+    before = start or Stacker(ALL, (1 / 3,) * 3, (1 / 3,) * 3, 0.0)
+    origin = np.array([*before.risk, before.bias, *before.side])
+    odds = np.log(np.exp(logits[:, :, :2]).sum(axis=2)) - logits[:, :, 2]
+
+    def loss(at: Any) -> float:
+        risk = expit(at[:3] @ odds + at[3])
+        wanted = targets[:, :2].sum(axis=1)
+        of_risk = wanted * np.log(risk) + (1 - wanted) * np.log(1 - risk)
+        side = softmax(np.tensordot(at[4:], logits, 1)[:, :2], axis=1)
+        of_side = (targets[:, :2] * np.log(side)).sum(axis=1)
+        return float(-(weights * (of_risk + of_side)).sum() + ((at - origin) ** 2).sum())
+
+    found = fit_stacker(logits, targets, weights, IS_RISK, ALL, start=start)
+    best = np.array([*found.risk, found.bias, *found.side])
+    for index in range(len(best)):
+        for step in (-0.02, 0.02):
+            other = best.copy()
+            other[index] = other[index] + step if index == 3 else max(0.0, other[index] + step)
+            assert loss(other) >= loss(best) - 1e-6
+
+
 def test_no_expert_gets_a_negative_weight() -> None:
     outputs, logits = random_outputs(5_000)
     against = Stacker(ALL, (1.0, 0.0, 0.0), (1.0, 0.0, 0.0), 0.0).probabilities(outputs, IS_RISK)
@@ -118,6 +148,30 @@ def test_the_label_threshold_is_the_best_one_from_review_on() -> None:
     assert 0.45 < threshold <= 0.55
     late = OperatingPoint(flag=0.8, review=0.6)
     assert choose_label_threshold(scores, np.eye(3)[gold], np.ones(6), IS_RISK, late) in (0.6, 0.7)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=25)
+def test_no_other_label_threshold_has_a_better_weighted_macro_f1(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    gold, weights = rng.integers(0, 3, 40), rng.choice([0.2, 1.0, 7.0], 40)
+    targets, scores = np.eye(3)[gold], rng.dirichlet([1, 1, 1], 40)
+    targets[:5] = 0.5, 0.5, 0.0  # not counted, however they are scored
+    risk = scores[:, :2].sum(axis=1)
+    side = scores[:, :2].argmax(axis=1)
+
+    def macro_f1(at: float) -> float:
+        labels = np.where(risk >= at, side, 2)[5:]
+        return float(
+            f1_score(gold[5:], labels, labels=[0, 1, 2], average="macro",
+                     sample_weight=weights[5:], zero_division=0)
+        )  # fmt: skip
+
+    point = OperatingPoint(flag=0.8, review=0.3)
+    found = choose_label_threshold(scores, targets, weights, IS_RISK, point)
+    assert found >= point.review
+    best = max(macro_f1(x) for x in [point.review, *risk[5:][risk[5:] >= point.review]])
+    assert macro_f1(found) == pytest.approx(best)
 
 
 # N-grams ------------------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import binom, binomtest, t
+from scipy.stats import beta, binom, binomtest, t
 from sklearn.metrics import f1_score
 
 from riskclf.evaluation.figures import Estimate, Proportion
@@ -240,6 +242,69 @@ def test_precision_at_a_base_rate_is_bayes_rule() -> None:
     assert low < value < high
     _, more_low, more_high = known(precision_at(0.001, rate(900, 1000), rate(100, 10000)))
     assert more_high - more_low < high - low
+
+
+@pytest.mark.parametrize(
+    ("prevalence", "hits", "of", "raised", "ordinary"),
+    [(0.4, 19, 20, 2, 30), (0.001, 90, 100, 10, 1000), (0.9, 3, 3, 0, 5), (0.5, 0, 12, 7, 8)],
+)
+def test_precision_at_a_base_rate_has_the_quantiles_of_the_jeffreys_posteriors(
+    prevalence: float, hits: int, of: int, raised: int, ordinary: int
+) -> None:
+    """By quadrature: P(precision <= x) = P(recall <= x / (1 - x) * odds * false rate)."""
+    _, low, high = known(precision_at(prevalence, rate(hits, of), rate(raised, ordinary)))
+    recall = beta(hits + 0.5, of - hits + 0.5)
+    false_rates = beta(raised + 0.5, ordinary - raised + 0.5).ppf((np.arange(4000) + 0.5) / 4000)
+
+    def below(x: float) -> float:
+        odds = x / (1 - x) * (1 - prevalence) / prevalence
+        return float(recall.cdf(odds * false_rates).mean())
+
+    value = prevalence * hits / of
+    value /= value + (1 - prevalence) * raised / ordinary
+    # The interval always holds the value, which lies outside of the quantiles at the edges.
+    if low < value:
+        assert below(low) == pytest.approx(0.025, abs=0.005)
+    if high > value:
+        assert below(high) == pytest.approx(0.975, abs=0.005)
+
+
+def test_a_figure_of_one_family_alone_has_no_bounds() -> None:
+    maker = Intervals(10, family=np.zeros(10, dtype=np.int64))
+    table = np.stack([maker.table(flags(4, 10)), maker.table(flags(10, 10))], axis=1)
+    found = maker.score(table, lambda x: ratio(x[..., 0], x[..., 1]))
+    assert found == Estimate(0.4, 0.0, 1.0)
+
+
+def effective(hit: NDArray[np.bool_], weight: NDArray[np.float64], names: list[int]) -> float:
+    """The effective number of rows as the module describes it, one family after the other."""
+    total, share = weight.sum(), float(np.average(hit, weights=weight))
+    rows = total**2 / (weight**2).sum()
+    families = [[i for i, x in enumerate(names) if x == name] for name in sorted(set(names))]
+    size = sum(weight[f].sum() ** 2 for f in families) / (weight**2).sum()
+    supposed = 1 + 0.3 * (size - 1)
+    with_hit = sum(hit[f].any() for f in families)
+    with_miss = sum(not hit[f].all() for f in families)
+    evidence, count = min(with_hit, with_miss) - 1, len(families)
+    design = supposed
+    if evidence > 0:
+        spread = sum((weight[f] * (hit[f] - share)).sum() ** 2 for f in families) / total**2
+        measured = count / (count - 1) * spread / (share * (1 - share) / (rows - 1))
+        design = (evidence * measured + 4 * supposed) / (evidence + 4)
+    quantiles = t.ppf(0.975, len(hit) - 1) / t.ppf(0.975, count - 1)
+    return float(rows / max(1.0, design) * quantiles**2)
+
+
+@given(st.integers(0, 10_000))
+def test_the_effective_number_of_rows_is_the_one_that_the_docs_describe(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = rng.integers(0, rng.integers(3, 9), 30)
+    weight = rng.choice([0.5, 1.0, 3.0], 30)
+    hit = rng.random(30) < np.where(rng.random(9) < 0.5, 0.05, 0.9)[names]
+    if len(set(names.tolist())) < 2:
+        return
+    found = Intervals(30, weight, names).proportion(hit, np.ones(30, dtype=bool))
+    assert found.effective == pytest.approx(effective(hit, weight, names.tolist()))
 
 
 def test_no_false_alarm_does_not_mean_certainty() -> None:

@@ -26,7 +26,7 @@ from tests.trust.supply import checkout
 __all__ = ["CHECKS"]
 
 _SAMPLE = 300
-_SEED = 20261127
+_SEED = 20261128
 _KILLED = 0.85
 _BRANCHES = 0.95
 _NOTICED = (1, 3, 24, 36, 152, 255, -24)
