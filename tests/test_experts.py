@@ -316,6 +316,16 @@ def test_heads_answer_their_questions(loaded: Artifact) -> None:
     assert loaded.aspects.questions == QUESTIONS[:2]
 
 
+@pytest.mark.parametrize("name", ["weather", "thing"])
+def test_some_heads_answer_as_they_do_among_all(loaded: Artifact, name: str) -> None:
+    assert loaded.aspects is not None
+    pooled = np.random.default_rng(1).normal(size=(4, 32)).astype(np.float32)
+    some = loaded.aspects.of([name, "no such question"])
+    assert [x.name for x in some.questions] == [name]
+    expected = loaded.aspects.probabilities(pooled)[name]
+    assert some.probabilities(pooled)[name] == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_support_head_is_a_file_of_its_own_that_loading_leaves_alone(copied: Path) -> None:
     assert Heads.load(copied / "support.safetensors", 32).threshold == 0.75
     (copied / "support.safetensors").unlink()

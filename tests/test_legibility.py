@@ -71,6 +71,13 @@ def test_text_that_was_read_in_another_encoding_is_unreadable(written: str, read
         assert "unreadable" in codes(garbled), garbled
 
 
+@pytest.mark.parametrize("read", ["latin-1", "cp1252"])
+@pytest.mark.parametrize("post", ["今 日 は 雨 が 降 る", "「、」「。」", "パ ン 屋 さん へ"])
+def test_blanks_and_rare_bytes_do_not_hide_it(post: str, read: str) -> None:
+    assert codes(post) == ()
+    assert codes(post.encode().decode(read, "replace")) == ("unreadable",)
+
+
 def test_what_an_encoding_lacked_is_unreadable() -> None:
     for post in (*JAPANESE, "LINE交換してくれる友だちを探しています"):
         if sum(not character.isascii() for character in post) >= 10:

@@ -220,7 +220,7 @@ def test_a_part_is_found_again_in_its_raw_span(raw: str, data: st.DataObject) ->
 
 @pytest.mark.parametrize("span", [(0, 0), (2, 1), (-1, 1), (0, 5)])
 def test_an_impossible_span_is_refused(span: tuple[int, int]) -> None:
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=f"no span {span[0]}:{span[1]} in a text of 4 characters"):
         normalise("今日は雨").raw_span(*span)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from riskclf.casework.audit import AuditLog, Entry, Head, head_of, line_of
+from riskclf.casework.audit import AuditLog, Entry, Head, head_of, line_of, seal_of
 from riskclf.casework.verifying import merge, verify
 from riskclf.errors import CaseError, InputError
 from riskclf.text import normalise
@@ -65,6 +67,69 @@ def test_the_post_is_there_as_a_keyed_hmac_of_its_normalised_text_only(tmp_path:
     for spelling in (SAID, normalise(SAID).text):
         assert spelling not in place.read_text()
         assert json.dumps(spelling)[1:-1] not in place.read_text()
+
+
+def test_the_format_of_a_line_stays_what_it_is() -> None:
+    """Logs of years ago must still be checked: another format needs another number in line 0."""
+    fields = {"n": 5, "case": 7, "action": "decide", "note": "雨", "previous": "0" * 64}
+    chained = (
+        '{"action":"decide","case":7,"n":5,"note":"\\u96e8","previous":"' + "0" * 64 + '"}'
+    ).encode("ascii")
+    unchained = {"posts": ["ab"], "salt": "cd", "line": {}}
+    written = json.loads(line_of(fields | unchained))
+    assert written == fields | unchained | {"digest": sha256(chained).hexdigest()}
+    assert line_of(fields) == chained.replace(
+        b'"case":7,', f'"case":7,"digest":"{sha256(chained).hexdigest()}",'.encode()
+    ) + b"\n"  # fmt: skip
+    assert seal_of(["ab"], "cd") == sha256(b'["cd","ab"]').hexdigest()
+
+
+def test_the_first_line_says_what_log_it_is_and_since_when(tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    log = made(tmp_path / "audit.jsonl")
+    (first,) = lines(log.path)
+    assert before <= datetime.fromisoformat(first["created"]) <= datetime.now(UTC)
+    assert first.keys() == {"n", "log", "format", "created", "previous", "digest"}
+    assert (first["n"], first["log"], first["format"]) == (0, log.name, 1)
+    assert first["previous"] == "0" * 64
+    assert re.fullmatch("[0-9a-f]{16}", log.name)
+    assert re.fullmatch("[0-9a-f]{64}\n", log.key.read_text())
+
+
+def test_a_damaged_last_line_is_told_with_the_name_of_the_file(place: Path) -> None:
+    log = AuditLog(place, place.with_suffix(".key"), lines(place)[0]["log"])
+    place.write_bytes(place.read_bytes() + b"{}\n")
+    for use in (log.head, lambda: log.append([entry(9)]), lambda: head_of(place)):
+        with pytest.raises(CaseError, match=re.escape(f"{place} is no audit log, or was damaged")):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (None, CaseError, "is missing: bring it back"),
+        ("ab" * 31, InputError, "is no key: it must hold 64 hex digits"),
+        ("ab" * 33, InputError, "is no key"),
+        ("rain", InputError, "is no key"),
+        ("雨", InputError, "is no key"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_told_and_nothing_is_written(
+    place: Path, content: str | None, error: type[Exception], message: str
+) -> None:
+    log = AuditLog(place, place.with_suffix(".key"), lines(place)[0]["log"])
+    log.key.unlink()
+    if content is not None:
+        log.key.write_text(content, encoding="utf-8")
+    before = place.read_bytes()
+    for use in (log.check_key, lambda: log.append([entry(9)])):
+        with pytest.raises(error, match=message) as told:
+            use()
+        assert str(log.key) in str(told.value)
+    assert place.read_bytes() == before
+    with pytest.raises(error, match=message):
+        AuditLog.create(place.parent / "other.jsonl", log.key) if content else log.check_key()
+    assert not (place.parent / "other.jsonl").exists()
 
 
 def test_log_and_key_are_for_their_owner_only_and_apart(place: Path) -> None:
