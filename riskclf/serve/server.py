@@ -12,10 +12,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from riskclf.errors import InputError
+from riskclf.serve.connections import MOST, Connection
 
 __all__ = ["bound", "run", "server_of"]
-
-_CONNECTIONS = 512
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -52,14 +51,14 @@ def server_of(app: FastAPI, timeout: float) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,  # it holds queries; `Guard` logs instead
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
+            limit_concurrency=MOST,
             timeout_graceful_shutdown=math.ceil(timeout) + 5,
         )
     )
