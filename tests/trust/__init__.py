@@ -5,7 +5,18 @@
 
 from __future__ import annotations
 
-from tests.trust import artifacts, faults, http, kills, leaks, load, readers, supply, text
+from tests.trust import (
+    artifacts,
+    faults,
+    http,
+    kills,
+    leaks,
+    load,
+    mutations,
+    readers,
+    supply,
+    text,
+)
 from tests.trust.check import Check
 
 __all__ = ["CHECKS"]
@@ -20,5 +31,6 @@ CHECKS: tuple[Check, ...] = (
     leaks.CHECK,
     load.CHECK,
     *supply.CHECKS,
+    *mutations.CHECKS,
 )
 """Every check, in the order of docs/trust.md."""
