@@ -132,7 +132,7 @@ def _minimum(work: Path, _scale: float) -> Tried:
     lowest = ["--resolution", "lowest-direct", "--quiet"]
     _run(*uv, "install", *lowest, "--python", python, "-e", f"{source}[test]", at=source)
     # One test compares what is installed with the pins, which are other versions.
-    options = ["-n", "2", "-q", "-rfE", "-p", "no:cacheprovider", "--deselect"]
+    options = ["-n", "2", "-rfE", "-p", "no:cacheprovider", "--deselect"]
     done = subprocess.run(
         [
             python,
