@@ -148,7 +148,11 @@ CHECKS = (
         "A wrong change in what decides about a post is noticed by a test: at least 85 of 100.",
         "mutmut changes one place at a time in the spine, the calibration, the intervals, the gate "
         "and the audit log; the tests that call it are run. A random sample of 300.",
-        "",
+        "Of 227 changes of a first sample 24 were not noticed. Ten change nothing (such as "
+        "`strict=True` on equal lengths, or the case of a codec's name). For the others there are "
+        "tests now: the fit and the threshold of the stacker, the posterior of a precision, the "
+        "format of the audit log and its key, ages of one digit, names in letters, and garbled text "
+        "with blanks. The figure is of a second sample.",
         _mutations,
     ),
     Check(
