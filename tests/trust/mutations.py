@@ -151,8 +151,8 @@ CHECKS = (
         "Of 227 changes of a first sample 24 were not noticed. Ten change nothing (such as "
         "`strict=True` on equal lengths, or the case of a codec's name). For the others there are "
         "tests now: the fit and the threshold of the stacker, the posterior of a precision, the "
-        "format of the audit log and its key, ages of one digit, names in letters, and garbled text "
-        "with blanks. The figure is of a second sample.",
+        "format of the audit log and its key, ages of one digit, names in letters, and garbled "
+        "text with blanks. The figure is of a second sample.",
         _mutations,
     ),
     Check(
