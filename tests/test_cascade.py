@@ -16,6 +16,9 @@ import pytest
 import riskclf
 from riskclf import RiskClassifier
 from riskclf.artifact import Artifact
+from riskclf.cascade import FirstStage
+from riskclf.decide import OperatingPoint
+from riskclf.encoder import Outputs
 from riskclf.errors import ArtifactCorrupt, InputError
 from riskclf.manifest import digest
 from riskclf.stacker import Cascade, Stacker
@@ -129,6 +132,32 @@ def test_a_post_that_ngrams_would_show_is_read_in_full(loaded: Artifact) -> None
     assert not any("ngrams_only" in x.reason_codes for x in found)
 
 
+def first_stage(loaded: Artifact, threshold: float = _CASCADE.threshold) -> FirstStage:
+    cascade = Cascade(_CASCADE.stacker, threshold)
+    return FirstStage(replace(loaded, manifest=replace(loaded.manifest, cascade=cascade)))
+
+
+def test_a_post_that_the_users_thresholds_show_is_read_in_full(loaded: Artifact) -> None:
+    encodings = loaded.tokenizer.encode_batch([*BREAD])
+    ordinary, low = OperatingPoint(flag=0.9, review=0.5), OperatingPoint(flag=0.9, review=1e-9)
+    stage = first_stage(loaded)
+    assert len(stage.read(encodings, ordinary, 0.0)[0]) == len(BREAD)
+    assert not stage.read(encodings, low, 0.0)[0]
+    assert not stage.read(encodings, ordinary, 30.0)[0]  # where risky posts are frequent
+
+
+def test_a_risk_at_the_threshold_is_not_cleared(loaded: Artifact) -> None:
+    encodings = loaded.tokenizer.encode_batch([BREAD[0]])
+    logits = loaded.experts.ngrams.logits([*encodings[0].windows])  # type: ignore[union-attr]
+    nothing = np.zeros((len(logits), 0), dtype=np.float32)
+    outputs = Outputs(logits, nothing, nothing, ngrams=logits)
+    is_risk = loaded.manifest.is_risk
+    (risk,) = _CASCADE.stacker.probabilities(outputs, is_risk)[:, is_risk].sum(axis=1).tolist()
+    point = OperatingPoint(flag=0.9999, review=0.999)
+    assert not first_stage(loaded, risk).read(encodings, point, 0.0)[0]
+    assert first_stage(loaded, risk * 1.0001).read(encodings, point, 0.0)[0]
+
+
 def test_the_same_posts_are_cleared_at_any_prevalence(directory: Path) -> None:
     posts = [*RAIN, *BREAD, *SNOW]
     rare = RiskClassifier.load(directory, cascade=True, prevalence=0.0001)(posts)
@@ -151,7 +180,9 @@ def test_another_process_gets_it_with_the_cascade(directory: Path) -> None:
 
 def test_a_model_without_a_first_stage_says_so(loaded: Artifact) -> None:
     without = replace(loaded, manifest=replace(loaded.manifest, cascade=None))
-    with pytest.raises(InputError, match="no first stage"):
+    with pytest.raises(
+        InputError, match=r"no first stage for a cascade .*: load it without cascade"
+    ):
         RiskClassifier(without, cascade=True)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -324,6 +325,30 @@ def test_some_heads_answer_as_they_do_among_all(loaded: Artifact, name: str) -> 
     assert [x.name for x in some.questions] == [name]
     expected = loaded.aspects.probabilities(pooled)[name]
     assert some.probabilities(pooled)[name] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"questions": [{"name": "a", "answers": [], "several": True}]}, "no heads of this model"),
+        ({"questions": [{"name": "a", "answers": ["b"], "several": 1}]}, "no heads of this model"),
+        ({"questions": [{"name": "a", "answers": ["b", "c"], "several": True}]}, "no heads of"),
+        ({"questions": [{"name": "a", "answers": ["b"]}]}, "cannot be read"),
+        ({}, "cannot be read"),
+    ],
+)
+def test_heads_that_cannot_be_used_are_refused(
+    told: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    answers = 0 if "[]" in json.dumps(told) else 1
+    tensors = {
+        "weights": np.ones((answers, 4), dtype=np.float32),
+        "bias": np.ones(answers, dtype=np.float32),
+    }
+    metadata = {"heads": json.dumps({"threshold": None} | told)}
+    save_file(tensors, tmp_path / "heads.safetensors", metadata=metadata)
+    with pytest.raises(ArtifactCorrupt, match=message):
+        Heads.load(tmp_path / "heads.safetensors", 4)
 
 
 def test_the_support_head_is_a_file_of_its_own_that_loading_leaves_alone(copied: Path) -> None:

@@ -12,7 +12,7 @@ from riskclf.artifact import Artifact
 from riskclf.classifier import RiskClassifier
 from riskclf.encoder import Outputs
 from riskclf.reading import read
-from riskclf.repeats import Recent, key_of
+from riskclf.repeats import Recent, key_of, key_of_raw
 
 
 class Counting:
@@ -90,3 +90,9 @@ def test_the_latest_results_are_kept() -> None:
 def test_no_text_is_kept() -> None:
     key = key_of(read("今日は雨"))
     assert len(key) == 16 and key != key_of(read("今日は雪"))
+
+
+def test_every_spelling_of_a_post_has_a_key_of_its_own_also_half_a_surrogate_pair() -> None:
+    posts = ["雨", "雨 ", "雨\ud800", "雨\udc00", "雨\ufffd", ""]
+    assert len({key_of_raw(post) for post in posts}) == len(posts)
+    assert key_of_raw("雨") == key_of_raw("雨")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import itertools
 import json
 import resource
@@ -383,6 +384,8 @@ def test_a_dictionary_that_is_not_installed_is_named_with_its_command(
         Tokenizer.load(directory)
     with pytest.raises(DictionaryNotFound, match="pip install ipadic"):
         dictionary_version("ipadic")
+    for package in ("unidic-lite", "fugashi"):
+        assert dictionary_version(package.replace("-", "_")) == importlib.metadata.version(package)
 
 
 def test_a_missing_unidic_lite_is_named_with_its_command(

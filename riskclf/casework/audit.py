@@ -253,7 +253,7 @@ def _sealed(entry: Entry, head: Head, before: datetime | None, secret: bytes) ->
 
 
 def _hmac(post: str, secret: bytes) -> str:
-    text = normalise(post).text.encode("utf-8", "surrogatepass")
+    text = normalise(post).text.encode()  # it has no half of a surrogate pair
     return hmac.new(secret, text, hashlib.sha256).hexdigest()
 
 

@@ -34,7 +34,9 @@ def coverage(n: int, rates: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
-@pytest.mark.parametrize(("hits", "of"), [(0, 20), (3, 40), (50, 100), (99, 100), (7, 7)])
+@pytest.mark.parametrize(
+    ("hits", "of"), [(0, 20), (3, 40), (50, 100), (99, 100), (7, 7), (1, 1), (0, 1)]
+)
 def test_wilson_is_that_of_scipy(hits: int, of: int) -> None:
     expected = binomtest(hits, of).proportion_ci(method="wilson")
     assert wilson(hits, of) == pytest.approx((expected.low, expected.high))
@@ -59,6 +61,9 @@ def test_a_proportion_counts_and_knows_nothing_without_rows() -> None:
     assert (found.low, found.high) == pytest.approx(wilson(3, 40))
     nothing = Intervals(5).proportion(flags(5, 5), flags(0, 5))
     assert (nothing.of, nothing.value, nothing.low, nothing.high) == (0, None, 0, 1)
+    assert (Intervals(5).families, nothing.families) == (0, None)
+    family = Intervals(5, family=np.zeros(5, dtype=np.int64))
+    assert (family.families, family.proportion(flags(5, 5), flags(0, 5)).families) == (1, 0)
 
 
 def test_hits_outside_of_the_rows_do_not_count() -> None:

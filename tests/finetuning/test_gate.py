@@ -117,7 +117,7 @@ def test_rows_that_are_not_the_same_posts_are_refused() -> None:
         scored([0, 2], [FLAG, CLEAR], text_key=[1, 0]),
         scored([0, 2], [FLAG, CLEAR], labels=("a", "b", "c")),
     ):
-        with pytest.raises(EvaluationError, match="not the same posts"):
+        with pytest.raises(EvaluationError, match="not the same posts with the same labels; score"):
             paired(rows, other)
 
 
