@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,21 +28,19 @@ from typing import BinaryIO, Self
 
 from filelock import FileLock, Timeout
 
+from riskclf.disk import naming, unwritable
 from riskclf.errors import InputError
 
 __all__ = [
     "Replacement",
     "beside",
-    "is_full",
     "locked",
     "locked_all",
-    "naming",
     "open_private",
     "private_directory",
     "replacing",
     "replacing_directory",
     "target_of",
-    "unwritable",
     "write_bytes",
     "write_text",
     "write_together",
@@ -54,9 +51,6 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 
 _PRIVATE = 0o600
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
-"""How safetensors, which is written in Rust, ends the message of an error of the system."""
 
 _WRITTEN: set[Path] = set()
 
@@ -352,55 +346,6 @@ def private_directory(path: str | os.PathLike[str]) -> None:
         Path(path).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from None
-
-
-@contextmanager
-def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Give the error of a full disk the name of the output that was to be written.
-
-    Such an error often names no file, or a temporary one.
-
-    Raises:
-        InputError: the disk is full.
-    """
-    try:
-        yield
-    except Exception as error:
-        why = _full_disk(error)
-        if why is None:
-            raise
-        raise unwritable(path, why) from None
-
-
-def unwritable(path: str | os.PathLike[str], error: Exception) -> InputError:
-    """The error of an output that cannot be written: which, why, and what to do.
-
-    Args:
-        path: as the user typed it.
-        error: that writing it raised.
-    """
-    told = f"{path} cannot be written: {getattr(error, 'strerror', None) or error}"
-    if is_full(error):
-        told += "; make room on its disk, or choose a place on another one, and run it again"
-    return InputError(told)
-
-
-def is_full(error: Exception) -> bool:
-    """Whether a file could not become longer: the disk, a quota or a limit of its size is full."""
-    return isinstance(error, OSError) and error.errno in _FULL
-
-
-def _full_disk(error: Exception) -> OSError | None:
-    """The error as one of the system, if it says that a file could not become longer."""
-    if isinstance(error, OSError):
-        return error if is_full(error) else None
-    module = type(error).__module__
-    if module.startswith("safetensors") and (found := _SYSTEM_ERROR.search(str(error))):
-        number = int(found[1])
-        return OSError(number, os.strerror(number)) if number in _FULL else None
-    if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
-        return OSError(errno.ENOSPC, "the disk is probably full")  # torch does not say why
-    return None
 
 
 def _new_file(staged: Path, target: Path, private: bool) -> BinaryIO:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from riskclf.disk import naming
 from riskclf.errors import InputError
 from riskclf.files import (
     Replacement,
     locked,
-    naming,
     open_private,
     replacing,
     replacing_directory,

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from riskclf.files import is_full, unwritable
+from riskclf.disk import is_full, unwritable
 from riskclf.labels import DECISIONS, UNREAD_CODES
 from riskclf.language import gettext as _
 from riskclf.language import listed, ngettext

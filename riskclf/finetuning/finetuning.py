@@ -33,8 +33,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from riskclf import artifact
+from riskclf.disk import naming
 from riskclf.errors import InputError
-from riskclf.files import locked, naming, private_directory
+from riskclf.files import locked, private_directory
 from riskclf.finetuning.figures import NewWords, Report, Split
 from riskclf.finetuning.folds import cross_validate, plan, split, word_gain
 from riskclf.finetuning.job import prepare

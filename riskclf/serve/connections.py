@@ -1,4 +1,4 @@
-"""One HTTP connection: uvicorn's, which has no time limit for the head of a request."""
+"""One HTTP connection: uvicorn's, which has no time limit for the headers of a request."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ MOST = 512
 
 
 class Connection(H11Protocol):
-    """Closed when it does not send the head of a request in `seconds`, and when there are too many.
+    """Closed if the headers of a request do not arrive in `seconds`, or if there are too many.
 
-    Clients that open connections and send nothing, or half of a head, would else hold all that
+    Otherwise, clients that send nothing or half of the headers would use up all connections that
     the operating system gives a process, and nobody else would get in.
     """
 
     seconds = 10.0
-    _head: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """It is open: the time for the first head begins."""
+        """It is open: the time for the first headers begins."""
         super().connection_made(transport)
         # Some more than get an answer, so that others are told why they get none.
         if len(self.connections) > 1.5 * MOST:
@@ -32,11 +32,11 @@ class Connection(H11Protocol):
             self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes came; a whole head ends the waiting, part of the next one begins it."""
+        """Some bytes came; whole headers end the waiting, part of the next ones begins it."""
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop_waiting()
-        elif self._head is None:
+        elif self._timer is None:
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -45,9 +45,9 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def _wait(self) -> None:
-        self._head = self.loop.call_later(self.seconds, self.transport.close)
+        self._timer = self.loop.call_later(self.seconds, self.transport.close)
 
     def _stop_waiting(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -9,7 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from riskclf.files import open_private, unwritable
+from riskclf.disk import unwritable
+from riskclf.files import open_private
 
 __all__ = ["Journal"]
 

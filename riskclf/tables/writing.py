@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
+from riskclf.disk import unwritable
 from riskclf.errors import FormatError, InputError
-from riskclf.files import Replacement, unwritable
+from riskclf.files import Replacement
 from riskclf.language import Sentence
 from riskclf.tables.formats import NAMES, WHOLE, Dialect, format_of, is_packed
 from riskclf.tables.reading import Row

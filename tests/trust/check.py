@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["Check", "Tried"]
+from riskclf.errors import MissingExtra
+
+__all__ = ["Check", "Tried", "need"]
+
+
+def need(module: str) -> None:
+    """Make sure that a tool of the extra ``audit`` is there.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    if find_spec(module) is None:
+        raise MissingExtra(f"this check needs {module}: pip install 'riskclf[audit]'")
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-from riskclf.errors import MissingExtra
+from tests.trust.check import need
 
 __all__ = ["LONGEST", "Target", "failures", "fault", "fuzz", "fuzz_here", "mutated"]
 
@@ -72,8 +71,7 @@ def fuzz(module: str, targets: Sequence[Target], work: Path, scale: float) -> di
     Raises:
         MissingExtra: atheris is not installed.
     """
-    if find_spec("atheris") is None:
-        raise MissingExtra("fuzzing needs atheris: pip install 'riskclf[audit]'")
+    need("atheris")
     counts = {}
     for number, target in enumerate(targets):
         place = work / f"{number}"

@@ -335,10 +335,10 @@ CHECK = Check(
     "spawn, on one classifier; loads of a small model; `riskclf serve` with the packaged model "
     "at half of what it can do, beside slow clients, half requests, disconnections, oversized "
     "and malformed bodies.",
-    mended="Half-sent heads had no time limit: 1,100 such connections kept everyone out for good. "
-    "They are closed after 10 seconds, and those beyond 768 at once. A process that is forked "
-    "after several threads have computed can hang in MKL. That is not mended: docs/deploy.md says "
-    "to fork first, and so does this check.",
+    mended="Half-sent headers had no time limit: 1,100 such connections kept everyone out for "
+    "good. They are closed after 10 seconds, and those beyond 768 at once. A process that is "
+    "forked after several threads have computed can hang in MKL. That is not mended: "
+    "docs/deploy.md says to fork first, and so does this check.",
     run=_run,
 )
 

@@ -19,21 +19,22 @@ from riskclf.files import write_text
 from tests.trust.check import Check, Tried
 from tests.trust.lock import LOCKED, ROOT, read_hashes
 
-__all__ = ["CHECKS", "SBOM", "checkout"]
+__all__ = ["CHECKS", "SBOM", "checkout", "counted", "run"]
 
 SBOM = ROOT / "docs" / "sbom.cdx.json"
 """The list of components (CycloneDX) of an environment with every package of `LOCKED`."""
 
 
-def _run(*command: str | Path, at: Path, **environment: str) -> str:
+def run(*command: str | Path, at: Path, **environment: str) -> str:
     """The output of a command that must end well.
 
     Raises:
         RuntimeError: it did not; with the end of what it printed.
     """
     done = subprocess.run(
-        command, cwd=at, env=os.environ | environment, capture_output=True, text=True, check=False
-    )
+        command, cwd=at, env=os.environ | environment, check=False,
+        capture_output=True, encoding="utf-8", errors="replace",
+    )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{Path(command[0]).name}: {(done.stdout + done.stderr)[-2000:]}")
     return done.stdout
@@ -41,14 +42,14 @@ def _run(*command: str | Path, at: Path, **environment: str) -> str:
 
 def checkout(directory: Path) -> Path:
     """A clone of what is committed; the files have the times of this moment."""
-    _run("git", "clone", "--quiet", ROOT, directory, at=ROOT)
+    run("git", "clone", "--quiet", ROOT, directory, at=ROOT)
     return directory
 
 
 def _built(source: Path, directory: Path, *kinds: str, **environment: str) -> dict[str, str]:
     """SHA-256 of the files that are built from a source tree, by file name."""
     options = ["--no-isolation", *kinds, "--outdir", str(directory)]
-    _run(sys.executable, "-m", "build", *options, source, at=source, **environment)
+    run(sys.executable, "-m", "build", *options, source, at=source, **environment)
     return {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in directory.iterdir()
     }
@@ -74,19 +75,19 @@ def _reproducible(work: Path, _scale: float) -> Tried:
 
 def _environment(work: Path) -> tuple[Path, Mapping[str, str]]:
     """An environment with every locked package and nothing else; and what keeps pip offline."""
-    _run(sys.executable, "-m", "venv", work / "environment", at=work)
+    run(sys.executable, "-m", "venv", work / "environment", at=work)
     python = work / "environment" / "bin" / "python"
     first = [line for line in LOCKED.read_text(encoding="utf-8").splitlines() if "==" in line]
     builders = [line for line in first if re.match("setuptools==|wheel==", line)]
     (work / "builders.txt").write_text("\n".join(builders) + "\n", encoding="utf-8")
     hashed = ["--quiet", "--no-deps", "--require-hashes"]
-    _run(python, "-m", "pip", "install", *hashed, "-r", work / "builders.txt", at=work)
-    _run(
+    run(python, "-m", "pip", "install", *hashed, "-r", work / "builders.txt", at=work)
+    run(
         python, "-m", "pip", "download", *hashed, "--no-build-isolation",
         "-r", LOCKED, "-d", work / "wheels", at=work,
     )  # fmt: skip
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(work / "wheels")}
-    _run(python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", LOCKED, at=work, **offline)
+    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", LOCKED, at=work, **offline)
     return python, offline
 
 
@@ -95,14 +96,14 @@ def _installed(work: Path, _scale: float) -> Tried:
     python, offline = _environment(work)
     (wheel,) = (work / "built").glob("*.whl")
     shutil.copy(wheel, work / "wheels")
-    _run(python, "-m", "pip", "install", "--quiet", "riskclf", at=work, **offline)
-    _run(python, "-m", "pip", "check", at=work)
+    run(python, "-m", "pip", "install", "--quiet", "riskclf", at=work, **offline)
+    run(python, "-m", "pip", "check", at=work)
     posts = work / "source" / "riskclf" / "example_posts.csv"
     command = work / "environment" / "bin" / "riskclf"
-    _run(command, "predict", "--input", posts, "--output", work / "scored.csv", at=work)
+    run(command, "predict", "--input", posts, "--output", work / "scored.csv", at=work)
     scored = (work / "scored.csv").read_text(encoding="utf-8-sig").splitlines()
     failures = [] if len(scored) == 13 else [f"{len(scored) - 1} of 12 posts scored"]
-    text = _run(
+    text = run(
         sys.executable, "-m", "cyclonedx_py", "environment", python,
         "--pyproject", ROOT / "pyproject.toml", "--output-reproducible", "--of", "JSON", at=work,
     )  # fmt: skip
@@ -124,22 +125,37 @@ def _with_hashes(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def counted(printed: str) -> dict[str, int]:
+    """How many tests passed and were skipped, from pytest's closing line."""
+    (last,) = printed.splitlines()[-1:] or [""]
+    return {
+        f"tests {what}": int(found[1])
+        for what in ("passed", "skipped")
+        if (found := re.search(rf"(\d+) {what}", last))
+    }
+
+
 def _minimum(work: Path, _scale: float) -> Tried:
     source = checkout(work / "m")
-    _run(sys.executable, "-m", "venv", work / "environment", at=work)
+    run(sys.executable, "-m", "venv", work / "environment", at=work)
     python = work / "environment" / "bin" / "python"
     uv = [sys.executable, "-m", "uv", "pip"]
     lowest = ["--resolution", "lowest-direct", "--quiet"]
-    _run(*uv, "install", *lowest, "--python", python, "-e", f"{source}[test]", at=source)
+    run(*uv, "install", *lowest, "--python", python, "-e", f"{source}[test]", at=source)
     # One test compares what is installed with the pins, which are other versions.
-    options = ["-n", "2", "-rfE", "-p", "no:cacheprovider", "--deselect"]
+    left_out = "tests/test_install.py::test_every_dependency_is_pinned"
     done = subprocess.run(
         [
             python,
             "-m",
             "pytest",
-            *options,
-            "tests/test_install.py::test_every_dependency_is_pinned",
+            "-n",
+            "2",
+            "-rfE",
+            "-p",
+            "no:cacheprovider",
+            "--deselect",
+            left_out,
         ],
         cwd=source,
         env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(source)},
@@ -148,15 +164,10 @@ def _minimum(work: Path, _scale: float) -> Tried:
         check=False,
     )
     lines = done.stdout.splitlines()
-    counts = {
-        f"tests {what}": int(found[1])
-        for what in ("passed", "skipped")
-        if (found := re.search(rf"(\d+) {what}", lines[-1] if lines else ""))
-    }
     failures = [line[:200] for line in lines if line.startswith(("FAILED", "ERROR"))]
     if done.returncode and not failures:
         failures = [f"pytest ended with {done.returncode}"]
-    return Tried(counts, failures)
+    return Tried(counted(done.stdout), failures)
 
 
 def _vulnerabilities(work: Path, _scale: float) -> Tried:

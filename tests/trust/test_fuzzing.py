@@ -93,6 +93,6 @@ def test_memory_that_grows_with_the_square_of_the_length_is_found() -> None:
 def test_without_atheris_the_command_that_installs_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.trust.fuzzing.find_spec", lambda _name: None)
+    monkeypatch.setattr("tests.trust.check.find_spec", lambda _name: None)
     with pytest.raises(MissingExtra, match=r"pip install 'riskclf\[audit\]'"):
         http.CHECK.run(tmp_path, 0.01)

@@ -24,6 +24,6 @@ def test_every_file_that_the_settings_name_is_there(name: str) -> None:
 def test_without_its_tool_the_command_that_installs_it_is_named(
     check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.trust.mutations.find_spec", lambda _name: None)
+    monkeypatch.setattr("tests.trust.check.find_spec", lambda _name: None)
     with pytest.raises(MissingExtra, match=r"pip install 'riskclf\[audit\]'"):
         check.run(tmp_path, 0.01)
